@@ -1,0 +1,44 @@
+"""The errors this package raises: each says where, what was found, what is wanted."""
+
+from __future__ import annotations
+
+
+class CerebellumError(Exception):
+    """Any failure the package foresees."""
+
+
+class InputError(CerebellumError, ValueError):
+    """The user's input is at fault: the command line ends with exit code 2 and writes nothing."""
+
+
+class ModelFileError(InputError):
+    """A model file, or a `--set` on it, does not describe a circuit."""
+
+
+class ProtocolFileError(InputError):
+    """A protocol file, or a `--set` on it, does not describe an experiment."""
+
+
+class UnknownNameError(InputError, KeyError):
+    """A name that does not exist; the message lists the names that do."""
+
+    def __str__(self) -> str:  # KeyError would print the repr
+        return str(self.args[0])
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: list[str]) -> UnknownNameError:
+        """`kind` is the noun for the message ('model', 'population'); `known` the names that exist."""
+        listed = ", ".join(known) if known else "none"
+        return cls(f"no {kind} named {name!r}; there is: {listed}")
+
+
+class ArgumentError(InputError):
+    """A function's argument breaks a rule: names the argument, its value and the rule."""
+
+    def __init__(self, argument: str, found: object, wanted: str) -> None:
+        super().__init__(f"{argument} = {found!r}: {wanted}")
+        self.argument = argument
+
+
+class ResourceError(InputError):
+    """The request does not fit this machine; the message says how much is needed and what would fit."""
