@@ -1,0 +1,321 @@
+"""The attention heads of any Hugging Face transformer, read as softmax memories.
+
+A head weighs key j for query i by softmax_j(s q_i.k_j), s its scaling (1/sqrt(width) in most models). Written with the
+cosine this is softmax_j(beta_ij cos_ij) with beta_ij = s |q_i| |k_j|; it is the softmax of "Attention Approximates
+Sparse Distributed Memory" (Bricken and Pehlevan 2021, arXiv:2111.05498) exactly where beta_ij is the same for all j.
+`summarise` therefore gives three numbers a head:
+
+* ``beta_max_logit``, the authors' effective beta: the largest s q.k over the keys, for the last token's query. As
+  cos <= 1 it is a lower bound of that pair's beta, not beta itself;
+* ``beta_norms``: the mean of s |q_i| |k_j| over the visible pairs;
+* ``beta_fit`` and ``beta_fit_r2``: least squares of the logits on the cosine within each query. An R2 well below 1
+  says that no single beta describes the head.
+
+Queries and keys are taken where the attention function receives them, after rotary embedding or any normalisation, so
+that the numbers belong to what the model computes. `transformers` is needed by `load` only.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cerebellum.errors import ArgumentError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+CAPTURE = "cerebellum_capture"  # the name of our attention function in transformers' registry
+_calls: ContextVar[list[_Call] | None] = ContextVar("calls", default=None)
+
+
+@dataclass(frozen=True)
+class HeadStates:
+    """What one head computed for one text.
+
+    Attributes
+    ----------
+    layer, head : position in the model, from 0
+    queries, keys : shape (tokens, width), as multiplied by the attention function
+    values : shape (tokens, value width)
+    weights : attention weights, shape (tokens, tokens); row i is the read of query i
+    visible : whether query i may see key j (False above the diagonal of a causal model), shape (tokens, tokens)
+    scaling : factor s of the logits s q.k
+    """
+
+    layer: int
+    head: int
+    queries: Array
+    keys: Array
+    values: Array
+    weights: Array
+    visible: NDArray[np.bool_]
+    scaling: float
+
+    @property
+    def logits(self) -> Array:
+        """s q_i.k_j, shape (tokens, tokens), invisible pairs included."""
+        return np.asarray(self.scaling * (self.queries @ self.keys.T))
+
+    @property
+    def cosines(self) -> Array:
+        """cos(q_i, k_j), shape (tokens, tokens)."""
+        return np.asarray(_unit(self.queries) @ _unit(self.keys).T)
+
+
+@dataclass(frozen=True)
+class HeadSummary:
+    """One head in numbers; the betas are defined at the top of this module.
+
+    Norms are Euclidean, over tokens: mean and standard deviation. `value_weight_rank_correlation` is Spearman's
+    correlation of the value norm |v_j| with the weight w_ij over visible pairs (NaN where either is constant).
+    """
+
+    layer: int
+    head: int
+    beta_max_logit: float
+    beta_norms: float
+    beta_fit: float
+    beta_fit_r2: float
+    query_norm: float
+    query_norm_sd: float
+    key_norm: float
+    key_norm_sd: float
+    value_norm: float
+    value_norm_sd: float
+    value_weight_rank_correlation: float
+
+
+def summarise(states: HeadStates) -> HeadSummary:
+    """Effective betas, norms, and value norms against weights of one head."""
+    query_norms = np.linalg.norm(states.queries, axis=1)
+    key_norms = np.linalg.norm(states.keys, axis=1)
+    value_norms = np.linalg.norm(states.values, axis=1)
+    visible = states.visible
+    beta, r2 = _beta_fit(states)
+    return HeadSummary(
+        layer=states.layer,
+        head=states.head,
+        beta_max_logit=float(states.logits[-1][visible[-1]].max()),
+        beta_norms=float(states.scaling * np.outer(query_norms, key_norms)[visible].mean()),
+        beta_fit=beta,
+        beta_fit_r2=r2,
+        query_norm=float(query_norms.mean()),
+        query_norm_sd=float(query_norms.std()),
+        key_norm=float(key_norms.mean()),
+        key_norm_sd=float(key_norms.std()),
+        value_norm=float(value_norms.mean()),
+        value_norm_sd=float(value_norms.std()),
+        value_weight_rank_correlation=_rank_correlation(*value_norms_and_weights(states)),
+    )
+
+
+def value_norms_and_weights(states: HeadStates) -> tuple[Array, Array]:
+    """|v_j| and w_ij of every visible pair, each of shape (pairs,): the two axes of the paper's value-norm figure."""
+    norms = np.broadcast_to(np.linalg.norm(states.values, axis=1), states.weights.shape)
+    return norms[states.visible], states.weights[states.visible]
+
+
+class Transformer:
+    """A loaded model whose heads can be read; made by `load`.
+
+    Attributes
+    ----------
+    name : as given to `load`
+    model : the `transformers` model, in evaluation mode
+    tokenizer : its tokenizer, or None where the folder has none (then pass token ids)
+    """
+
+    def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
+        self.name = name
+        self.model = model
+        self.tokenizer = tokenizer
+
+    def token_ids(self, text: str) -> list[int]:
+        """The model's tokens of `text`.
+
+        Raises
+        ------
+        InputError
+            The model came without a tokenizer.
+        """
+        if self.tokenizer is None:
+            raise InputError(f"{self.name} has no tokenizer: pass token ids instead of text")
+        return list(self.tokenizer(text)["input_ids"])
+
+    def heads(self, text: str | Sequence[int]) -> list[HeadStates]:
+        """Queries, keys, values and weights of every head for one text (or its token ids), by layer, then by head.
+
+        Grouped-query models share a key among several heads; each head is given its own copy.
+
+        Raises
+        ------
+        ArgumentError
+            No token, a token outside the vocabulary, or more tokens than the model has positions.
+        InputError
+            No tokenizer, or the model does not compute attention through the library's common interface.
+        """
+        import torch
+
+        ids = self.token_ids(text) if isinstance(text, str) else [int(token) for token in text]
+        if not ids:
+            raise ArgumentError("text", text, "must give at least one token")
+        config = self.model.config
+        if not 0 <= min(ids) <= max(ids) < config.vocab_size:
+            raise ArgumentError("text", (min(ids), max(ids)), f"token ids must lie in 0..{config.vocab_size - 1}")
+        if len(ids) > (limit := getattr(config, "max_position_embeddings", len(ids))):
+            raise ArgumentError("text", f"{len(ids)} tokens", f"{self.name} reads at most {limit} tokens")
+        calls: list[_Call] = []
+        marker = _calls.set(calls)
+        try:
+            with torch.inference_mode():
+                self.model(input_ids=torch.tensor([ids], device=self.model.device), use_cache=False)
+        finally:
+            _calls.reset(marker)
+        if not calls:
+            raise InputError(
+                f"{self.name} ({type(self.model).__name__}) does not compute attention through the common attention"
+                " interface of transformers, so its queries and keys cannot be read"
+            )
+        return [state for layer, call in enumerate(calls) for state in call.states(layer)]
+
+
+def load(name_or_folder: str | Path, revision: str = "main") -> Transformer:
+    """A causal or encoder model of Hugging Face, by name or from a local folder.
+
+    Weights are used as stored, in float32; nothing of the model's repository is executed. With the environment
+    variable ``HF_HUB_OFFLINE=1`` only the local cache is searched.
+
+    Raises
+    ------
+    InputError
+        `transformers` is not installed, nothing can be loaded under that name, the model is an encoder-decoder, or
+        its class does not accept an attention function from outside.
+    """
+    transformers, torch = _transformers()
+    name = str(name_or_folder)
+    try:
+        config = transformers.AutoConfig.from_pretrained(name, revision=revision)
+        if config.is_encoder_decoder:
+            raise InputError(f"{name} is an encoder-decoder; a causal or an encoder model is wanted")
+        model = transformers.AutoModel.from_pretrained(
+            name, config=config, revision=revision, attn_implementation=CAPTURE, dtype=torch.float32
+        )
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot load the transformer {name!r}: {error}") from error
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, revision=revision)
+    except (OSError, ValueError, KeyError):  # a folder of weights alone is enough when token ids are given
+        tokenizer = None
+    return Transformer(name, model.eval(), tokenizer)
+
+
+def effective_betas(transformer: Transformer, texts: Sequence[str | Sequence[int]]) -> Array:
+    """The authors' statistic: `beta_max_logit` of each head, largest over `texts`; shape (heads,), by layer, then head.
+
+    Raises
+    ------
+    ArgumentError
+        `texts` is empty.
+    """
+    if not texts:
+        raise ArgumentError("texts", texts, "must hold at least one text")
+    per_text = [[summarise(state).beta_max_logit for state in transformer.heads(text)] for text in texts]
+    return np.max(np.asarray(per_text), axis=0)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of the attention function, tensors of shape (1, heads, tokens, width)."""
+
+    queries: Any
+    keys: Any
+    values: Any
+    weights: Any
+    mask: Any
+    scaling: float
+
+    def states(self, layer: int) -> list[HeadStates]:
+        queries, keys, values, weights = (
+            tensor[0].double().cpu().numpy() for tensor in (self.queries, self.keys, self.values, self.weights)
+        )
+        heads, tokens = queries.shape[:2]
+        visible = np.ones((tokens, tokens), dtype=bool)
+        if self.mask is not None:  # added to the logits: 0 or a very negative number; or True and False
+            mask = self.mask[0, 0, :, :tokens].cpu()
+            visible = mask.numpy() if mask.dtype.is_floating_point is False else (mask > -1e4).numpy()
+        shared = heads // keys.shape[0]
+        return [
+            HeadStates(
+                layer, h, queries[h], keys[h // shared], values[h // shared], weights[h], visible, self.scaling
+            )
+            for h in range(heads)
+        ]
+
+
+def _capture(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any) -> tuple[Any, Any]:
+    """Attention as the model's own file computes it, remembered."""
+    import sys
+
+    eager: Callable[..., tuple[Any, Any]] = sys.modules[type(module).__module__].eager_attention_forward  # type: ignore[attr-defined]
+    output, weights = eager(module, query, key, value, attention_mask, **options)
+    if (calls := _calls.get()) is not None:
+        scaling = options.get("scaling")
+        scaling = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
+        calls.append(_Call(query, key, value, weights, attention_mask, scaling))
+    return output, weights
+
+
+def _transformers() -> tuple[Any, Any]:
+    try:
+        import torch
+        import transformers
+        from transformers.masking_utils import AttentionMaskInterface, eager_mask
+    except ImportError as error:
+        raise InputError(
+            f"reading a transformer needs the transformers package ({error}): pip install 'cerebellum[transformers]'"
+        ) from error
+    transformers.AttentionInterface.register(CAPTURE, _capture)
+    AttentionMaskInterface.register(CAPTURE, eager_mask)
+    return transformers, torch
+
+
+def _unit(vectors: Array) -> Array:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1.0))
+
+
+def _beta_fit(states: HeadStates) -> tuple[float, float]:
+    """Slope and R2 of logits on cosines over visible pairs, both centred within each query.
+
+    Centring drops what softmax cannot see: a constant added to all logits of a query.
+    """
+    counts = states.visible.sum(axis=1, keepdims=True)
+
+    def centred(matrix: Array) -> Array:
+        means = np.where(states.visible, matrix, 0.0).sum(axis=1, keepdims=True) / counts
+        return np.asarray((matrix - means)[states.visible])
+
+    x, y = centred(states.cosines), centred(states.logits)
+    xx, yy, xy = float(x @ x), float(y @ y), float(x @ y)
+    if xx == 0.0 or yy == 0.0:  # a single visible key, or keys that are all alike
+        return float("nan"), float("nan")
+    return xy / xx, xy * xy / (xx * yy)
+
+
+def _rank_correlation(a: Array, b: Array) -> float:
+    from scipy.stats import spearmanr
+
+    if np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
+        return float("nan")
+    return float(spearmanr(a, b).statistic)

@@ -1,0 +1,125 @@
+"""Climbing-fibre plasticity at the parallel fibre to Purkinje synapse: the write step of the memory.
+
+At every parallel-fibre spike, w <- w + potentiation - depression * sum over climbing-fibre spikes K(t_CF - t_PF),
+clipped to [w_min, w_max]. K looks back from the climbing-fibre spike; it is zero outside (0, window]. The sum is
+applied one window after the parallel-fibre spike, when every climbing-fibre spike that can count has come; so the
+cost is per active synapse, silent synapses cost nothing, and any kernel shape is possible.
+
+With K = 1 and depression = 2 * potentiation this is Kanerva's write: bit 0 (no climbing-fibre spike) adds
++potentiation, bit 1 adds -potentiation to each active synapse.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from cerebellum.errors import InputError
+from cerebellum.schema import Count, CurrentWeight, Duration, Table
+
+Floats = NDArray[np.float64]
+
+
+class Rectangular(Table):
+    """K(s) = 1 for 0 < s <= window (Kuriyama et al. 2021 use 50 ms)."""
+
+    kind: Literal["rectangular"]
+    window: Duration
+
+    @property
+    def support(self) -> float:
+        """Longest lag with K > 0, s."""
+        return self.window.si
+
+    def __call__(self, lag: Floats) -> Floats:
+        """K at `lag` = t_CF - t_PF (s)."""
+        return np.where((lag > 0) & (lag <= self.support), 1.0, 0.0)
+
+    def text(self, lag: str) -> str:
+        """K as a Brian2 expression of `lag`."""
+        return f"int({lag} > 0*second and {lag} <= {self.support!r}*second)"
+
+
+class Alpha(Table):
+    """K(s) = (s / peak) exp(1 - s / peak), cut at `window`; peak 1 at s = `peak`."""
+
+    kind: Literal["alpha"]
+    peak: Duration
+    window: Duration
+
+    @property
+    def support(self) -> float:
+        """Longest lag with K > 0, s."""
+        return self.window.si
+
+    def __call__(self, lag: Floats) -> Floats:
+        """K at `lag` = t_CF - t_PF (s)."""
+        x = lag / self.peak.si
+        return np.where((lag > 0) & (lag <= self.support), x * np.exp(1.0 - x), 0.0)
+
+    def text(self, lag: str) -> str:
+        """K as a Brian2 expression of `lag`."""
+        x = f"(({lag})/({self.peak.si!r}*second))"
+        return f"int({lag} > 0*second and {lag} <= {self.support!r}*second) * {x} * exp(1 - {x})"
+
+
+class SinExp(Table):
+    """K(s) = exp(-(s - 150 ms) / 1 s) sin(2 pi (s - 150 ms) / 1 s)^20 / 1.2848, s = t_PF - t_CF in [-200, 0) ms.
+
+    cereb-nest, stdp_connection_sinexp.h (Antonietti, Casellato, Luque, Garrido; used by Geminiani et al. 2022),
+    written here with the lag t_CF - t_PF = -s. It peaks near 100 ms.
+    """
+
+    kind: Literal["sin_exp"]
+
+    @property
+    def support(self) -> float:
+        """Longest lag with K > 0, s."""
+        return 0.2
+
+    def __call__(self, lag: Floats) -> Floats:
+        """K at `lag` = t_CF - t_PF (s)."""
+        x = -lag - 0.15
+        inside = (lag > 0) & (lag <= self.support)
+        return np.where(inside, np.exp(-x) * np.sin(2 * np.pi * x) ** 20 / 1.2848, 0.0)
+
+    def text(self, lag: str) -> str:
+        """K as a Brian2 expression of `lag`."""
+        x = f"(-({lag})/second - 0.15)"
+        inside = f"int({lag} > 0*second and {lag} <= {self.support!r}*second)"
+        return f"{inside} * exp(-{x}) * sin(2*pi*{x})**20 / 1.2848"
+
+
+Kernel = Annotated[Rectangular | Alpha | SinExp, Field(discriminator="kind")]
+
+
+class ClimbingFiberRule(Table):
+    """The rule's numbers. `teacher` names the projection whose spikes depress."""
+
+    teacher: str
+    kernel: Kernel
+    potentiation: CurrentWeight
+    depression: CurrentWeight
+    w_min: CurrentWeight
+    w_max: CurrentWeight
+    climbing_spikes: Count
+    """Most climbing-fibre spikes of one Purkinje cell that can fall in one window; older ones are forgotten."""
+
+    @model_validator(mode="after")
+    def _bounds(self) -> ClimbingFiberRule:
+        if self.w_max.si <= self.w_min.si:
+            raise InputError(f"w_max: found {self.w_max}; wanted more than w_min = {self.w_min}")
+        return self
+
+    def change(self, lags: Floats) -> Floats:
+        """Weight change (A) of one parallel-fibre spike, before clipping.
+
+        Parameters
+        ----------
+        lags : t_CF - t_PF of the climbing-fibre spikes, s, shape (..., spikes); nan for none
+        """
+        k = np.nan_to_num(self.kernel(np.asarray(lags, dtype=float)))
+        return self.potentiation.si - self.depression.si * k.sum(axis=-1)

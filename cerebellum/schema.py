@@ -1,0 +1,122 @@
+"""What model and protocol files share: field types with a unit and a source, and faults told by file and key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
+
+from cerebellum.errors import InputError
+from cerebellum.units import Value, parse_value
+
+
+class Table(BaseModel):
+    """A checked, immutable table of a file; unknown keys are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _whole(found: object, *, low: float) -> Value:
+    value = parse_value(found, "number", low=low)
+    if value.number != int(value.number):
+        raise InputError(f"found {value}; wanted a whole number")
+    return value
+
+
+_as_list = PlainSerializer(lambda value: [value.number, value.unit, value.source], return_type=list)
+
+
+def _quantity(dimension: str, *, low: float | None = None, strict: bool = False) -> tuple[Any, Any]:
+    return PlainValidator(partial(parse_value, dimension=dimension, low=low, strict=strict)), _as_list
+
+
+Count = Annotated[Value, PlainValidator(partial(_whole, low=1)), _as_list]
+Index = Annotated[Value, PlainValidator(partial(_whole, low=0)), _as_list]
+Number = Annotated[Value, *_quantity("number")]
+Fraction = Annotated[Value, *_quantity("number", low=0)]
+Time = Annotated[Value, *_quantity("time", low=0)]
+Duration = Annotated[Value, *_quantity("time", low=0, strict=True)]
+Rate = Annotated[Value, *_quantity("rate", low=0)]
+Voltage = Annotated[Value, *_quantity("voltage")]
+Current = Annotated[Value, *_quantity("current")]
+CurrentWeight = Annotated[Value, *_quantity("current", low=0)]
+
+SOURCE_WORDS = ("assumed:", "fitted:", "derived:", "set:")
+T = TypeVar("T", bound=BaseModel)
+
+
+def values(table: BaseModel, path: str = "") -> Iterator[tuple[str, Value]]:
+    """Every sourced value below `table`, with its dotted key, in file order."""
+    for key in type(table).model_fields:
+        yield from _values(getattr(table, key), f"{path}.{key}" if path else key)
+
+
+def _values(item: object, path: str) -> Iterator[tuple[str, Value]]:
+    if isinstance(item, Value):
+        yield path, item
+    elif isinstance(item, BaseModel):
+        yield from values(item, path)
+    elif isinstance(item, dict):
+        for key, inner in item.items():
+            yield from _values(inner, f"{path}.{key}")
+
+
+def check_sources(table: BaseModel, sources: dict[str, str]) -> None:
+    """Every value's source must be a key of `sources` (before any comma) or begin with a word of SOURCE_WORDS.
+
+    Raises
+    ------
+    InputError
+        With every fault, one a line.
+    """
+    faults = [
+        f"{key}: source {value.source!r} is not in [sources] ({', '.join(sources) or 'empty'}); "
+        f'add it there, or write "assumed: why" or "fitted: to what"'
+        for key, value in values(table)
+        if not value.source.startswith(SOURCE_WORDS) and value.source.split(",")[0].strip() not in sources
+    ]
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+def parse(kind: type[T], tables: dict[str, Any], where: str, error: type[InputError]) -> T:
+    """`tables` as a checked `kind`; `where` is the file's name for the message.
+
+    Raises
+    ------
+    error
+        With every fault found, one a line: file, key, what was found, what is wanted.
+    """
+    try:
+        return kind.model_validate(tables)
+    except ValidationError as found:
+        raise error("\n".join(f"{where}: {line}" for line in _lines(found, tables))) from None
+
+
+def _lines(found: ValidationError, tables: dict[str, Any]) -> Iterator[str]:
+    for fault in found.errors():
+        place = _place(fault["loc"], tables)
+        if fault["type"] == "missing":
+            text = "missing; wanted a value here"
+        elif fault["type"] == "extra_forbidden":
+            text = f"unknown key, found {fault['input']!r}"
+        elif fault["type"] == "value_error":
+            text = str(fault["ctx"]["error"])
+        else:
+            text = f"{fault['msg']}; found {fault['input']!r}"
+        for line in text.splitlines():
+            yield f"{place}: {line}" if place else line
+
+
+def _place(loc: tuple[int | str, ...], tables: Any) -> str:
+    """The dotted key of a fault: pydantic's location without the chosen members of unions, which are no keys."""
+    keys, table = [], tables
+    for depth, part in enumerate(loc):
+        if isinstance(table, dict) and part in table:
+            table = table[part]
+        elif depth < len(loc) - 1 or (isinstance(table, dict) and part == table.get("kind")):
+            continue
+        keys.append(str(part))
+    return ".".join(keys)

@@ -1,0 +1,116 @@
+"""Units at the border: `[number, "unit", "source"]` in a file becomes a plain SI float inside."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from cerebellum.errors import InputError
+
+# Dimension names that the schema uses, each with a unit a person would write.
+DIMENSIONS = {
+    "time": "ms",
+    "rate": "Hz",
+    "voltage": "mV",
+    "current": "pA",
+    "capacitance": "pF",
+    "conductance": "nS",
+    "length": "um",
+    "number": "1",
+    "current rate": "nS/ms",
+    "inverse time": "1/ms",
+    "volume density": "1/um^3",
+    "planar density": "1/um^2",
+}
+
+
+@cache
+def _registry() -> Any:
+    import pint
+
+    return pint.UnitRegistry(cache_folder=":auto:")
+
+
+@cache
+def _scale(unit: str, dimension: str) -> float:
+    """SI size of one `unit`, checked to have `dimension`."""
+    ureg = _registry()
+    wanted = ureg.parse_units("dimensionless" if DIMENSIONS[dimension] == "1" else DIMENSIONS[dimension])
+    try:
+        found = ureg.parse_units("dimensionless" if unit == "1" else unit)
+    except Exception as error:
+        raise InputError(f"{unit!r} is not a unit; write for example {DIMENSIONS[dimension]!r}") from error
+    if found.dimensionality != wanted.dimensionality:
+        other = next((name for name in DIMENSIONS if _same_dimension(found, name)), str(found.dimensionality))
+        raise InputError(f"needs a {dimension} (such as {DIMENSIONS[dimension]!r}), got {unit!r} (a {other})")
+    return float(ureg.Quantity(1.0, found).to_base_units().to(_si(found)).magnitude)
+
+
+def _same_dimension(unit: Any, dimension: str) -> bool:
+    text = DIMENSIONS[dimension]
+    return bool(unit.dimensionality == _registry().parse_units("dimensionless" if text == "1" else text).dimensionality)
+
+
+def _si(unit: Any) -> Any:
+    """The coherent SI unit of `unit`'s dimension (pint's base units with mass in kilogram are already coherent)."""
+    return _registry().get_base_units(unit)[1]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number as the file has it, its unit, and where it comes from."""
+
+    number: float
+    unit: str
+    source: str
+    dimension: str
+
+    @property
+    def si(self) -> float:
+        """The number in SI units."""
+        return self.number * _scale(self.unit, self.dimension)
+
+    def __str__(self) -> str:
+        return f"{self.number:g}" if self.unit == "1" else f"{self.number:g} {self.unit}"
+
+
+def parse_value(found: object, dimension: str, *, low: float | None = None, strict: bool = False) -> Value:
+    """`[number, "unit", "source"]` of the given dimension; `low` is the least allowed number (excluded if `strict`).
+
+    Raises
+    ------
+    InputError
+        If the shape, the unit's dimension, or the range is wrong; the caller adds file and key.
+    """
+    example = f'[number, "{DIMENSIONS[dimension]}", "source"]'
+    if not isinstance(found, list | tuple) or len(found) != 3:
+        what = "a value without unit and source" if isinstance(found, int | float | str) else "a list of another form"
+        raise InputError(f"found {found!r} ({what}); wanted {example}")
+    number, unit, source = found
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise InputError(f"found {number!r}; wanted a finite number, as in {example}")
+    if not isinstance(unit, str):
+        raise InputError(f"found {unit!r} as unit; wanted text, as in {example}")
+    if not isinstance(source, str) or not source.strip():
+        raise InputError(f'found no source; wanted a key of [sources], or "assumed: why", as in {example}')
+    value = Value(float(number), unit, source, dimension)
+    value.si  # noqa: B018  (checks the dimension now, not at first use)
+    if low is not None and (number <= low if strict else number < low):
+        raise InputError(f"found {value}; wanted {'more than' if strict else 'at least'} {low:g}")
+    return value
+
+
+def steps(time: float, dt: float) -> int:
+    """Number of steps of `dt` in `time` (both s).
+
+    Raises
+    ------
+    InputError
+        If `time` is not a multiple of `dt`: rounding silently would shift a stimulus by a step.
+    """
+    count = round(time / dt)
+    if abs(count * dt - time) > 1e-6 * dt + 1e-12 * abs(time):
+        raise InputError(f"{time * 1e3:g} ms is not a multiple of the time step {dt * 1e3:g} ms")
+    return count
