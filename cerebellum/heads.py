@@ -17,6 +17,7 @@ that the numbers belong to what the model computes. `transformers` is needed by 
 
 from __future__ import annotations
 
+import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ import numpy as np
 from cerebellum.errors import ArgumentError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class HeadStates:
 
     @property
     def logits(self) -> Array:
-        """s q_i.k_j, shape (tokens, tokens), invisible pairs included."""
+        """s q_i.k_j, shape (tokens, tokens), invisible pairs included; before any soft cap or bias of the model."""
         return np.asarray(self.scaling * (self.queries @ self.keys.T))
 
     @property
@@ -211,13 +212,14 @@ def load(name_or_folder: str | Path, revision: str = "main") -> Transformer:
         )
     except InputError:
         raise
+    except KeyError as error:
+        raise InputError(
+            f"{name} ({config.model_type}) does not compute attention through the common attention interface of"
+            " transformers, so its queries and keys cannot be read"
+        ) from error
     except (OSError, ValueError) as error:
         raise InputError(f"cannot load the transformer {name!r}: {error}") from error
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, revision=revision)
-    except (OSError, ValueError, KeyError):  # a folder of weights alone is enough when token ids are given
-        tokenizer = None
-    return Transformer(name, model.eval(), tokenizer)
+    return Transformer(name, model.eval(), _tokenizer(transformers, name, revision))
 
 
 def effective_betas(transformer: Transformer, texts: Sequence[str | Sequence[int]]) -> Array:
@@ -231,7 +233,7 @@ def effective_betas(transformer: Transformer, texts: Sequence[str | Sequence[int
     if not texts:
         raise ArgumentError("texts", texts, "must hold at least one text")
     per_text = [[summarise(state).beta_max_logit for state in transformer.heads(text)] for text in texts]
-    return np.max(np.asarray(per_text), axis=0)
+    return np.asarray(np.max(np.asarray(per_text), axis=0))
 
 
 @dataclass(frozen=True)
@@ -253,21 +255,19 @@ class _Call:
         visible = np.ones((tokens, tokens), dtype=bool)
         if self.mask is not None:  # added to the logits: 0 or a very negative number; or True and False
             mask = self.mask[0, 0, :, :tokens].cpu()
-            visible = mask.numpy() if mask.dtype.is_floating_point is False else (mask > -1e4).numpy()
+            visible = (mask > -1e4).numpy() if mask.dtype.is_floating_point else mask.numpy()
         shared = heads // keys.shape[0]
         return [
-            HeadStates(
-                layer, h, queries[h], keys[h // shared], values[h // shared], weights[h], visible, self.scaling
-            )
+            HeadStates(layer, h, queries[h], keys[h // shared], values[h // shared], weights[h], visible, self.scaling)
             for h in range(heads)
         ]
 
 
 def _capture(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any) -> tuple[Any, Any]:
     """Attention as the model's own file computes it, remembered."""
-    import sys
-
-    eager: Callable[..., tuple[Any, Any]] = sys.modules[type(module).__module__].eager_attention_forward  # type: ignore[attr-defined]
+    eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
+    if eager is None:
+        raise InputError(f"{type(module).__name__} has no attention function of its own to read queries and keys from")
     output, weights = eager(module, query, key, value, attention_mask, **options)
     if (calls := _calls.get()) is not None:
         scaling = options.get("scaling")
@@ -288,6 +288,16 @@ def _transformers() -> tuple[Any, Any]:
     transformers.AttentionInterface.register(CAPTURE, _capture)
     AttentionMaskInterface.register(CAPTURE, eager_mask)
     return transformers, torch
+
+
+def _tokenizer(transformers: Any, name: str, revision: str) -> Any:
+    """The tokenizer, or None where there is none: a folder of weights alone is enough when token ids are given."""
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, revision=revision)
+    except (OSError, ValueError, KeyError):
+        return None
+    # without vocabulary files some classes still come up, knowing nothing but their special tokens
+    return tokenizer if set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens) else None
 
 
 def _unit(vectors: Array) -> Array:
