@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-# Gauss-Legendre on 0..1: 160 nodes hold a relative error of 1e-13 from n = 2 to n = 10,000.
-_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(160)
-_NODES, _NODE_WEIGHTS = (_NODES + 1) / 2, _NODE_WEIGHTS / 2
+# Double-exponential nodes on 0..1, dense at both ends: near 0 the integrand ends in a half-integer power or, for a
+# small threshold, in a narrow step. 241 of them hold a relative error of 1e-12 for all n and thresholds.
+_STEPS = np.linspace(-3.6, 3.6, 241)
+_NODES = 1 / (1 + np.exp(-np.pi * np.sinh(_STEPS)))
+_NODE_WEIGHTS = (_STEPS[1] - _STEPS[0]) * np.pi * np.cosh(_STEPS) * _NODES / (1 + np.exp(np.pi * np.sinh(_STEPS)))
 # The integrand is dropped where it has fallen by exp(-40), 4e-18 of its peak.
 _NEGLIGIBLE = -40.0
 
@@ -71,13 +73,15 @@ def cap_intersection(n: int, threshold: float, cosine: ArrayLike, log: bool = Fa
 
 def _log_share(n: int, c: float, s: NDArray[np.float64]) -> NDArray[np.float64]:
     """ln of the share of two caps with threshold c >= 0, any shape of s."""
-    theta = np.arccos(c)
+    sine = np.sqrt((1 - c) * (1 + c))
+    theta = np.arctan2(sine, c)
     width = np.maximum(theta - np.arcsin(np.sqrt((1 - s) / 2)), 0.0)  # the arcsine keeps angles near s = 1 exact
 
     def log_integrand(gap: NDArray[np.float64]) -> NDArray[np.float64]:
-        # 1 - (c / cos x)^2 = sin(theta - x) sin(theta + x) / cos^2 x, with the gap theta - x free of cancellation.
-        x = theta - gap
-        log_base: NDArray[np.float64] = np.log(np.sin(gap)) + np.log(np.sin(theta + x)) - 2 * np.log(np.cos(x))
+        # With x = theta - gap, 1 - (c / cos x)^2 = sin(gap) sin(theta + x) / cos^2 x, here free of cancellation.
+        cos_x = c * np.cos(gap) + sine * np.sin(gap)
+        sin_sum = 2 * c * sine * np.cos(gap) + (1 - 2 * c * c) * np.sin(gap)
+        log_base: NDArray[np.float64] = np.log(np.sin(gap)) + np.log(sin_sum) - 2 * np.log(cos_x)
         return (n - 2) / 2 * log_base
 
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -88,9 +92,7 @@ def _log_share(n: int, c: float, s: NDArray[np.float64]) -> NDArray[np.float64]:
             middle = (low + high) / 2
             kept = log_integrand(width - middle) > peak + _NEGLIGIBLE
             low, high = np.where(kept, middle, low), np.where(kept, high, middle)
-        # t = high (1 - u^2) takes away the half-integer power at which the integrand ends for odd n.
-        gap = (width - high)[..., None] + high[..., None] * _NODES**2
-        relative = np.exp(log_integrand(gap) - peak[..., None])
-        integral = high * ((2 * _NODES * relative) @ _NODE_WEIGHTS)
+        gap = (width - high)[..., None] + high[..., None] * _NODES
+        integral = high * (np.exp(log_integrand(gap) - peak[..., None]) @ _NODE_WEIGHTS)
         log_share = np.log(integral / np.pi) + peak
     return np.where(width > 0, log_share, -np.inf)
