@@ -16,17 +16,13 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from cerebellum.theory.check import real_number, real_numbers, whole_number
+from cerebellum.theory.quadrature import NODES, WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-# Double-exponential nodes on 0..1, dense at both ends: near 0 the integrand ends in a half-integer power or, for a
-# small threshold, in a narrow step. 241 of them hold a relative error of 1e-12 for all n and thresholds.
-_STEPS = np.linspace(-3.6, 3.6, 241)
-_NODES = 1 / (1 + np.exp(-np.pi * np.sinh(_STEPS)))
-_NODE_WEIGHTS = (_STEPS[1] - _STEPS[0]) * np.pi * np.cosh(_STEPS) * _NODES / (1 + np.exp(np.pi * np.sinh(_STEPS)))
 # The integrand is dropped where it has fallen by exp(-40), 4e-18 of its peak.
 _NEGLIGIBLE = -40.0
 
@@ -92,7 +88,7 @@ def _log_share(n: int, c: float, s: NDArray[np.float64]) -> NDArray[np.float64]:
             middle = (low + high) / 2
             kept = log_integrand(width - middle) > peak + _NEGLIGIBLE
             low, high = np.where(kept, middle, low), np.where(kept, high, middle)
-        gap = (width - high)[..., None] + high[..., None] * _NODES
-        integral = high * (np.exp(log_integrand(gap) - peak[..., None]) @ _NODE_WEIGHTS)
+        gap = (width - high)[..., None] + high[..., None] * NODES
+        integral = high * (np.exp(log_integrand(gap) - peak[..., None]) @ WEIGHTS)
         log_share = np.log(integral / np.pi) + peak
     return np.where(width > 0, log_share, -np.inf)
