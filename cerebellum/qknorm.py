@@ -1,23 +1,18 @@
-"""A small transformer whose heads learn their own softmax beta, and English prose to train it on.
+"""A small transformer whose heads learn their own softmax beta.
 
 Query-key normalisation (Henry et al. 2020, doi:10.18653/v1/2020.findings-emnlp.379): queries and keys have length one
 and a learned scale takes the place of 1/sqrt(width), so that attention is softmax(beta cos) with the scale as beta.
 Henry et al. have one scale a layer and start it at log2(L^2 - L) for sequences of L tokens; here every head has its
 own. With ``normalise=False`` the same transformer has the usual scaled dot product, for comparison.
-
-The text is what every installation has: the prose in the documentation and licences of installed packages.
+`cerebellum.prose` gives text to train it on.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +20,6 @@ from torch.nn import functional
 
 from cerebellum.errors import ArgumentError, InputError
 from cerebellum.heads import HeadStates
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from email.message import Message
 
 LETTERS = 128  # ASCII: the first tokens of every vocabulary
 _PIECE = re.compile(r" ?[A-Za-z]+|.", re.DOTALL)
@@ -301,90 +292,3 @@ def bits_per_character(model: TextTransformer, text: str, windows: int = 64) -> 
     read = tokens[starts + torch.arange(context + 1)]
     nats = functional.cross_entropy(model(read[:, :-1]).flatten(0, 1), read[:, 1:].flatten(), reduction="sum")
     return float(nats) / math.log(2) / len(model.vocabulary.decode(read[:, 1:].flatten()))
-
-
-@dataclass(frozen=True)
-class Prose:
-    """English text of the installed packages; about a tenth of the paragraphs' documents are held out.
-
-    training, validation : ASCII text, paragraphs separated by blank lines; no paragraph occurs twice in either
-    packages : names and versions of the packages that gave any
-    """
-
-    training: str
-    validation: str
-    packages: tuple[str, ...]
-
-    @property
-    def characters(self) -> int:
-        """Characters, which are bytes, in both parts."""
-        return len(self.training) + len(self.validation)
-
-
-# Packages this one requires whose docstrings are read as well; of every other package only documents and licences.
-DOCSTRINGS_OF = ("brian2", "matplotlib", "networkx", "numpy", "pydantic", "scikit-learn", "scipy", "torch")
-
-_DOCUMENT = re.compile(
-    r"(license|licence|copying|notice|authors|readme|changes|news)[^/]*$|.*\.(rst|md)$", re.IGNORECASE
-)
-_NOT_TEXT = (".py", ".pyc", ".pyi", ".so", ".h", ".json", ".toml")
-_DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
-_COMMON = frozenset(
-    re.findall(r"\w+", "the of and to in a is that for it as with on are be this by or not from which an at")
-)
-
-
-def is_english(paragraph: str) -> bool:
-    """Whether a paragraph looks like English prose: 12 words or more, ASCII, nearly all letters, common short words."""
-    words = re.findall(r"[a-z]+", paragraph.lower())
-    if len(words) < 12 or not paragraph.isascii():
-        return False
-    letters = sum(character.isalpha() or character == " " for character in paragraph) / len(paragraph)
-    return letters > 0.92 and sum(word in _COMMON for word in words) / len(words) > 0.15
-
-
-@cache
-def prose() -> Prose:
-    """English prose from the documentation and licences of the installed Python packages.
-
-    The same installation gives the same text: packages by name, files by path; every paragraph is taken once, where it
-    first occurs. A document is held out for validation by the hash of its name, so neither part depends on chance.
-
-    Raises
-    ------
-    InputError
-        The installation has no such text.
-    """
-    seen: set[str] = set()
-    parts: tuple[list[str], list[str]] = ([], [])
-    packages = []
-    for distribution in sorted(importlib.metadata.distributions(), key=lambda d: str(d.metadata["Name"]).lower()):
-        before = len(seen)
-        for name, text in _documents(distribution):
-            held_out = hashlib.sha256(name.encode()).digest()[0] < 26  # 26 / 256, about a tenth
-            for block in re.split(r"\n\s*\n", text):
-                paragraph = " ".join(block.split())
-                if paragraph not in seen and is_english(paragraph):
-                    seen.add(paragraph)
-                    parts[held_out].append(paragraph)
-        if len(seen) > before:
-            packages.append(f"{distribution.metadata['Name']} {distribution.version}")
-    if not all(parts):
-        raise InputError("no English prose in the documentation of the installed packages")
-    return Prose("\n\n".join(parts[0]), "\n\n".join(parts[1]), tuple(packages))
-
-
-def _documents(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, str]]:
-    """Name and text of a package's description, its documents and licences, and for some its docstrings."""
-    package = str(distribution.metadata["Name"])
-    yield f"{package}/description", str(cast("Message", distribution.metadata).get_payload() or "")
-    for path in sorted(distribution.files or [], key=str):
-        name = path.name
-        is_code = name.endswith(".py") and package.lower() in DOCSTRINGS_OF and "test" not in str(path)
-        if not is_code and (name.endswith(_NOT_TEXT) or not _DOCUMENT.match(name)):
-            continue
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            continue
-        yield str(path), "\n\n".join(_DOCSTRING.findall(text)) if is_code else text

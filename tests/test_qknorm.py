@@ -1,4 +1,4 @@
-"""cerebellum.qknorm: the small transformer with learned betas, and the prose it is trained on."""
+"""cerebellum.qknorm: the small transformer with learned betas."""
 
 from __future__ import annotations
 
@@ -139,29 +139,3 @@ def test_untrained_model_predicts_at_chance():
 def test_wrong_arguments_are_named(call, argument):
     with pytest.raises(ArgumentError, match=f"^{argument} = "):
         call()
-
-
-@pytest.mark.parametrize(
-    ("paragraph", "english"),
-    [
-        ("Redistribution and use in source and binary forms, are permitted by the owner of the work.", True),
-        ("for i in range(10): x[i] = y[i] ** 2 + z[i] # the loop is in a form that is not for the reader", False),
-        ("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma", False),
-        ("Too short to be of use.", False),
-        ("Die Weitergabe ist gestattet, wenn der Hinweis auf das Urheberrecht und diese Bedingungen bleibt.", False),
-    ],
-)  # fmt: skip
-def test_english_is_told_from_code_and_lists(paragraph, english):
-    assert qknorm.is_english(paragraph) is english
-
-
-def test_prose_of_this_installation():
-    found = qknorm.prose()
-    qknorm.prose.cache_clear()
-    assert qknorm.prose() == found  # no chance in it
-    paragraphs = (found.training + "\n\n" + found.validation).split("\n\n")
-    assert len(set(paragraphs)) == len(paragraphs)
-    assert all(map(qknorm.is_english, paragraphs))
-    assert found.characters > 100_000  # numpy and scipy alone, both required, give more
-    assert 0.02 < len(found.validation) / found.characters < 0.3
-    assert any(package.startswith("numpy ") for package in found.packages)
