@@ -185,7 +185,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
         )
     left.axhspan(*numbers["published"]["most common"], color="0.92", zorder=0, label="most published heads of GPT-2")
     left.set(xlabel="layer", ylabel="beta", yscale="log", xticks=np.unique(layers))
-    left.legend(fontsize=7)
+    left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     spread = np.asarray(found["key_norm_sd"]) / np.asarray(found["key_norm"])
     points = right.scatter(spread, found["beta_fit_r2"], c=layers, cmap="viridis", s=20)
     right.axhline(GOOD_FIT, color="0.3", lw=1)
