@@ -22,6 +22,15 @@ METHODS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Two torch threads on a machine that is busy otherwise wait for each other, ten times slower than one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def _bits(rng, rows, n):
     return rng.integers(0, 2, (rows, n)) * 2 - 1
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,3 +129,22 @@ def test_wrong_arguments_are_named(call, named):
     with pytest.raises(ArgumentError) as error:
         call()
     assert str(error.value).startswith(named)
+
+
+def test_the_page_on_betas_states_what_the_functions_return():
+    page = (Path(__file__).parents[1] / "docs" / "beta.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if re.match(r"\| \d+ ", line)
+    ]
+    assert [int(row[0]) for row in rows] == [5, 11, 15]
+    for radius, row in zip((5, 11, 15), rows, strict=True):
+        fit = fit_beta(64, radius)
+        expected = [
+            fit_beta(64, radius, estimator="published").beta,
+            fit.beta,
+            fit.r2,
+            fit_beta(64, radius, range(2 * radius + 1)).beta,
+            fit_beta(64, radius, estimator="softmax").beta,
+            fit_beta(64, radius, space="continuous").beta,
+        ]
+        assert [float(cell) for cell in row[2:]] == pytest.approx(expected, abs=5.1e-4)

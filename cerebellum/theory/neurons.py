@@ -2,7 +2,7 @@
 
 Kanerva (1988): a write adds the pointer, in bits of -1 and +1, to the counters of every neuron active at the address; a
 read adds up the counters of the neurons active at the query. Two vectors share a fixed, finite set of neurons, so the
-memory has the noise that the expected weights of `memories.PatternSDM` lack. The interface is that of `memories`.
+memory has the noise that the expected weights of `memories.PatternSDM` lack. The interface is that of `memory.Memory`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from cerebellum.errors import ArgumentError
 from cerebellum.theory import hamming
 from cerebellum.theory.check import one_of, real_number, whole_number
-from cerebellum.theory.memories import Memory, bits, reals
+from cerebellum.theory.memory import Memory, bits, reals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
