@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,7 +10,7 @@ from cerebellum import library
 from cerebellum.cells import MODELS
 from cerebellum.errors import InputError, ModelFileError, UnknownNameError
 from cerebellum.plasticity import ClimbingFiberRule
-from cerebellum.schema import Count, CurrentWeight, Duration, Table, Time, check_sources, parse
+from cerebellum.schema import Count, CurrentWeight, Duration, Rate, Table, Time, ValueTable, check_sources, parse
 from cerebellum.units import Value, parse_value, steps
 
 PopulationName = Literal[
@@ -42,8 +41,8 @@ class Population(Table):
     count: Count
     start: Literal["rest", "spread"] = "rest"
     """Voltage at time 0: the resting voltage, or drawn evenly between reset and threshold (cells out of phase)."""
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    spread: dict[str, Any] = Field(default_factory=dict)
+    parameters: ValueTable = Field(default_factory=dict)
+    spread: ValueTable = Field(default_factory=dict)
     """Standard deviation over cells of a parameter, Gaussian."""
     receptor: dict[str, Receptor] = Field(default_factory=dict)
 
@@ -114,10 +113,14 @@ class ThresholdWeight(Table):
 
 
 class CancelWeight(Table):
-    """Weight solved so that the projection's charge cancels that of `of` at naive weights, for an average input."""
+    """Weight solved so that the projection cancels the mean current of `of` at naive weights.
+
+    For volleys of the expected number of active granule cells at `volley_rate`.
+    """
 
     kind: Literal["cancel"]
     of: str
+    volley_rate: Rate
 
 
 Rule = Annotated[Dendrites | AllToAll | Convergence | Microzone, Field(discriminator="kind")]
@@ -180,7 +183,9 @@ class Circuit(Table):
         if isinstance(rule, Dendrites):
             lines = self.size(projection.source) // 2
             if self.size(projection.source) % 2:
-                faults.append(f"population.{projection.source}.count: wanted an even number, two fibres per address line")
+                faults.append(
+                    f"population.{projection.source}.count: wanted an even number, two fibres per address line"
+                )
             if rule.dendrites.number > lines:
                 faults.append(
                     f"{place}.rule.dendrites: found {rule.dendrites}; wanted at most the {lines} address lines "
@@ -192,7 +197,9 @@ class Circuit(Table):
             faults += self._weight_faults(f"{place}.weight", projection.weight, projection)
         if projection.plasticity and projection.plasticity.teacher not in self.projection:
             known = ", ".join(self.projection)
-            faults.append(f"{place}.plasticity.teacher: no projection {projection.plasticity.teacher!r}; there is: {known}")
+            faults.append(
+                f"{place}.plasticity.teacher: no projection {projection.plasticity.teacher!r}; there is: {known}"
+            )
         try:
             steps(projection.delay.si, self.dt)
         except InputError as error:
@@ -250,8 +257,3 @@ def load_model(name: str, settings: dict[str, str] | None = None) -> Circuit:
     """
     tables, path, _ = library.read_extended("models", name)
     return parse(Circuit, library.apply_settings(tables, settings or {}), path.name, ModelFileError)
-
-
-def value_of(weight: CurrentWeight | ThresholdWeight | CancelWeight) -> Value | None:
-    """The weight as given in the file, or None if it is solved from the circuit (see `balance`)."""
-    return weight if isinstance(weight, Value) else None

@@ -21,6 +21,16 @@ from cerebellum.errors import InputError
 from cerebellum.schema import Count, CurrentWeight, Duration, Table
 
 Floats = NDArray[np.float64]
+# Lags are differences of grid times; far below any time step, this makes their comparison with 0 and the window exact.
+EPSILON = 1e-9
+
+
+def _inside(lag: Floats, support: float) -> NDArray[np.bool_]:
+    return (lag > EPSILON) & (lag <= support + EPSILON)
+
+
+def _inside_text(lag: str, support: float) -> str:
+    return f"int({lag} > {EPSILON!r}*second and {lag} <= {support + EPSILON!r}*second)"
 
 
 class Rectangular(Table):
@@ -36,11 +46,11 @@ class Rectangular(Table):
 
     def __call__(self, lag: Floats) -> Floats:
         """K at `lag` = t_CF - t_PF (s)."""
-        return np.where((lag > 0) & (lag <= self.support), 1.0, 0.0)
+        return np.where(_inside(lag, self.support), 1.0, 0.0)
 
     def text(self, lag: str) -> str:
         """K as a Brian2 expression of `lag`."""
-        return f"int({lag} > 0*second and {lag} <= {self.support!r}*second)"
+        return _inside_text(lag, self.support)
 
 
 class Alpha(Table):
@@ -58,12 +68,12 @@ class Alpha(Table):
     def __call__(self, lag: Floats) -> Floats:
         """K at `lag` = t_CF - t_PF (s)."""
         x = lag / self.peak.si
-        return np.where((lag > 0) & (lag <= self.support), x * np.exp(1.0 - x), 0.0)
+        return np.where(_inside(lag, self.support), x * np.exp(1.0 - x), 0.0)
 
     def text(self, lag: str) -> str:
         """K as a Brian2 expression of `lag`."""
         x = f"(({lag})/({self.peak.si!r}*second))"
-        return f"int({lag} > 0*second and {lag} <= {self.support!r}*second) * {x} * exp(1 - {x})"
+        return f"{_inside_text(lag, self.support)} * {x} * exp(1 - {x})"
 
 
 class SinExp(Table):
@@ -83,14 +93,12 @@ class SinExp(Table):
     def __call__(self, lag: Floats) -> Floats:
         """K at `lag` = t_CF - t_PF (s)."""
         x = -lag - 0.15
-        inside = (lag > 0) & (lag <= self.support)
-        return np.where(inside, np.exp(-x) * np.sin(2 * np.pi * x) ** 20 / 1.2848, 0.0)
+        return np.where(_inside(lag, self.support), np.exp(-x) * np.sin(2 * np.pi * x) ** 20 / 1.2848, 0.0)
 
     def text(self, lag: str) -> str:
         """K as a Brian2 expression of `lag`."""
         x = f"(-({lag})/second - 0.15)"
-        inside = f"int({lag} > 0*second and {lag} <= {self.support!r}*second)"
-        return f"{inside} * exp(-{x}) * sin(2*pi*{x})**20 / 1.2848"
+        return f"{_inside_text(lag, self.support)} * exp(-{x}) * sin(2*pi*{x})**20 / 1.2848"
 
 
 Kernel = Annotated[Rectangular | Alpha | SinExp, Field(discriminator="kind")]

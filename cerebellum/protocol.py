@@ -95,7 +95,7 @@ class Block(Table):
     @model_validator(mode="after")
     def _complete(self) -> Block:
         if self.over == "trials" and self.trials is None:
-            raise InputError("over = 'trials' wants trials = [number, \"1\", \"source\"]")
+            raise InputError('over = \'trials\' wants trials = [number, "1", "source"]')
         if self.over == "cues" and (not self.noise or self.cues_per_pattern is None):
             raise InputError('over = \'cues\' wants noise = [0, ...] and cues_per_pattern = [number, "1", "source"]')
         if self.role in ("baseline", "read") and self.window is None:
@@ -106,11 +106,15 @@ class Block(Table):
             raise InputError(f"window ends after the trial ({self.trial_duration})")
         for name, stimulus in self.stimulus.items():
             if stimulus.onset.si >= self.trial_duration.si:
-                raise InputError(f"stimulus.{name}.onset: found {stimulus.onset}; wanted inside the trial ({self.trial_duration})")
+                raise InputError(
+                    f"stimulus.{name}.onset: found {stimulus.onset}; wanted inside the trial ({self.trial_duration})"
+                )
             if isinstance(stimulus, Volley):
                 last = stimulus.onset.si + (stimulus.volleys.number - 1) * stimulus.interval.si
                 if last >= self.trial_duration.si:
-                    raise InputError(f"stimulus.{name}: the last volley starts at {last * 1e3:g} ms, after the trial ends")
+                    raise InputError(
+                        f"stimulus.{name}: the last volley starts at {last * 1e3:g} ms, after the trial ends"
+                    )
         return self
 
 
@@ -197,5 +201,3 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         )
     if faults:
         raise ProtocolFileError("\n".join(faults))
-
-

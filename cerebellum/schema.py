@@ -25,6 +25,12 @@ def _whole(found: object, *, low: float) -> Value:
     return value
 
 
+def _listed(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: [v.number, v.unit, v.source] if isinstance(v, Value) else v for key, v in table.items()}
+
+
+ValueTable = Annotated[dict[str, Any], PlainSerializer(_listed, return_type=dict)]
+"""Values whose names and dimensions depend on another key, checked by the owning table."""
 _as_list = PlainSerializer(lambda value: [value.number, value.unit, value.source], return_type=list)
 
 

@@ -13,9 +13,94 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.cells.model import CellModel
+from cerebellum.cells.model import CellModel, Floats, Parameters
 
-Floats = NDArray[np.float64]
+
+def update(signs: Mapping[str, int]) -> str:
+    """One exact time step: the linear equations' propagator, so the step's only error is the spike time's grid."""
+    drive = "".join(f" {'+' if sign > 0 else '-'} I_{key} * kick_{key}" for key, sign in signs.items())
+    lines = [f"v = v + int(not_refractory) * ((V_inf - v) * leak{drive})"]
+    lines += [f"I_{key} = I_{key} * decay_{key}" for key in signs]
+    return "\n".join(lines)
+
+
+def constants(parameters: Parameters, tau: Mapping[str, float], dt: float) -> dict[str, float | Floats]:
+    """Numbers of `update`: V_inf (V), leak (1), and for each receptor kick (V/A) and decay (1)."""
+    p = parameters
+    numbers: dict[str, float | Floats] = {
+        "V_inf": p["E_L"] + p["tau_m"] * p["I_e"] / p["C_m"],
+        "leak": -np.expm1(-dt / p["tau_m"]),
+    }
+    for key, tau_syn in tau.items():
+        numbers[f"kick_{key}"] = psp(p, tau_syn, dt)
+        numbers[f"decay_{key}"] = float(np.exp(-dt / tau_syn))
+    return {key: number if np.ndim(number) else float(number) for key, number in numbers.items()}
+
+
+def rate(parameters: Parameters, current: float | Floats) -> Floats:
+    """Firing rate (Hz) under a constant current (A) added to I_e; parameters in SI units.
+
+    f = 1 / (t_ref + tau_m ln((V_inf - V_reset) / (V_inf - V_th))), V_inf = E_L + tau_m (I_e + I) / C_m; 0 below
+    rheobase. (Standard result, e.g. Gerstner et al. 2014, Neuronal Dynamics, section 1.3.)
+    """
+    p = parameters
+    v_inf = np.asarray(p["E_L"] + p["tau_m"] * (p["I_e"] + current) / p["C_m"], dtype=float)
+    fires = v_inf > p["V_th"]
+    above = np.where(fires, v_inf - p["V_th"], 1.0)
+    period = p["t_ref"] + p["tau_m"] * np.log1p((p["V_th"] - p["V_reset"]) / above)
+    return np.where(fires, 1.0 / period, 0.0)
+
+
+def psp(parameters: Parameters, tau_syn: float, time: Floats | float) -> Floats:
+    """Depolarisation (V per A) at `time` (s) after a synaptic current exp(-t / tau_syn) of 1 A starts at 0."""
+    tau_m, c_m = np.asarray(parameters["tau_m"], dtype=float), parameters["C_m"]
+    time = np.maximum(time, 0.0)
+    gap = 1.0 / tau_syn - 1.0 / tau_m
+    # As gap -> 0 the difference of exponentials over gap tends to t exp(-t / tau_m).
+    near = np.abs(gap) * tau_m < 1e-6
+    safe = np.where(near, 1.0, gap)
+    general = (np.exp(-time / tau_m) - np.exp(-time / tau_syn)) / safe
+    return np.where(near, time * np.exp(-time / tau_m), general) / c_m
+
+
+def psp_peak(parameters: Mapping[str, float], tau_syn: float) -> float:
+    """Greatest value of `psp` (V per A), at t = ln(tau_m / tau_syn) / (1/tau_syn - 1/tau_m)."""
+    tau_m = parameters["tau_m"]
+    gap = 1.0 / tau_syn - 1.0 / tau_m
+    at = tau_m if abs(gap) * tau_m < 1e-6 else np.log(tau_m / tau_syn) / gap
+    return float(psp(parameters, tau_syn, at))
+
+
+def respond(parameters: Parameters, current: Floats, start: Floats | float, dt: float) -> NDArray[np.bool_]:
+    """Spikes of cells under a given current, without any other engine.
+
+    Parameters
+    ----------
+    parameters : SI; floats, or shape (cells,)
+    current : A, beside I_e, held over each step, shape (steps, cells) or (steps, 1)
+    start : voltage at time 0, V, shape (cells,) or a float
+    dt : s
+
+    Returns
+    -------
+    shape (steps, cells)
+    """
+    p = parameters
+    shape = np.broadcast_shapes(current.shape[1:], np.shape(start), *(np.shape(value) for value in p.values()))
+    v = np.broadcast_to(np.asarray(start, dtype=float), shape).copy()
+    free_at, spikes = np.zeros(shape), np.zeros((len(current), *shape), dtype=bool)
+    rest, gain = p["E_L"] + p["tau_m"] * p["I_e"] / p["C_m"], p["tau_m"] / p["C_m"]
+    leak = -np.expm1(-dt / p["tau_m"])
+    # As in Brian2: t_ref is cut to whole steps, and the voltage moves again at that step after the spike.
+    held = np.broadcast_to(np.floor(np.asarray(p["t_ref"]) / dt + 1e-9), shape)
+    for step, now in enumerate(current):
+        v += np.where(free_at <= step, (rest + gain * now - v) * leak, 0.0)
+        fired = (free_at <= step) & (v > p["V_th"])
+        spikes[step] = fired
+        np.copyto(v, p["V_reset"], where=fired)
+        np.copyto(free_at, step + held, where=fired)
+    return spikes
+
 
 MODEL = CellModel(
     name="lif",
@@ -32,71 +117,6 @@ MODEL = CellModel(
     threshold="v > V_th",
     reset="v = V_reset",
     refractory="t_ref",
+    update=update,
+    constants=constants,
 )
-
-
-def rate(parameters: Mapping[str, float | Floats], current: float | Floats) -> Floats:
-    """Firing rate (Hz) under a constant current (A) added to I_e; parameters in SI units.
-
-    f = 1 / (t_ref + tau_m ln((V_inf - V_reset) / (V_inf - V_th))), V_inf = E_L + tau_m (I_e + I) / C_m; 0 below
-    rheobase. (Standard result, e.g. Gerstner et al. 2014, Neuronal Dynamics, section 1.3.)
-    """
-    p = parameters
-    v_inf = np.asarray(p["E_L"] + p["tau_m"] * (p["I_e"] + current) / p["C_m"], dtype=float)
-    fires = v_inf > p["V_th"]
-    above = np.where(fires, v_inf - p["V_th"], 1.0)
-    period = p["t_ref"] + p["tau_m"] * np.log1p((p["V_th"] - p["V_reset"]) / above)
-    return np.where(fires, 1.0 / period, 0.0)
-
-
-def psp(parameters: Mapping[str, float], tau_syn: float, time: Floats) -> Floats:
-    """Depolarisation (V per A) at `time` (s) after a synaptic current exp(-t / tau_syn) of 1 A starts at 0."""
-    tau_m, c_m = parameters["tau_m"], parameters["C_m"]
-    time = np.maximum(time, 0.0)
-    if np.isclose(tau_m, tau_syn, rtol=1e-6):
-        return time / c_m * np.exp(-time / tau_m)
-    gap = 1.0 / tau_syn - 1.0 / tau_m
-    return (np.exp(-time / tau_m) - np.exp(-time / tau_syn)) / (c_m * gap)
-
-
-def psp_peak(parameters: Mapping[str, float], tau_syn: float) -> float:
-    """Greatest value of `psp` (V per A), at t = ln(tau_m / tau_syn) / (1/tau_syn - 1/tau_m)."""
-    tau_m = parameters["tau_m"]
-    gap = 1.0 / tau_syn - 1.0 / tau_m
-    at = tau_m if abs(gap) * tau_m < 1e-6 else np.log(tau_m / tau_syn) / gap
-    return float(psp(parameters, tau_syn, np.array([at]))[0])
-
-
-def spikes_after(
-    parameters: Mapping[str, float],
-    tau_syn: float,
-    amplitude: Floats,
-    *,
-    held: float = 0.0,
-    start: Floats | float | None = None,
-    duration: float = 0.02,
-    dt: float = 1e-5,
-) -> Floats:
-    """Spikes in `duration` (s) of cells that get one synaptic current `amplitude` (A, any shape) at time 0.
-
-    `held` is a constant current (A) beside I_e, `start` the voltage at time 0 (default: the resting voltage under
-    I_e + held). Exact between steps of `dt`; the spike itself is put on the grid.
-    """
-    p = parameters
-    rest = p["E_L"] + p["tau_m"] * (p["I_e"] + held) / p["C_m"]
-    amplitude = np.asarray(amplitude, dtype=float)
-    v = np.broadcast_to(np.asarray(rest if start is None else start, dtype=float), amplitude.shape).copy()
-    current, count = amplitude.copy(), np.zeros(amplitude.shape)
-    refractory = np.zeros(amplitude.shape)
-    decay_m, decay_s = np.exp(-dt / p["tau_m"]), np.exp(-dt / tau_syn)
-    kick = float(psp(p, tau_syn, np.array([dt]))[0])
-    for _ in range(round(duration / dt)):
-        free = refractory <= 0
-        v = np.where(free, rest + (v - rest) * decay_m + current * kick, v)
-        current *= decay_s
-        refractory -= dt
-        fired = free & (v > p["V_th"])
-        count += fired
-        v = np.where(fired, p["V_reset"], v)
-        refractory = np.where(fired, p["t_ref"], refractory)
-    return count

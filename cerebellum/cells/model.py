@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Parameters = Mapping[str, float | Floats]
 
 
 @dataclass(frozen=True)
@@ -13,8 +19,10 @@ class CellModel:
     Attributes
     ----------
     parameters : name -> dimension (a key of `units.DIMENSIONS`), all required in a model file
-    equations : Brian2 text; `I_synaptic` (A) stands for the sum of all receptors
+    equations : the differential equations as Brian2 text; `I_synaptic` (A) is the sum of all receptors
     threshold, reset, refractory : Brian2 text; empty for a source of given spikes
+    update : receptor -> +1 or -1 (its effect), to the text of one exact time step
+    constants : SI parameters, receptor -> tau (s), time step (s), to the numbers that `update` names
     """
 
     name: str
@@ -23,3 +31,5 @@ class CellModel:
     threshold: str = ""
     reset: str = ""
     refractory: str = ""
+    update: Callable[[Mapping[str, int]], str] | None = None
+    constants: Callable[[Parameters, Mapping[str, float], float], dict[str, float | Floats]] | None = None
