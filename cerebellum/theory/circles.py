@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import gammaln
-from scipy.stats import binom, norm, poisson
 
 from cerebellum.errors import ArgumentError
 from cerebellum.theory.check import one_of, real_number, whole_number, whole_numbers
@@ -130,6 +129,8 @@ def neuron_count(
 
     The count belongs to the drawn neurons: it stays the same from one read to the next.
     """
+    from scipy.stats import binom, norm, poisson  # slow to import, and needed here alone
+
     one_of("model", model, ("binomial", "poisson"))
     coverage = real_number("coverage", coverage, 0.0, 1.0)
     neurons = _neurons(neurons)
