@@ -24,19 +24,12 @@ from cerebellum.circuit import Circuit, Projection
 from cerebellum.connectome import Connectome
 from cerebellum.plasticity import ClimbingFiberRule
 from cerebellum.progress import Progress, silent
+from cerebellum.spikes import Spikes
 from cerebellum.stimuli import Schedule, plastic_spans
 
 Target = Literal["standalone", "runtime", "numpy"]
 SI_UNIT = {"voltage": "volt", "current": "amp", "capacitance": "farad", "time": "second"}
 NEVER = -1e6  # s; the time of a climbing-fibre spike that has not come
-
-
-@dataclass(frozen=True)
-class Spikes:
-    """Spikes of one population, ordered by time: times (s) and cells, both shape (spikes,)."""
-
-    time: NDArray[np.float64]
-    cell: NDArray[np.int32]
 
 
 @dataclass(frozen=True)

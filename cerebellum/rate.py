@@ -1,0 +1,329 @@
+"""The rate engine: the same connectome, protocol and plasticity rule as the spiking engine, in torch, batched.
+
+Spikes become counts: a granule cell fires f(m) times a volley when m of its inputs match (`balance.matches_response`,
+measured on the same cell), tonically firing cells follow the closed-form rate of their mean current. What is lost is
+spike timing and the graininess of spike counts; the comparison of the engines shows what that costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cerebellum.balance import Balance, matches_response
+from cerebellum.circuit import Circuit, Dendrites, Population
+from cerebellum.connectome import Connectome, zone_of
+from cerebellum.errors import ArgumentError, ProtocolFileError, ResourceError
+from cerebellum.patterns import Bits, Patterns
+from cerebellum.plasticity import ClimbingFiberRule
+from cerebellum.progress import Progress, silent
+from cerebellum.protocol import Block, Pointer, Protocol, Volley
+
+SPARSE = 0.05  # below this share of active granule cells, summing only their rows is faster than a full product
+
+
+@dataclass(frozen=True)
+class RateRun:
+    """What the rate engine returns.
+
+    Attributes
+    ----------
+    baseline : Purkinje rates without input, Hz, shape (cells,)
+    purkinje : Purkinje rates in the read window, Hz, shape (cues, cells)
+    granule_write, granule_read : spikes a volley, shape (patterns, cells) and (cues, cells)
+    weights : parallel-fibre weights after the write block, A, shape (granule cells, Purkinje cells)
+    """
+
+    baseline: NDArray[np.float64]
+    purkinje: NDArray[np.float64]
+    granule_write: NDArray[np.float32]
+    granule_read: NDArray[np.float32]
+    weights: NDArray[np.float64]
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device of that name ('cpu' or 'cuda').
+
+    Raises
+    ------
+    ResourceError
+        If cuda is asked for and this torch or machine has none.
+    """
+    if name not in ("cpu", "cuda"):
+        raise ArgumentError("device", name, "wanted 'cpu' or 'cuda'")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ResourceError("device cuda: this torch finds no CUDA device; run with --device cpu, or install a CUDA build of torch")
+    return torch.device(name)
+
+
+class GranuleLayer:
+    """Mossy fibres to granule cells: the expansion code.
+
+    Parameters
+    ----------
+    sources : mossy fibre of every dendrite, shape (cells, dendrites)
+    response : spikes for 0..dendrites matching inputs
+    fibers : number of mossy fibres
+    """
+
+    def __init__(
+        self, sources: NDArray[np.int32], response: NDArray[np.float64], fibers: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.response = torch.as_tensor(response, dtype=dtype, device=device)
+        self.cells, self.dendrites = sources.shape
+        self.dtype = dtype
+        index = torch.as_tensor(sources, dtype=torch.int64, device=device)
+        # Few dendrites: gather. Many (a whole address each): one matrix product with the 0/1 contact matrix.
+        self.index = index.T.contiguous() if self.dendrites <= 16 else None
+        self.contacts = None
+        if self.index is None:
+            self.contacts = torch.zeros((fibers, self.cells), dtype=torch.float32, device=device)
+            self.contacts[index.reshape(-1), torch.arange(self.cells, device=device).repeat_interleave(self.dendrites)] = 1.0
+
+    def matches(self, fired: torch.Tensor) -> torch.Tensor:
+        """Matching inputs of every cell; `fired` bool (batch, fibres) -> int64 (batch, cells)."""
+        if self.contacts is not None:
+            return (fired.to(torch.float32) @ self.contacts).round().to(torch.int64)
+        assert self.index is not None
+        by_fiber = fired.T.contiguous().to(torch.uint8)
+        total = torch.index_select(by_fiber, 0, self.index[0])
+        for dendrite in self.index[1:]:
+            total += torch.index_select(by_fiber, 0, dendrite)
+        return total.T.to(torch.int64)
+
+    def __call__(self, fired: torch.Tensor) -> torch.Tensor:
+        """Spikes a volley; `fired` bool (batch, fibres) -> (batch, cells)."""
+        return self.response[self.matches(fired)]
+
+
+def read_sum(activity: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """activity (batch, cells) @ weights (cells, outputs), over active cells only where these are few."""
+    active = activity != 0
+    if active.float().mean() > SPARSE:
+        return activity @ weights
+    row, cell = active.nonzero(as_tuple=True)
+    offsets = torch.searchsorted(row, torch.arange(len(activity), device=activity.device))
+    return torch.nn.functional.embedding_bag(
+        cell, weights, offsets, mode="sum", per_sample_weights=activity[row, cell].to(weights.dtype)
+    )
+
+
+def fibers_of(addresses: Bits, fibers: int) -> NDArray[np.bool_]:
+    """Which mossy fibres fire for each address, shape (addresses, fibres): of pair i fibre 2i for 0, 2i + 1 for 1."""
+    fired = np.zeros((len(addresses), fibers), dtype=bool)
+    np.put_along_axis(fired, 2 * np.arange(addresses.shape[1]) + addresses, True, axis=1)
+    return fired
+
+
+def lif_rate(parameters: dict[str, torch.Tensor | float], current: torch.Tensor) -> torch.Tensor:
+    """`cells.lif.rate` in torch: Hz under a constant current (A) beside I_e."""
+    p = parameters
+    v_inf = p["E_L"] + p["tau_m"] * (p["I_e"] + current) / p["C_m"]
+    above = v_inf - p["V_th"]
+    fires = above > 0
+    period = p["t_ref"] + p["tau_m"] * torch.log1p((p["V_th"] - p["V_reset"]) / torch.where(fires, above, 1.0))
+    return torch.where(fires, 1.0 / period, 0.0)
+
+
+class RateCircuit:
+    """The circuit's rate equations on one device.
+
+    Raises
+    ------
+    ProtocolFileError
+        If the circuit is not of the form mossy fibre -> granule -> Purkinje with one plastic projection.
+    """
+
+    def __init__(
+        self, connectome: Connectome, balance: Balance, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        self.circuit, self.balance, self.device, self.dtype = connectome.circuit, balance, device, dtype
+        self.connectome = connectome
+        circuit = self.circuit
+        self.input = _only(circuit, lambda p: isinstance(p.rule, Dendrites), "from mossy fibres with dendrites")
+        self.plastic = _only(circuit, lambda p: p.plasticity is not None, "with climbing-fibre plasticity")
+        rule = circuit.projection[self.plastic].plasticity
+        assert rule is not None
+        self.rule: ClimbingFiberRule = rule
+        self.fibers = circuit.size(circuit.projection[self.input].source)
+        self.granule = GranuleLayer(
+            connectome.matrix(self.input), matches_response(circuit, self.input, balance), self.fibers, device, dtype
+        )
+        self.weights = self._naive_weights()
+        teacher = connectome.edges[rule.teacher]
+        purkinje = circuit.size(circuit.projection[self.plastic].target)
+        self.teacher = np.zeros((circuit.size(circuit.projection[rule.teacher].source), purkinje), dtype=np.int64)
+        np.add.at(self.teacher, (teacher.pre, teacher.post), 1)
+
+    def _naive_weights(self) -> torch.Tensor:
+        """Parallel-fibre weights before any write, A, (granule, Purkinje); absent synapses are 0 and stay so."""
+        edges = self.connectome.edges[self.plastic]
+        projection = self.circuit.projection[self.plastic]
+        shape = self.circuit.size(projection.source), self.circuit.size(projection.target)
+        self.present: torch.Tensor | None = None
+        if len(edges) == shape[0] * shape[1]:
+            return torch.full(shape, self.balance.weight[self.plastic], dtype=self.dtype, device=self.device)
+        present = torch.zeros(shape, dtype=self.dtype, device=self.device)
+        present[torch.as_tensor(edges.pre, dtype=torch.int64), torch.as_tensor(edges.post, dtype=torch.int64)] = 1.0
+        self.present = present
+        return present * self.balance.weight[self.plastic]
+
+    def write(self, activity: torch.Tensor, lags: NDArray[np.float64]) -> None:
+        """One volley's weight change at the synapses of its active cells, clipped.
+
+        Parameters
+        ----------
+        activity : spikes a volley, shape (granule cells,)
+        lags : t_CF - t_PF of each Purkinje cell's climbing-fibre spikes, s, shape (Purkinje cells, spikes); nan for none
+        """
+        change = torch.as_tensor(self.rule.change(lags), dtype=self.dtype, device=self.device)
+        rows = activity.nonzero(as_tuple=True)[0]
+        step = activity[rows, None] * change[None, :]
+        if self.present is not None:
+            step = step * self.present[rows]
+        written = (self.weights[rows] + step).clamp(self.rule.w_min.si, self.rule.w_max.si)
+        self.weights[rows] = written if self.present is None else written * self.present[rows]
+
+    def purkinje_rates(self, activity: torch.Tensor, volley_rate: float, share: float) -> torch.Tensor:
+        """Purkinje rates under a train of volleys.
+
+        Parameters
+        ----------
+        activity : spikes a volley, shape (batch, granule cells)
+        volley_rate : Hz
+        share : part of the read window in which volleys come, 0 to 1
+
+        Returns
+        -------
+        Hz, shape (batch, Purkinje cells)
+        """
+        target = self.circuit.projection[self.plastic].target
+        population = self.circuit.population[target]
+        current = torch.zeros((len(activity), self.circuit.size(target)), dtype=self.dtype, device=self.device)
+        for name, projection in self.circuit.projection.items():
+            if projection.target != target or name == self.rule.teacher:
+                continue
+            receptor = population.receptor[projection.receptor]
+            sign = 1.0 if receptor.effect == "excitatory" else -1.0
+            if name == self.plastic:
+                # The sum itself is a number of order 1e-9 A; torch keeps its relative precision in float32.
+                current += sign * read_sum(activity, self.weights) * (receptor.tau.si * volley_rate * share)
+            else:
+                rate = self._relay_rate(projection.source, activity, volley_rate)
+                mean = share * rate + (1.0 - share) * self._relay_rate(projection.source, activity * 0, volley_rate)
+                synapses = self._contacts(name)
+                current += sign * self.balance.weight[name] * receptor.tau.si * (mean @ synapses)
+        return lif_rate(self._parameters(target), current)
+
+    def _relay_rate(self, name: str, activity: torch.Tensor, volley_rate: float) -> torch.Tensor:
+        """Rates of cells between granule and Purkinje cells, Hz, (batch, cells)."""
+        population: Population = self.circuit.population[name]
+        current = torch.zeros((len(activity), self.circuit.size(name)), dtype=self.dtype, device=self.device)
+        for key, projection in self.circuit.projection.items():
+            if projection.target == name and projection.source == self.circuit.projection[self.plastic].source:
+                tau = population.receptor[projection.receptor].tau.si
+                current += self.balance.weight[key] * tau * volley_rate * read_sum(activity, self._contacts(key))
+        return lif_rate(self._parameters(name), current)
+
+    def _contacts(self, name: str) -> torch.Tensor:
+        """Synapses of a static projection as a matrix of 0 and 1, shape (sources, targets)."""
+        edges, projection = self.connectome.edges[name], self.circuit.projection[name]
+        contacts = torch.zeros(
+            (self.circuit.size(projection.source), self.circuit.size(projection.target)), dtype=self.dtype, device=self.device
+        )
+        contacts[torch.as_tensor(edges.pre, dtype=torch.int64), torch.as_tensor(edges.post, dtype=torch.int64)] = 1.0
+        return contacts
+
+    def _parameters(self, name: str) -> dict[str, torch.Tensor | float]:
+        return {
+            key: torch.as_tensor(value, dtype=self.dtype, device=self.device) if isinstance(value, np.ndarray) else value
+            for key, value in self.connectome.parameters[name].items()
+        }
+
+    def activity(self, addresses: Bits) -> torch.Tensor:
+        """Granule spikes a volley of each address, shape (addresses, cells)."""
+        fired = torch.as_tensor(fibers_of(addresses, self.fibers), device=self.device)
+        return self.granule(fired)
+
+
+def simulate(
+    connectome: Connectome,
+    balance: Balance,
+    protocol: Protocol,
+    patterns: Patterns,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    progress: Progress = silent,
+) -> RateRun:
+    """Write the protocol's patterns one after another, then read all its cues at once.
+
+    Raises
+    ------
+    ProtocolFileError
+        If the protocol has no write and read block of volleys, which is what this engine computes.
+    """
+    write, read = (_block(protocol, role) for role in ("write", "read"))
+    circuit = RateCircuit(connectome, balance, choose_device(device), dtype)
+    progress("rate engine", 0.0)
+    with torch.no_grad():
+        written = circuit.activity(patterns.addresses)
+        for number, pointer in enumerate(patterns.pointers):
+            circuit.write(written[number], _lags(circuit, write, pointer))
+            progress("rate engine", 0.5 * (number + 1) / len(patterns.pointers))
+        asked = circuit.activity(patterns.cues)
+        volley = _volley(read)
+        assert read.window is not None
+        train = volley.volleys.number * volley.interval.si
+        share = min(1.0, train / read.window.duration.si)
+        purkinje = circuit.purkinje_rates(asked, 1.0 / volley.interval.si, share)
+        baseline = circuit.purkinje_rates(asked[:1] * 0, 1.0 / volley.interval.si, share)[0]
+    progress("rate engine", 1.0)
+    return RateRun(
+        baseline.double().cpu().numpy(),
+        purkinje.double().cpu().numpy(),
+        written.float().cpu().numpy(),
+        asked.float().cpu().numpy(),
+        circuit.weights.double().cpu().numpy(),
+    )
+
+
+def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float64]:
+    """t_CF - t_PF (s) at each Purkinje cell for a written pattern, shape (Purkinje cells, 1); nan where no CF comes."""
+    description, rule = circuit.circuit, circuit.rule
+    stimulus = next((s for s in block.stimulus.values() if isinstance(s, Pointer)), None)
+    purkinje = circuit.teacher.shape[1]
+    if stimulus is None or not block.plasticity:
+        raise ProtocolFileError("the write block wants a pointer stimulus and plasticity = true")
+    fired = pointer[zone_of(circuit.teacher.shape[0], description.zones)]
+    reached = (fired.astype(np.int64) @ circuit.teacher) > 0
+    # The granule cell fires when its summed EPSP peaks; that latency is part of the parallel fibre's time.
+    parallel = _volley(block).onset.si + description.projection[circuit.input].delay.si + description.projection[circuit.plastic].delay.si
+    climbing = stimulus.onset.si + description.projection[rule.teacher].delay.si
+    lags = np.full((purkinje, 1), np.nan)
+    lags[reached] = climbing - parallel
+    return lags
+
+
+def _block(protocol: Protocol, role: str) -> Block:
+    name = protocol.block_of(role)
+    if name is None:
+        raise ProtocolFileError(f"the rate engine wants a block with role = {role!r}; run this protocol with --engine spiking")
+    return protocol.block[name]
+
+
+def _volley(block: Block) -> Volley:
+    volley = next((s for s in block.stimulus.values() if isinstance(s, Volley)), None)
+    if volley is None:
+        raise ProtocolFileError("the rate engine wants a volley stimulus in its write and read blocks")
+    return volley
+
+
+def _only(circuit: Circuit, wanted: object, what: str) -> str:
+    names = [name for name, projection in circuit.projection.items() if wanted(projection)]  # type: ignore[operator]
+    if len(names) != 1:
+        raise ProtocolFileError(f"the rate engine wants exactly one projection {what}, found {', '.join(names) or 'none'}")
+    return names[0]
