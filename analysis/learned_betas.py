@@ -2,7 +2,8 @@
 
 Claim: free to choose the beta of its attention, a transformer settles between the betas of SDM's optimal radii.
 Paper figure: Bricken & Pehlevan (2021), Fig. 4, doi:10.48550/arXiv.2111.05498; the values there are from Henry et al.
-(2020), doi:10.18653/v1/2020.findings-emnlp.379. Run time: about two minutes on one core.
+(2020), doi:10.18653/v1/2020.findings-emnlp.379. The training here is short, and ends because the learning rate
+does; `measure(steps=...)` trains longer. Run time: about three minutes on one core.
 """
 
 from __future__ import annotations
@@ -20,12 +21,11 @@ CLAIM = (
     " between critical distance and signal-to-noise (d = 15 and 11 at n = 64)."
 )
 CAPTION = (
-    "Left: betas learned by a query-key-normalised transformer (2 layers of 4 heads, width 64) on English prose, from"
-    " three first values; above them range and mean of the 90 published betas (Henry et al. 2020) and where their"
-    " training began (triangles). Solid lines: the least-squares beta of SDM at the radius of best critical"
-    " distance (d = 15), signal-to-noise (11) and memory (5), n = 64; dashed: the same as published, too large by"
-    " d/(d-1). Right: each head's beta during the 800 training steps, and what the three models"
-    " reach on held-out text."
+    "Left: betas learned by a query-key-normalised transformer (2 layers of 4 heads, width 64) on English prose, from a"
+    " first value far below and one far above the lines; above them range and mean of the 90 published betas (Henry et"
+    " al. 2020) and where their training began (triangles). Solid lines: the least-squares beta of SDM at the radius of"
+    " best critical distance (d = 15), signal-to-noise (11) and memory (5), n = 64; dashed: the same as published, too"
+    " large by d/(d-1). Right: each head's beta during training, and what the two models reach on held-out text."
 )
 
 RADII = {"critical distance": 15, "signal-to-noise": 11, "memory": 5}
@@ -53,12 +53,13 @@ PUBLISHED_MODELS = {
     "gl-en": {"count": 12, "mean": 12.2781, "sequence_length": 79, "below_first_value": 7},
     "sk-en": {"count": 18, "mean": 13.0517, "sequence_length": 75, "below_first_value": 5},
 }
-STEPS = 800
+FIRST = (3.0, 40.0)  # one far below, one far above the lines: where they meet, learning decided
+STEPS = 3000
 SAME = 1.25  # medians within this factor count as the same
 
 
-def measure(seed: int = 0) -> dict[str, Any]:
-    """Train one model from each of three first values, same weights and batches, and compare their learned betas."""
+def measure(seed: int = 0, steps: int = STEPS) -> dict[str, Any]:
+    """Train one model from each of two first values, same weights and batches, and compare their learned betas."""
     import numpy as np
     import torch
 
@@ -74,11 +75,11 @@ def measure(seed: int = 0) -> dict[str, Any]:
         "published": {name: fit_beta(64, d, estimator="published").beta for name, d in RADII.items()},
     }
     runs = []
-    for first in (3.0, qknorm.starting_scale(shape.context), 40.0):
+    for first in FIRST:
         generator = torch.Generator().manual_seed(seed)
         model = qknorm.TextTransformer(vocabulary, shape, generator, initial_scale=first)
         untrained = qknorm.bits_per_character(model, text.validation)
-        seen = qknorm.train(model, text.training, STEPS, generator)
+        seen = qknorm.train(model, text.training, steps, generator)
         betas = np.asarray(seen.betas[-1]).ravel()
         limits = lines["correct"]["critical distance"], lines["correct"]["signal-to-noise"], lines["correct"]["memory"]
         runs.append(
@@ -105,7 +106,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
         "lines": lines,
         "published": PUBLISHED | {"models": models},
         "runs": runs,
-        "training": {"steps": STEPS, "shape": vars(shape), "vocabulary": len(vocabulary)},
+        "training": {"steps": steps, "shape": vars(shape), "vocabulary": len(vocabulary)},
         "prose": {
             "bytes": text.characters,
             "training_bytes": len(text.training),
@@ -118,9 +119,10 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Whether each part of the claim is borne out, by the published betas and by those learned here."""
     lines, published, runs = numbers["lines"]["correct"], numbers["published"], numbers["runs"]
     between = published["between_critical_distance_and_snr"]
-    usual = runs[1]
     medians = [run["median"] for run in runs]
-    inside = usual["counts"]["critical distance to signal-to-noise"] + usual["counts"]["signal-to-noise to memory"]
+    learned = sum(len(run["betas"]) for run in runs)
+    low = sum(run["counts"]["critical distance to signal-to-noise"] for run in runs)
+    high = sum(run["counts"]["signal-to-noise to memory"] for run in runs)
     return {
         "all 90 published betas lie between the correct lines of critical distance and memory": (
             lines["critical distance"] <= published["min"] and published["max"] <= lines["memory"]
@@ -131,13 +133,12 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         "most published betas lie between critical distance and signal-to-noise, with the correct lines": (
             between["correct lines"] > published["count"] / 2
         ),
-        "betas learned here from Henry et al.'s first value lie mostly between critical distance and memory": (
-            inside > len(usual["betas"]) / 2
-        ),
+        "most betas learned here lie between critical distance and memory": low + high > learned / 2,
+        "most betas learned here lie between critical distance and signal-to-noise": low > learned / 2,
         f"betas learned here do not depend on the first value (medians within a factor {SAME})": (
             max(medians) <= SAME * min(medians)
         ),
-        "the published models began their training outside the correct lines, so that learning brought them inside": (
+        "the published models began their training outside the correct lines": (
             all(
                 not lines["critical distance"] <= model["first"] <= lines["memory"]
                 for model in published["models"].values()
@@ -153,7 +154,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=False)
-    colours = ("tab:blue", "tab:green", "tab:red")
+    colours = ("tab:blue", "tab:red")
     runs, published, lines = numbers["runs"], numbers["published"], numbers["lines"]
     everything = np.concatenate([run["betas"] for run in runs])
     bins = np.geomspace(everything.min() * 0.95, max(everything.max(), lines["correct"]["memory"]) * 1.05, 22)
