@@ -1,3 +1,39 @@
 """A cerebellar network simulator: spiking (Brian2) and rate (torch) engines on one circuit description."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cerebellum.circuit import Circuit as Circuit
+    from cerebellum.circuit import load_model as load_model
+    from cerebellum.comparison import compare as compare
+    from cerebellum.protocol import Protocol as Protocol
+    from cerebellum.protocol import load_protocol as load_protocol
+    from cerebellum.result import Result as Result
+    from cerebellum.result import open_run as open_run
+    from cerebellum.runner import run as run
+
 __version__ = "0.1.0"
+
+# Public name -> module; loaded at first use, so that `import cerebellum` needs neither torch nor brian2.
+_PUBLIC = {
+    "Circuit": "circuit",
+    "Protocol": "protocol",
+    "Result": "result",
+    "compare": "comparison",
+    "load_model": "circuit",
+    "load_protocol": "protocol",
+    "open_run": "result",
+    "run": "runner",
+}
+__all__ = [*_PUBLIC, "theory"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f"cerebellum.{_PUBLIC[name]}"), name)
+    if name == "theory":
+        return import_module("cerebellum.theory")
+    raise AttributeError(f"module 'cerebellum' has no attribute {name!r}")

@@ -1,0 +1,5 @@
+"""python -m cerebellum."""
+
+from cerebellum.cli import main
+
+main()

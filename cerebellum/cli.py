@@ -1,0 +1,215 @@
+"""The command line: list, show, check, run, compare, cite, graph, figures."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cerebellum import library
+from cerebellum.errors import CerebellumError, InputError, UnknownNameError
+
+app = typer.Typer(
+    name="cerebellum",
+    help="Cerebellar network simulator: spiking and rate engines on one circuit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the model or protocol; may be repeated."),
+]
+
+
+def _console() -> Console:
+    console = Console()
+    # Piped into a file or another program, tables keep their full width instead of being cut to 80 columns.
+    return console if console.is_terminal else Console(width=160)
+
+
+def _settings(pairs: list[str] | None) -> dict[str, str]:
+    out = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {pair}: wanted KEY=VALUE, for example --set patterns.count=5")
+        out[key.strip()] = value.strip()
+    return out
+
+
+def _kind_of(name: str) -> str:
+    """'models' or 'protocols', by the shipped names or by what a file holds."""
+    if name.endswith(".toml"):
+        tables = library.read(library.find("models", name))
+        return "protocols" if "block" in tables else "models"
+    for kind in library.KINDS:
+        if name in library.names(kind):
+            return kind
+    known = library.names("models") + library.names("protocols")
+    raise UnknownNameError.of("model or protocol", name, known)
+
+
+def _load(name: str, settings: dict[str, str] | None = None) -> Any:
+    from cerebellum.circuit import load_model
+    from cerebellum.protocol import load_protocol
+
+    return load_model(name, settings) if _kind_of(name) == "models" else load_protocol(name, settings)
+
+
+@app.command("list")
+def list_() -> None:
+    """Shipped models and protocols."""
+    from rich.table import Table
+
+    for kind, noun in library.KINDS.items():
+        table = Table(noun, "title", "description", title=f"{noun.capitalize()}s")
+        for name in library.names(kind):
+            tables, _, _ = library.read_extended(kind, name)
+            table.add_row(name, str(tables.get("title", "")), str(tables.get("description", "")))
+        _console().print(table)
+
+
+@app.command()
+def show(name: str, setting: Settings = None) -> None:
+    """Parameter table of a model with units and sources; a protocol's timeline."""
+    from cerebellum import report
+
+    loaded = _load(name, _settings(setting))
+    table = report.model_table(loaded) if _kind_of(name) == "models" else report.protocol_table(loaded)
+    _console().print(table)
+
+
+@app.command()
+def check(file: str) -> None:
+    """Validate a model or protocol file; exit 2 and every fault with its place."""
+    loaded = _load(file)
+    if _kind_of(file) == "models":
+        from cerebellum import balance
+
+        balance.solve(loaded)
+    _console().print(f"{file}: a good {library.KINDS[_kind_of(file)]} file")
+
+
+@app.command()
+def run(
+    protocol: str,
+    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    engine: Annotated[str, typer.Option(help="spiking, rate or both.")] = "spiking",
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    setting: Settings = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/PROTOCOL-MODEL-ENGINE-SEED.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False,
+    device: Annotated[str, typer.Option(help="Of the rate engine: cpu or cuda.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="Of the rate engine: float32 or float64.")] = "float32",
+    target: Annotated[str, typer.Option(help="Of the spiking engine: standalone, runtime or numpy.")] = "standalone",
+    threads: Annotated[int, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = 1,
+) -> None:
+    """Run a protocol; prints what was found and writes a run folder."""
+    from cerebellum import progress, report, runner
+
+    if dtype not in ("float32", "float64"):
+        raise InputError(f"--dtype {dtype}: wanted float32 or float64")
+    stem = "-".join([Path(protocol).stem, Path(model).stem, engine, str(seed)])
+    folder = out or Path("runs") / stem
+    with progress.bar() as bar:
+        result = runner.run(
+            protocol,
+            model,
+            engine,  # type: ignore[arg-type]
+            seed=seed,
+            settings=_settings(setting),
+            out=folder,
+            force=force,
+            device=device,
+            dtype=dtype,
+            target=target,
+            threads=threads,
+            progress=bar,
+        )
+    console = _console()
+    console.print(report.run_tables(result.summary))
+    console.print(f"{result.summary['timing']['total']:.1f} s for {result.schedule.duration:.1f} s of biological time")
+    console.print(f"Run folder: {folder}  (pictures in {folder / 'figures'})")
+
+
+@app.command()
+def compare(run_a: Path, run_b: Path) -> None:
+    """Two finished runs side by side."""
+    from cerebellum.comparison import compare as compare_runs
+    from cerebellum.report import comparison_table
+
+    _console().print(comparison_table(compare_runs(run_a, run_b), (str(run_a), str(run_b))))
+
+
+@app.command()
+def cite(name: str) -> None:
+    """The references behind a model's or protocol's values."""
+    from cerebellum.schema import values
+
+    loaded = _load(name)
+    used = {value.source.split(",")[0].strip() for _, value in values(loaded)}
+    for key, reference in loaded.sources.items():
+        if key in used:
+            print(f"{key}: {reference}")
+    assumed = sum(value.source.startswith(("assumed:", "fitted:")) for _, value in values(loaded))
+    print(f"{assumed} values are assumed or fitted; `cerebellum show {name}` says why.")
+
+
+@app.command()
+def graph(
+    model: str,
+    out: Annotated[Path, typer.Option(help="GraphML file to write.")],
+    cells: Annotated[list[str] | None, typer.Option(help="Cell graph of this projection; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    setting: Settings = None,
+    force: Annotated[bool, typer.Option("--force")] = False,
+) -> None:
+    """Sample the connectome and write its graph: populations, or with --cells the cells of chosen projections."""
+    from cerebellum import graph as graphs
+    from cerebellum.circuit import load_model
+    from cerebellum.connectome import sample
+    from cerebellum.result import refuse_existing
+
+    refuse_existing(out, force)
+    circuit = load_model(model, _settings(setting))
+    for name in cells or []:
+        if name not in circuit.projection:
+            raise UnknownNameError.of("projection", name, list(circuit.projection))
+    connectome = sample(circuit, seed)
+    made = graphs.cell_graph(connectome, cells) if cells else graphs.population_graph(connectome)
+    graphs.write_graphml(made, out)
+    _console().print(f"{out}: {made.number_of_nodes()} nodes, {made.number_of_edges()} edges")
+
+
+@app.command()
+def figures(
+    names: Annotated[list[str] | None, typer.Argument(help="Claims to measure and draw; default all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder.")] = None,
+) -> None:
+    """From a checkout: measure and draw the claims in analysis/, and say which hold."""
+    from cerebellum import progress
+    from cerebellum.figures import run_figures
+
+    with progress.bar() as bar:
+        outcomes = run_figures(names or None, out, bar)
+    console = _console()
+    for outcome in outcomes:
+        console.print(outcome)
+
+
+def main() -> None:
+    """Entry point: exit 0 done, 2 the user's input is at fault, 1 anything else."""
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except (CerebellumError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

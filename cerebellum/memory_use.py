@@ -1,0 +1,48 @@
+"""How much memory a run will take, asked before anything is built."""
+
+from __future__ import annotations
+
+from cerebellum.circuit import Circuit
+from cerebellum.connectome import expected_synapses
+from cerebellum.errors import ResourceError
+
+# Bytes a synapse, measured as peak resident memory of Brian2 2.9 runs over their number of synapses
+# (tests/benchmarks/test_engines.py prints it), rounded up. The connectome's own arrays are counted in.
+SPIKING_STATIC, SPIKING_PLASTIC = 60, 110
+RATE_PLASTIC = 24
+BASE = 600e6  # interpreter, torch, brian2
+
+
+def needed(circuit: Circuit, engine: str) -> float:
+    """Bytes that a run of `engine` ('spiking', 'rate' or 'both') needs, roughly."""
+    static = plastic = 0
+    for name, synapses in expected_synapses(circuit).items():
+        if circuit.projection[name].plasticity is None:
+            static += synapses
+        else:
+            plastic += synapses
+    spiking = SPIKING_STATIC * static + SPIKING_PLASTIC * plastic if engine != "rate" else 0
+    rate = RATE_PLASTIC * (plastic + static) if engine != "spiking" else 0
+    return BASE + max(spiking, rate)
+
+
+def check(circuit: Circuit, engine: str) -> None:
+    """Refuse a run that would not fit.
+
+    Raises
+    ------
+    ResourceError
+        With the bytes needed, those free, and the largest projection.
+    """
+    import psutil
+
+    wanted, free = needed(circuit, engine), psutil.virtual_memory().available
+    if wanted > free:
+        synapses = expected_synapses(circuit)
+        largest = max(synapses, key=lambda name: synapses[name])
+        source, target = circuit.projection[largest].source, circuit.projection[largest].target
+        raise ResourceError(
+            f"this run needs about {wanted / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free; most of it is the "
+            f"{synapses[largest]:,} synapses of {largest}: make population.{source}.count or population.{target}.count "
+            f"smaller with --set"
+        )

@@ -1,0 +1,114 @@
+"""Tables for people: what a run found, what a file holds, two runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from cerebellum.circuit import Circuit
+from cerebellum.connectome import expected_synapses
+from cerebellum.protocol import Protocol
+from cerebellum.schema import values
+from cerebellum.stimuli import trials
+
+NAMES = {
+    "purkinje": "Purkinje spikes",
+    "nuclear": "nuclear spikes",
+    "granule": "granule spikes",
+    "rate": "rate engine",
+    "sdm": "SDM, expected",
+    "sdm_exact": "SDM, this connectome",
+    "attention": "softmax attention",
+}
+
+
+def run_tables(summary: dict[str, Any]) -> RenderableType:
+    """Recall by noise level, agreement of the readers' weights, beta, control."""
+    parts: list[RenderableType] = []
+    if "recall" in summary:
+        parts += [_recall_table(summary["recall"]), _agreement_table(summary), *_notes(summary)]
+    if "rates" in summary:
+        table = Table("population", "mean rate", title="Rates over the whole run")
+        for name, rate in summary["rates"].items():
+            table.add_row(name, f"{rate['mean_hz']:.2f} Hz")
+        parts.append(table)
+    return Group(*parts)
+
+
+def _recall_table(recall: dict[str, Any]) -> Table:
+    levels = list(next(iter(recall.values()))["by_flips"])
+    table = Table("reader", *(f"{level} flipped" for level in levels), title="Recall: cues recognised (bits right)")
+    for reader, found in recall.items():
+        cells = (found["by_flips"][level] for level in levels)
+        table.add_row(NAMES[reader], *(f"{c['patterns']:.0%} ({c['bits']:.1%})" for c in cells))
+    return table
+
+
+def _agreement_table(summary: dict[str, Any]) -> Table:
+    readers, found = list(summary["recall"]), summary["agreement"]
+    columns = [name for name in ("sdm_exact", "sdm", "attention") if name in readers]
+    table = Table(
+        "weights of", *(f"against {NAMES[c]}" for c in columns), "beta (95 %)", title="Agreement of weights: r2"
+    )
+    for reader in readers:
+        cells = []
+        for column in columns:
+            pair = found.get(f"{reader}_vs_{column}") or found.get(f"{column}_vs_{reader}")
+            cells.append(f"{pair['r2']:.3f}" if pair else "")
+        beta, interval = summary["beta"][reader], summary["beta"].get(f"{reader}_interval")
+        spread = f" ({interval[0]:.2f}, {interval[1]:.2f})" if interval and interval[1] - interval[0] > 5e-3 else ""
+        table.add_row(NAMES[reader], *cells, f"{beta:.2f}{spread}")
+    return table
+
+
+def _notes(summary: dict[str, Any]) -> Iterable[str]:
+    found, beta = summary["agreement"], summary["beta"]
+    yield f"Ceilings: theory's own gap is sdm against attention, r2 {found['sdm_vs_attention']['r2']:.3f}; "
+    yield f"the finite circuit's is this connectome against expectation, r2 {found['sdm_vs_sdm_exact']['r2']:.3f}."
+    yield f"Control: {NAMES[found['control']['reader']]} with pointers shuffled among patterns, r2 {found['control']['r2']:.3f}."
+    yield (
+        f"Attention's beta is the least-squares slope of ln K on cosine over distances {beta['fit_distances'][0]} to "
+        f"{beta['fit_distances'][1]}; the other betas are slopes of ln mean weight on cosine over the pairs of this run."
+    )
+    for name, written in summary.get("written_weights", {}).items():
+        yield f"Weights written by climbing fibres against ideal counters ({name}): r = {written['r_ideal_counters']:.4f}."
+
+
+def model_table(circuit: Circuit) -> RenderableType:
+    """A model's values with units and sources, and its synapse counts."""
+    synapses = Table("projection", "rule", "synapses", title="Projections")
+    for name, count in expected_synapses(circuit).items():
+        synapses.add_row(name, circuit.projection[name].rule.kind, f"{count:,}")
+    return Group(f"[bold]{circuit.title}[/bold]  {circuit.description}", _values(values(circuit)), synapses)
+
+
+def protocol_table(protocol: Protocol) -> RenderableType:
+    """A protocol's timeline and its values."""
+    timeline = Table("block", "role", "trials", "trial", "stimuli", "plastic", "begins", "ends", title="Timeline")
+    listed = trials(protocol)
+    for name, block in protocol.block.items():
+        own = [trial for trial in listed if trial.block == name]
+        stimuli = ", ".join(f"{key} ({s.kind} at {s.onset})" for key, s in block.stimulus.items()) or "-"
+        timeline.add_row(
+            name, block.role, f"{len(own)}", str(block.trial_duration), stimuli, "yes" if block.plasticity else "no",
+            f"{own[0].start:.2f} s", f"{own[-1].stop:.2f} s",
+        )  # fmt: skip
+    return Group(f"[bold]{protocol.title}[/bold]  {protocol.description}", timeline, _values(values(protocol)))
+
+
+def _values(found: Iterable[tuple[str, Any]]) -> Table:
+    table = Table("value", "", "source", title="Values")
+    for key, value in found:
+        table.add_row(key, str(value), value.source)
+    return table
+
+
+def comparison_table(numbers: dict[str, tuple[float, float]], names: tuple[str, str]) -> Table:
+    """Every number that two runs share, side by side."""
+    table = Table("number", *names, "difference", title="Two runs")
+    for key, (a, b) in numbers.items():
+        table.add_row(key, f"{a:.4g}", f"{b:.4g}", f"{b - a:+.2g}")
+    return table

@@ -1,0 +1,207 @@
+"""run(): a protocol on a model by an engine, from names to a finished result, and onto disk."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+import uuid
+import warnings
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from cerebellum import balance as balances
+from cerebellum import connectome as connectomes
+from cerebellum import memory_use, readers, readout, stimuli
+from cerebellum.circuit import Circuit, load_model
+from cerebellum.errors import ArgumentError
+from cerebellum.patterns import Patterns, make_patterns
+from cerebellum.progress import Progress, silent
+from cerebellum.protocol import Protocol, check_together, load_protocol
+from cerebellum.result import Result, refuse_existing, whole_folder, write_json
+
+Engine = Literal["spiking", "rate", "both"]
+ENGINES = ("spiking", "rate", "both")
+LIBRARIES = ("cerebellum", "brian2", "numpy", "scipy", "torch", "pynwb", "scikit-learn", "matplotlib")
+
+
+def run(
+    protocol: str | Protocol = "recall",
+    model: str | Circuit = "kanerva",
+    engine: Engine = "spiking",
+    *,
+    seed: int = 1,
+    settings: dict[str, str] | None = None,
+    out: str | Path | None = None,
+    force: bool = False,
+    device: str = "cpu",
+    dtype: str = "float32",
+    target: str = "standalone",
+    threads: int = 1,
+    progress: Progress = silent,
+) -> Result:
+    """Run a protocol on a model.
+
+    Parameters
+    ----------
+    protocol, model : shipped name, path ending in .toml, or what `load_protocol` and `load_model` return
+    engine : 'spiking', 'rate' or 'both'
+    settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
+    out : folder to write (run.json, summary.json, spikes.nwb, figures/); None writes nothing
+    device, dtype : of the rate engine: 'cpu' or 'cuda', 'float32' or 'float64'
+    target, threads : of the spiking engine: 'standalone', 'runtime' or 'numpy'; OpenMP threads of 'standalone'
+
+    Raises
+    ------
+    InputError
+        If anything asked for does not exist, does not fit together, or does not fit in memory.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    if engine not in ENGINES:
+        raise ArgumentError("engine", engine, f"wanted one of {', '.join(ENGINES)}")
+    if out is not None:
+        refuse_existing(Path(out), force)
+    circuit, plan = resolve(model, protocol, settings or {})
+    check_together(plan, circuit)
+    memory_use.check(circuit, engine)
+    if engine != "spiking":
+        from cerebellum.rate import choose_device
+
+        choose_device(device)  # complain before any work is done
+    progress("sampling the connectome", None)
+    patterns = _patterns(plan, circuit, seed)
+    balance = balances.solve(circuit)
+    wired = connectomes.sample(circuit, seed)
+    scheduled = stimuli.schedule(plan, circuit, patterns, seed)
+    seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
+    result = Result(circuit, plan, scheduled, patterns)
+    measured, overlap = {}, None
+    summary: dict[str, Any] = {}
+    if engine != "rate":
+        from cerebellum import spiking
+
+        chosen = _working_target(target)
+        simulated = spiking.simulate(wired, balance, scheduled, target=chosen, threads=threads, progress=progress)
+        seconds["spiking"] = simulated.seconds
+        result.spikes.update(simulated.spikes)
+        summary["rates"] = {
+            name: {"mean_hz": len(spikes) / circuit.size(name) / scheduled.duration}
+            for name, spikes in simulated.spikes.items()
+        }
+        if patterns is not None and plan.block_of("read"):
+            measured["purkinje"] = _purkinje(result)
+            overlap = readout.granule_overlap(simulated.spikes["granule"], circuit.size("granule"), scheduled, plan)
+            summary["written_weights"] = {
+                name: {
+                    "r_ideal_counters": readers.written_correlation(
+                        wired, readers.code_of(circuit), patterns, weights, name
+                    )
+                }
+                for name, weights in simulated.weights.items()
+            }
+    if engine != "spiking":
+        import torch
+
+        from cerebellum import rate
+
+        if patterns is None:
+            raise ArgumentError(
+                "engine", engine, "the rate engine wants a protocol with patterns; run with engine spiking"
+            )
+        begun = time.perf_counter()
+        found = rate.simulate(
+            wired, balance, plan, patterns, device=device, dtype=getattr(torch, dtype), progress=progress
+        )
+        seconds["rate"] = {"simulate": time.perf_counter() - begun}
+        measured["rate"] = readout.pause(found.baseline, found.purkinje, circuit.zones)
+    if measured and patterns is not None:
+        progress("comparing readers", None)
+        code = readers.code_of(circuit)
+        readings = readers.read_all(wired, code, patterns, measured, overlap)
+        result.readout.update(readings.readout)
+        result.weights.update(readings.weights)
+        summary |= readers.summarize(readings, code, patterns, seed)
+    seconds["total"] = time.perf_counter() - clock
+    result.summary.update(summary, timing=seconds, biological_seconds=scheduled.duration)
+    result.provenance.update(_provenance(result, engine, seed, started, device, dtype, target, threads))
+    if out is not None:
+        save(result, Path(out), force, progress)
+    return result
+
+
+def resolve(model: str | Circuit, protocol: str | Protocol, settings: dict[str, str]) -> tuple[Circuit, Protocol]:
+    """Model and protocol with the settings given to the one whose file has the key's first part."""
+    of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in Protocol.model_fields}
+    of_model = {key: text for key, text in settings.items() if key not in of_protocol}
+    plan = load_protocol(protocol, of_protocol) if isinstance(protocol, str) else protocol
+    circuit = load_model(model, of_model) if isinstance(model, str) else model
+    if (of_protocol and not isinstance(protocol, str)) or (of_model and not isinstance(model, str)):
+        raise ArgumentError("settings", settings, "apply to names and paths; pass them to load_model or load_protocol")
+    return circuit, plan
+
+
+def save(result: Result, out: Path, force: bool = False, progress: Progress = silent) -> Path:
+    """Write a run folder, whole or not at all."""
+    from cerebellum import nwb, plotting
+
+    with whole_folder(out, force) as part:
+        write_json(part / "run.json", result.provenance)
+        write_json(part / "summary.json", result.summary)
+        if result.spikes:
+            progress("writing spikes", None)
+            nwb.write_spikes(result, part / "spikes.nwb")
+        progress("drawing figures", None)
+        plotting.write_figures(result, part / "figures")
+    return out
+
+
+def _patterns(plan: Protocol, circuit: Circuit, seed: int) -> Patterns | None:
+    if plan.patterns is None:
+        return None
+    return make_patterns(plan, readers.code_of(circuit).lines, circuit.zones, seed)
+
+
+def _purkinje(result: Result) -> np.ndarray[Any, np.dtype[np.float64]]:
+    circuit, plan, spikes = result.circuit, result.protocol, result.spikes["purkinje"]
+    cells = circuit.size("purkinje")
+    baseline = readout.rates(spikes, cells, plan, result.schedule.of("baseline")).mean(axis=0)
+    asked = readout.rates(spikes, cells, plan, result.schedule.of("read"))
+    return readout.pause(baseline, asked, circuit.zones)
+
+
+def _working_target(target: str) -> Any:
+    from cerebellum import spiking
+
+    if target not in ("standalone", "runtime", "numpy"):
+        raise ArgumentError("target", target, "wanted 'standalone', 'runtime' or 'numpy'")
+    chosen = spiking.working_target(target)  # type: ignore[arg-type]
+    if chosen != target:
+        warnings.warn(
+            f"no C++ compiler found, so the spiking engine runs on numpy, some 50 times slower than {target}; "
+            "install g++ (Debian: apt install g++) or set CXX",
+            stacklevel=3,
+        )
+    return chosen
+
+
+def _provenance(
+    result: Result, engine: str, seed: int, started: datetime, device: str, dtype: str, target: str, threads: int
+) -> dict[str, Any]:
+    return {
+        "identifier": str(uuid.uuid4()),
+        "started": started.isoformat(),
+        "engine": engine,
+        "seed": seed,
+        "rate_engine": {"device": device, "dtype": dtype},
+        "spiking_engine": {"target": target, "threads": threads},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "machine": {"system": platform.system(), "processor": platform.machine()},
+        "command": sys.argv[1:],
+        "timing": result.summary["timing"],
+        "model": result.circuit.model_dump(mode="json", by_alias=True),
+        "protocol": result.protocol.model_dump(mode="json"),
+    }
