@@ -175,7 +175,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
         left.axvline(lines["published"][name], color="0.3", lw=1, ls="--")
         left.text(beta, height + 1.2, f"d = {RADII[name]}\n{beta:.1f}", fontsize=7, ha="center", va="bottom")
     left.set(xscale="log", xlabel="beta", ylabel="heads", ylim=(0, height + 2.8))
-    left.legend(fontsize=7, loc="center left")
+    left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
     for run, colour in zip(runs, colours, strict=True):
         course = np.asarray(run["course"])

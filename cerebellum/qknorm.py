@@ -117,7 +117,8 @@ class Attention(nn.Module):
         read = functional.scaled_dot_product_attention(
             q * self.scales()[:, None, None], k, v, is_causal=True, scale=1.0
         )
-        return self.output(read.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        out: Tensor = self.output(read.transpose(1, 2).flatten(2))
+        return out
 
 
 class Block(nn.Module):
@@ -137,7 +138,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shapes: (batch, tokens, width) to the same."""
         x = x + self.attention(self.attention_norm(x))
-        return x + self.values(self.activity(x))  # type: ignore[no-any-return]
+        out: Tensor = x + self.values(self.activity(x))
+        return out
 
 
 class TextTransformer(nn.Module):
