@@ -55,7 +55,9 @@ def choose_device(name: str) -> torch.device:
     if name not in ("cpu", "cuda"):
         raise ArgumentError("device", name, "wanted 'cpu' or 'cuda'")
     if name == "cuda" and not torch.cuda.is_available():
-        raise ResourceError("device cuda: this torch finds no CUDA device; run with --device cpu, or install a CUDA build of torch")
+        raise ResourceError(
+            "device cuda: this torch finds no CUDA device; run with --device cpu, or install a CUDA build of torch"
+        )
     return torch.device(name)
 
 
@@ -70,7 +72,12 @@ class GranuleLayer:
     """
 
     def __init__(
-        self, sources: NDArray[np.int32], response: NDArray[np.float64], fibers: int, device: torch.device, dtype: torch.dtype
+        self,
+        sources: NDArray[np.int32],
+        response: NDArray[np.float64],
+        fibers: int,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> None:
         self.response = torch.as_tensor(response, dtype=dtype, device=device)
         self.cells, self.dendrites = sources.shape
@@ -81,7 +88,9 @@ class GranuleLayer:
         self.contacts = None
         if self.index is None:
             self.contacts = torch.zeros((fibers, self.cells), dtype=torch.float32, device=device)
-            self.contacts[index.reshape(-1), torch.arange(self.cells, device=device).repeat_interleave(self.dendrites)] = 1.0
+            self.contacts[
+                index.reshape(-1), torch.arange(self.cells, device=device).repeat_interleave(self.dendrites)
+            ] = 1.0
 
     def matches(self, fired: torch.Tensor) -> torch.Tensor:
         """Matching inputs of every cell; `fired` bool (batch, fibres) -> int64 (batch, cells)."""
@@ -232,14 +241,18 @@ class RateCircuit:
         """Synapses of a static projection as a matrix of 0 and 1, shape (sources, targets)."""
         edges, projection = self.connectome.edges[name], self.circuit.projection[name]
         contacts = torch.zeros(
-            (self.circuit.size(projection.source), self.circuit.size(projection.target)), dtype=self.dtype, device=self.device
+            (self.circuit.size(projection.source), self.circuit.size(projection.target)),
+            dtype=self.dtype,
+            device=self.device,
         )
         contacts[torch.as_tensor(edges.pre, dtype=torch.int64), torch.as_tensor(edges.post, dtype=torch.int64)] = 1.0
         return contacts
 
     def _parameters(self, name: str) -> dict[str, torch.Tensor | float]:
         return {
-            key: torch.as_tensor(value, dtype=self.dtype, device=self.device) if isinstance(value, np.ndarray) else value
+            key: torch.as_tensor(value, dtype=self.dtype, device=self.device)
+            if isinstance(value, np.ndarray)
+            else value
             for key, value in self.connectome.parameters[name].items()
         }
 
@@ -301,7 +314,11 @@ def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float
     fired = pointer[zone_of(circuit.teacher.shape[0], description.zones)]
     reached = (fired.astype(np.int64) @ circuit.teacher) > 0
     # The granule cell fires when its summed EPSP peaks; that latency is part of the parallel fibre's time.
-    parallel = _volley(block).onset.si + description.projection[circuit.input].delay.si + description.projection[circuit.plastic].delay.si
+    parallel = (
+        _volley(block).onset.si
+        + description.projection[circuit.input].delay.si
+        + description.projection[circuit.plastic].delay.si
+    )
     climbing = stimulus.onset.si + description.projection[rule.teacher].delay.si
     lags = np.full((purkinje, 1), np.nan)
     lags[reached] = climbing - parallel
@@ -311,7 +328,9 @@ def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float
 def _block(protocol: Protocol, role: str) -> Block:
     name = protocol.block_of(role)
     if name is None:
-        raise ProtocolFileError(f"the rate engine wants a block with role = {role!r}; run this protocol with --engine spiking")
+        raise ProtocolFileError(
+            f"the rate engine wants a block with role = {role!r}; run this protocol with --engine spiking"
+        )
     return protocol.block[name]
 
 
@@ -325,5 +344,7 @@ def _volley(block: Block) -> Volley:
 def _only(circuit: Circuit, wanted: object, what: str) -> str:
     names = [name for name, projection in circuit.projection.items() if wanted(projection)]  # type: ignore[operator]
     if len(names) != 1:
-        raise ProtocolFileError(f"the rate engine wants exactly one projection {what}, found {', '.join(names) or 'none'}")
+        raise ProtocolFileError(
+            f"the rate engine wants exactly one projection {what}, found {', '.join(names) or 'none'}"
+        )
     return names[0]

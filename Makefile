@@ -1,0 +1,40 @@
+# make demo   sets everything up in .venv and stores and recalls ten handwritten digits
+# make test   sets everything up in .venv and runs the tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test slow figures bench lint clean
+
+demo: $(VENV)/ready
+	$(BIN)/cerebellum run recall --engine both --seed 1 --out runs/demo --force
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest
+
+# The longer evidence: every claim over several seeds.
+slow: $(VENV)/ready
+	$(BIN)/python -m pytest -m slow
+
+figures: $(VENV)/ready
+	$(BIN)/cerebellum figures
+
+bench: $(VENV)/ready
+	$(BIN)/python -m pip install -q -c constraints.txt --group bench
+	$(BIN)/python -m pytest tests/benchmarks -m "" --benchmark-only
+
+lint: $(VENV)/ready
+	$(BIN)/python -m pip install -q -c constraints.txt --group dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# pip 25.1 is the first that installs dependency groups.
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade -c constraints.txt pip
+	$(BIN)/python -m pip install -q -c constraints.txt --group test -e .
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs dist build
