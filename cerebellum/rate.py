@@ -17,12 +17,11 @@ from cerebellum.balance import Balance, matches_response
 from cerebellum.circuit import Circuit, Dendrites, Population
 from cerebellum.connectome import Connectome, zone_of
 from cerebellum.errors import ArgumentError, ProtocolFileError, ResourceError
+from cerebellum.granule_code import Activity, GranuleCode
 from cerebellum.patterns import Bits, Patterns
 from cerebellum.plasticity import ClimbingFiberRule
 from cerebellum.progress import Progress, silent
 from cerebellum.protocol import Block, Pointer, Protocol, Volley
-
-SPARSE = 0.05  # below this share of active granule cells, summing only their rows is faster than a full product
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,11 @@ class RateRun:
     ----------
     baseline : Purkinje rates without input, Hz, shape (cells,)
     purkinje : Purkinje rates in the read window, Hz, shape (cues, cells)
-    granule_write, granule_read : spikes a volley, shape (patterns, cells) and (cues, cells)
     weights : parallel-fibre weights after the write block, A, shape (granule cells, Purkinje cells)
     """
 
     baseline: NDArray[np.float64]
     purkinje: NDArray[np.float64]
-    granule_write: NDArray[np.float32]
-    granule_read: NDArray[np.float32]
     weights: NDArray[np.float64]
 
 
@@ -59,65 +55,6 @@ def choose_device(name: str) -> torch.device:
             "device cuda: this torch finds no CUDA device; run with --device cpu, or install a CUDA build of torch"
         )
     return torch.device(name)
-
-
-class GranuleLayer:
-    """Mossy fibres to granule cells: the expansion code.
-
-    Parameters
-    ----------
-    sources : mossy fibre of every dendrite, shape (cells, dendrites)
-    response : spikes for 0..dendrites matching inputs
-    fibers : number of mossy fibres
-    """
-
-    def __init__(
-        self,
-        sources: NDArray[np.int32],
-        response: NDArray[np.float64],
-        fibers: int,
-        device: torch.device,
-        dtype: torch.dtype,
-    ) -> None:
-        self.response = torch.as_tensor(response, dtype=dtype, device=device)
-        self.cells, self.dendrites = sources.shape
-        self.dtype = dtype
-        index = torch.as_tensor(sources, dtype=torch.int64, device=device)
-        # Few dendrites: gather. Many (a whole address each): one matrix product with the 0/1 contact matrix.
-        self.index = index.T.contiguous() if self.dendrites <= 16 else None
-        self.contacts = None
-        if self.index is None:
-            self.contacts = torch.zeros((fibers, self.cells), dtype=torch.float32, device=device)
-            self.contacts[
-                index.reshape(-1), torch.arange(self.cells, device=device).repeat_interleave(self.dendrites)
-            ] = 1.0
-
-    def matches(self, fired: torch.Tensor) -> torch.Tensor:
-        """Matching inputs of every cell; `fired` bool (batch, fibres) -> int64 (batch, cells)."""
-        if self.contacts is not None:
-            return (fired.to(torch.float32) @ self.contacts).round().to(torch.int64)
-        assert self.index is not None
-        by_fiber = fired.T.contiguous().to(torch.uint8)
-        total = torch.index_select(by_fiber, 0, self.index[0])
-        for dendrite in self.index[1:]:
-            total += torch.index_select(by_fiber, 0, dendrite)
-        return total.T.to(torch.int64)
-
-    def __call__(self, fired: torch.Tensor) -> torch.Tensor:
-        """Spikes a volley; `fired` bool (batch, fibres) -> (batch, cells)."""
-        return self.response[self.matches(fired)]
-
-
-def read_sum(activity: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """activity (batch, cells) @ weights (cells, outputs), over active cells only where these are few."""
-    active = activity != 0
-    if active.float().mean() > SPARSE:
-        return activity @ weights
-    row, cell = active.nonzero(as_tuple=True)
-    offsets = torch.searchsorted(row, torch.arange(len(activity), device=activity.device))
-    return torch.nn.functional.embedding_bag(
-        cell, weights, offsets, mode="sum", per_sample_weights=activity[row, cell].to(weights.dtype)
-    )
 
 
 def fibers_of(addresses: Bits, fibers: int) -> NDArray[np.bool_]:
@@ -158,7 +95,7 @@ class RateCircuit:
         assert rule is not None
         self.rule: ClimbingFiberRule = rule
         self.fibers = circuit.size(circuit.projection[self.input].source)
-        self.granule = GranuleLayer(
+        self.granule = GranuleCode(
             connectome.matrix(self.input), matches_response(circuit, self.input, balance), self.fibers, device, dtype
         )
         self.weights = self._naive_weights()
@@ -180,28 +117,28 @@ class RateCircuit:
         self.present = present
         return present * self.balance.weight[self.plastic]
 
-    def write(self, activity: torch.Tensor, lags: NDArray[np.float64]) -> None:
+    def write(self, activity: Activity, row: int, lags: NDArray[np.float64]) -> None:
         """One volley's weight change at the synapses of its active cells, clipped.
 
         Parameters
         ----------
-        activity : spikes a volley, shape (granule cells,)
-        lags : t_CF - t_PF of each Purkinje cell's climbing-fibre spikes, s, shape (Purkinje cells, spikes); nan for none
+        activity, row : the written volley is this row of the batch
+        lags : t_CF - t_PF of the climbing-fibre spikes, s, shape (Purkinje cells, spikes); nan for none
         """
         change = torch.as_tensor(self.rule.change(lags), dtype=self.dtype, device=self.device)
-        rows = activity.nonzero(as_tuple=True)[0]
-        step = activity[rows, None] * change[None, :]
+        cells, spikes = activity.of(row)
+        step = spikes[:, None] * change[None, :]
         if self.present is not None:
-            step = step * self.present[rows]
-        written = (self.weights[rows] + step).clamp(self.rule.w_min.si, self.rule.w_max.si)
-        self.weights[rows] = written if self.present is None else written * self.present[rows]
+            step = step * self.present[cells]
+        written = (self.weights[cells] + step).clamp(self.rule.w_min.si, self.rule.w_max.si)
+        self.weights[cells] = written if self.present is None else written * self.present[cells]
 
-    def purkinje_rates(self, activity: torch.Tensor, volley_rate: float, share: float) -> torch.Tensor:
+    def purkinje_rates(self, activity: Activity | None, volley_rate: float, share: float) -> torch.Tensor:
         """Purkinje rates under a train of volleys.
 
         Parameters
         ----------
-        activity : spikes a volley, shape (batch, granule cells)
+        activity : of a batch of volleys; None for no input
         volley_rate : Hz
         share : part of the read window in which volleys come, 0 to 1
 
@@ -211,31 +148,43 @@ class RateCircuit:
         """
         target = self.circuit.projection[self.plastic].target
         population = self.circuit.population[target]
-        current = torch.zeros((len(activity), self.circuit.size(target)), dtype=self.dtype, device=self.device)
+        current = self._no_current(target, activity)
         for name, projection in self.circuit.projection.items():
             if projection.target != target or name == self.rule.teacher:
                 continue
             receptor = population.receptor[projection.receptor]
             sign = 1.0 if receptor.effect == "excitatory" else -1.0
             if name == self.plastic:
-                # The sum itself is a number of order 1e-9 A; torch keeps its relative precision in float32.
-                current += sign * read_sum(activity, self.weights) * (receptor.tau.si * volley_rate * share)
-            else:
-                rate = self._relay_rate(projection.source, activity, volley_rate)
-                mean = share * rate + (1.0 - share) * self._relay_rate(projection.source, activity * 0, volley_rate)
-                synapses = self._contacts(name)
-                current += sign * self.balance.weight[name] * receptor.tau.si * (mean @ synapses)
+                if activity is not None:
+                    current += sign * activity.summed(self.weights) * (receptor.tau.si * volley_rate * share)
+                continue
+            rate = self._relay_rate(projection.source, activity, volley_rate)
+            mean = share * rate + (1.0 - share) * self._relay_rate(projection.source, None, volley_rate)
+            weight = sign * self.balance.weight[name] * receptor.tau.si
+            current += weight * (mean.sum(1, keepdim=True) if self._full(name) else mean @ self._contacts(name))
         return lif_rate(self._parameters(target), current)
 
-    def _relay_rate(self, name: str, activity: torch.Tensor, volley_rate: float) -> torch.Tensor:
+    def _relay_rate(self, name: str, activity: Activity | None, volley_rate: float) -> torch.Tensor:
         """Rates of cells between granule and Purkinje cells, Hz, (batch, cells)."""
         population: Population = self.circuit.population[name]
-        current = torch.zeros((len(activity), self.circuit.size(name)), dtype=self.dtype, device=self.device)
+        current = self._no_current(name, activity)
         for key, projection in self.circuit.projection.items():
-            if projection.target == name and projection.source == self.circuit.projection[self.plastic].source:
+            fed = projection.target == name and projection.source == self.circuit.projection[self.plastic].source
+            if fed and activity is not None:
                 tau = population.receptor[projection.receptor].tau.si
-                current += self.balance.weight[key] * tau * volley_rate * read_sum(activity, self._contacts(key))
+                total = activity.total()[:, None] if self._full(key) else activity.summed(self._contacts(key))
+                current += self.balance.weight[key] * tau * volley_rate * total
         return lif_rate(self._parameters(name), current)
+
+    def _no_current(self, name: str, activity: Activity | None) -> torch.Tensor:
+        batch = 1 if activity is None else activity.batch
+        return torch.zeros((batch, self.circuit.size(name)), dtype=self.dtype, device=self.device)
+
+    def _full(self, name: str) -> bool:
+        """Whether every source cell contacts every target cell, so that a sum replaces a product."""
+        projection = self.circuit.projection[name]
+        pairs = self.circuit.size(projection.source) * self.circuit.size(projection.target)
+        return len(self.connectome.edges[name]) == pairs
 
     def _contacts(self, name: str) -> torch.Tensor:
         """Synapses of a static projection as a matrix of 0 and 1, shape (sources, targets)."""
@@ -256,8 +205,8 @@ class RateCircuit:
             for key, value in self.connectome.parameters[name].items()
         }
 
-    def activity(self, addresses: Bits) -> torch.Tensor:
-        """Granule spikes a volley of each address, shape (addresses, cells)."""
+    def activity(self, addresses: Bits) -> Activity:
+        """Granule spikes a volley of each address."""
         fired = torch.as_tensor(fibers_of(addresses, self.fibers), device=self.device)
         return self.granule(fired)
 
@@ -285,7 +234,7 @@ def simulate(
     with torch.no_grad():
         written = circuit.activity(patterns.addresses)
         for number, pointer in enumerate(patterns.pointers):
-            circuit.write(written[number], _lags(circuit, write, pointer))
+            circuit.write(written, number, _lags(circuit, write, pointer))
             progress("rate engine", 0.5 * (number + 1) / len(patterns.pointers))
         asked = circuit.activity(patterns.cues)
         volley = _volley(read)
@@ -293,13 +242,11 @@ def simulate(
         train = volley.volleys.number * volley.interval.si
         share = min(1.0, train / read.window.duration.si)
         purkinje = circuit.purkinje_rates(asked, 1.0 / volley.interval.si, share)
-        baseline = circuit.purkinje_rates(asked[:1] * 0, 1.0 / volley.interval.si, share)[0]
+        baseline = circuit.purkinje_rates(None, 1.0 / volley.interval.si, share)[0]
     progress("rate engine", 1.0)
     return RateRun(
         baseline.double().cpu().numpy(),
         purkinje.double().cpu().numpy(),
-        written.float().cpu().numpy(),
-        asked.float().cpu().numpy(),
         circuit.weights.double().cpu().numpy(),
     )
 
