@@ -3,7 +3,7 @@
 Claim: free to choose the beta of its attention, a transformer settles between the betas of SDM's optimal radii.
 Paper figure: Bricken & Pehlevan (2021), Fig. 4, doi:10.48550/arXiv.2111.05498; the values there are from Henry et al.
 (2020), doi:10.18653/v1/2020.findings-emnlp.379. The training here is short, and ends because the learning rate
-does; `measure(steps=...)` trains longer. Two statements about the betas learned here are borderline at this length: that
+does; `measure(steps=...)` trains longer. Two statements on the betas learned here are borderline at this length: that
 most lie between critical distance and memory, and that the first value does not matter, both hold with seed 0 (9 of 16;
 medians 11.1 and 13.5) and fail with seed 1 (8 of 16; 10.4 and 18.3). Run time: about three minutes on one core.
 """
