@@ -6,6 +6,7 @@ gives the same spikes on every Brian2 target (see tests/test_spiking.py for what
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 import time
@@ -60,6 +61,7 @@ def simulate(
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     folder = Path(tempfile.mkdtemp(prefix="cerebellum_"))
+    gc.collect()  # objects of an earlier run keep their names, and other names are other code to compile
     try:
         _set_target(target, folder, threads)
         progress("building the network", None)

@@ -28,6 +28,8 @@ from cerebellum.progress import Progress
 
 # Files that run once, before or after the simulation.
 RUN_ONCE = re.compile(r"(before_run_|after_run_|synapses_create_|group_variable_set)|^(main|objects|run)\.cpp$")
+# Clocks set to zero: Brian2 writes these in the order of a set, which changes from run to run.
+CLOCKS = re.compile(r"(?:^ *_array_\w*clock_(?:timestep|t)\[0\] = 0(?:\.0)?;\n)+", re.M)
 CACHE_LIMIT = 256 * 2**20  # bytes; the least recently used objects go first
 
 
@@ -96,7 +98,7 @@ def _unit(sources: Iterable[Path]) -> str:
     """One translation unit of several files; their support code, of the same names, goes into a namespace each."""
     texts = []
     for number, path in enumerate(sources):
-        text = path.read_text()
+        text = CLOCKS.sub(lambda lines: "".join(sorted(lines.group().splitlines(True))), path.read_text())
         if path.parent.name == "code_objects":
             name = f"unit_{number}"
             text = text.replace("namespace {", f"namespace {name} {{", 1)
