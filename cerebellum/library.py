@@ -28,7 +28,7 @@ def names(kind: str) -> list[str]:
 def find(kind: str, name: str, beside: Path | None = None) -> Path:
     """Path of a shipped file by name, or of the user's own file when `name` ends in .toml.
 
-    `beside` is a folder to look in first (an overlay's base may lie next to it).
+    `beside` is the folder of an overlay: a name is looked for there first, a path is read from there.
 
     Raises
     ------
@@ -36,9 +36,9 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
         If there is no such file; lists the shipped names.
     """
     if name.endswith(".toml"):
-        path = Path(name)
+        path = (beside or Path()) / name
         if not path.is_file():
-            raise UnknownNameError(f"no {KINDS[kind]} file {name!r}; shipped names: {', '.join(names(kind))}")
+            raise UnknownNameError(f"no {KINDS[kind]} file {str(path)!r}; shipped names: {', '.join(names(kind))}")
         return path
     for place in ([beside] if beside else []) + [folder(kind)]:
         if (place / f"{name}.toml").is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -89,8 +89,8 @@ def parse_value(found: object, dimension: str, *, low: float | None = None, stri
         what = "a value without unit and source" if isinstance(found, int | float | str) else "a list of another form"
         raise InputError(f"found {found!r} ({what}); wanted {example}")
     number, unit, source = found
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise InputError(f"found {number!r}; wanted a finite number, as in {example}")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
+        raise InputError(f"found {number!r:.40}; wanted a finite number, as in {example}")
     if not isinstance(unit, str):
         raise InputError(f"found {unit!r} as unit; wanted text, as in {example}")
     if not isinstance(source, str) or not source.strip():
