@@ -13,50 +13,66 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cerebellum.errors import ArgumentError
+
 FEW = 15  # dendrites that fit in four bit planes
-BLOCK = 1 << 16  # cells at a time: their words and planes stay in the processor's cache
+BLOCK = 1 << 13  # cells at a time: their words and planes stay in the processor's cache
 WORD = 64
+SPARSE = 0.02  # below this share of active cells, adding their rows is faster than a full product
 
 
 @dataclass(frozen=True)
 class Activity:
-    """Active cells of a batch, ordered by batch row, then cell.
+    """What a batch of addresses does to the granule layer.
 
     Attributes
     ----------
-    row, cell : int64, shape (active,)
-    value : spikes a volley, shape (active,)
-    batch, cells : sizes
+    matches : matching inputs of the cells that fire, 0 for silent cells, small integers, shape (batch, cells)
+    response : spikes for 0..dendrites matches
     """
 
-    row: torch.Tensor
-    cell: torch.Tensor
-    value: torch.Tensor
-    batch: int
-    cells: int
+    matches: torch.Tensor
+    response: torch.Tensor
+
+    @property
+    def batch(self) -> int:
+        """Number of addresses."""
+        return len(self.matches)
 
     def dense(self) -> torch.Tensor:
-        """Shape (batch, cells)."""
-        out = torch.zeros((self.batch, self.cells), dtype=self.value.dtype, device=self.value.device)
-        out[self.row, self.cell] = self.value
-        return out
+        """Spikes a volley, shape (batch, cells)."""
+        if self._single is not None:
+            return (self.matches != 0).to(self.response.dtype) * self._single
+        return self.response[self.matches.to(torch.int64)]
 
     def total(self) -> torch.Tensor:
         """Spikes of all cells, shape (batch,)."""
-        out = torch.zeros(self.batch, dtype=self.value.dtype, device=self.value.device)
-        return out.index_add_(0, self.row, self.value)
+        return self.dense().sum(dim=1)
 
     def of(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Active cells of one batch row, and their values."""
-        mine = self.row == row
-        return self.cell[mine], self.value[mine]
+        """Active cells of one address, and their spikes."""
+        cells = self.matches[row].nonzero(as_tuple=True)[0]
+        return cells, self.response[self.matches[row, cells].to(torch.int64)]
 
     def summed(self, weights: torch.Tensor) -> torch.Tensor:
-        """activity @ weights over active cells only; weights (cells, outputs) -> (batch, outputs)."""
-        offsets = torch.searchsorted(self.row, torch.arange(self.batch, device=self.row.device))
-        return torch.nn.functional.embedding_bag(
-            self.cell, weights, offsets, mode="sum", per_sample_weights=self.value.to(weights.dtype)
-        )
+        """activity @ weights; weights (cells, outputs) -> (batch, outputs)."""
+        some = self.matches[:, :BLOCK] != 0
+        if some.float().mean() > SPARSE:
+            out = torch.zeros((self.batch, weights.shape[1]), dtype=weights.dtype, device=weights.device)
+            for first in range(0, len(weights), BLOCK):
+                block = Activity(self.matches[:, first : first + BLOCK], self.response)
+                out.addmm_(block.dense().to(weights.dtype), weights[first : first + BLOCK])
+            return out
+        row, cell = self.matches.nonzero(as_tuple=True)
+        offsets = torch.searchsorted(row, torch.arange(self.batch, device=row.device))
+        spikes = self.response[self.matches[row, cell].to(torch.int64)].to(weights.dtype)
+        return torch.nn.functional.embedding_bag(cell, weights, offsets, mode="sum", per_sample_weights=spikes)
+
+    @property
+    def _single(self) -> float | None:
+        """The spikes of an active cell, if all fire alike."""
+        spikes = self.response[self.response != 0].unique()
+        return float(spikes[0]) if len(spikes) == 1 else None
 
 
 class GranuleCode:
@@ -78,8 +94,10 @@ class GranuleCode:
         dtype: torch.dtype,
     ) -> None:
         self.cells, self.dendrites = sources.shape
+        if response.shape != (self.dendrites + 1,) or response[0] != 0:
+            raise ArgumentError("response", response.shape, f"wanted {self.dendrites + 1} values, the first of them 0")
         self.response = torch.as_tensor(response, dtype=dtype, device=device)
-        self.fibers, self.device = fibers, device
+        self.fires = torch.as_tensor(response != 0, device=device)
         index = torch.as_tensor(sources, dtype=torch.int64, device=device)
         self.index: torch.Tensor | None = None
         self.contacts: torch.Tensor | None = None
@@ -95,26 +113,17 @@ class GranuleCode:
         if self.contacts is not None:
             # Counts up to the number of dendrites are exact in float32.
             matches = (fired.to(torch.float32) @ self.contacts).round().to(torch.int64)
-            value = self.response[matches]
-            row, cell = value.nonzero(as_tuple=True)
-            return Activity(row, cell, value[row, cell], len(fired), self.cells)
-        return self._counted_in_bits(fired)
-
-    def _counted_in_bits(self, fired: torch.Tensor) -> Activity:
+            return Activity((matches * self.fires[matches]).to(torch.int16), self.response)
         assert self.index is not None
         words = pack(fired)
-        firing = [m for m in range(1, self.dendrites + 1) if float(self.response[m]) != 0]
-        rows, cells, values = [], [], []
+        # Cells lie along the first axis in memory: that is how words unpack and how `summed` walks.
+        matches = torch.zeros((self.cells, len(fired)), dtype=torch.uint8, device=fired.device)
+        firing = [m for m, fires in enumerate(self.fires.tolist()) if fires]
         for first in range(0, self.cells, BLOCK):
             planes = count_bits(words, self.index[:, first : first + BLOCK])
             for m in firing:
-                row, cell = unpack(equal_to(planes, m), len(fired))
-                rows.append(row)
-                cells.append(cell + first)
-                values.append(self.response[m].expand(len(row)))
-        row, cell, value = torch.cat(rows), torch.cat(cells), torch.cat(values)
-        order = torch.argsort(row * self.cells + cell)
-        return Activity(row[order], cell[order], value[order], len(fired), self.cells)
+                matches[first : first + BLOCK].add_(unpack(equal_to(planes, m), len(fired)), alpha=m)
+        return Activity(matches.T, self.response)
 
 
 def pack(fired: torch.Tensor) -> torch.Tensor:
@@ -155,10 +164,10 @@ def equal_to(planes: list[torch.Tensor], number: int) -> torch.Tensor:
     return out
 
 
-def unpack(bits: torch.Tensor, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(row, cell) of every 1 in int64 (cells, words)."""
-    some = (bits != 0).any(dim=1).nonzero(as_tuple=True)[0]
-    shifts = torch.arange(WORD, device=bits.device)
-    single = (bits[some][:, :, None] >> shifts & 1).view(len(some), -1)[:, :batch]
-    place, row = single.nonzero(as_tuple=True)
-    return row, some[place]
+def unpack(bits: torch.Tensor, batch: int) -> torch.Tensor:
+    """int64 (cells, words) -> its bits as uint8 0 or 1, shape (cells, batch)."""
+    shifts = torch.arange(8, dtype=torch.uint8, device=bits.device)
+    single = (
+        bits.view(torch.uint8)[:, :, None] >> shifts
+    ) & 1  # the lowest byte comes first on every supported machine
+    return single.view(len(bits), -1)[:, :batch]

@@ -1,0 +1,163 @@
+"""What the engines cost. `make bench` times them; `python -m tests.benchmarks.test_engines` prints docs/benchmarks.md.
+
+Numbers are from one process on one machine; quote ratios measured in one run.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cerebellum import balance, connectome, patterns, stimuli
+from cerebellum.circuit import load_model
+from cerebellum.granule_code import GranuleCode
+from cerebellum.protocol import load_protocol
+
+RANDOM = {"patterns.source": "random", "block.read.cues_per_pattern": "1", "block.read.noise": "[0, 6]"}
+BATCH, OUTPUTS, LINES, DENDRITES = 256, 64, 256, 4
+
+
+def spiking_case(model: str) -> tuple[Any, Any, Any]:
+    circuit, protocol = load_model(model), load_protocol("recall", RANDOM)
+    made = patterns.make_patterns(protocol, circuit.size("mossy_fiber") // 2, circuit.zones, 1)
+    return connectome.sample(circuit, 1), balance.solve(circuit), stimuli.schedule(protocol, circuit, made, 1)
+
+
+def synaptic_events(wired: Any, spikes: dict[str, Any]) -> int:
+    """Spikes times synapses, each projection once."""
+    total = 0
+    for name, projection in wired.circuit.projection.items():
+        outgoing = np.bincount(wired.edges[name].pre, minlength=wired.circuit.size(projection.source))
+        total += int(outgoing[spikes[projection.source].cell].sum())
+    return total
+
+
+def rate_case(cells: int) -> tuple[GranuleCode, torch.Tensor, torch.Tensor]:
+    """A layer of 4-of-4 cells on 256 address lines, a batch of addresses, counters for 64 outputs."""
+    rng = np.random.default_rng(0)
+    lines = np.argsort(rng.random((min(cells, 50_000), LINES), dtype=np.float32), axis=1)[:, :DENDRITES]
+    lines = np.resize(lines, (cells, DENDRITES))
+    sources = (2 * lines + rng.integers(0, 2, lines.shape)).astype(np.int32)
+    response = np.zeros(DENDRITES + 1)
+    response[-1] = 1.0
+    code = GranuleCode(sources, response, 2 * LINES, torch.device("cpu"), torch.float32)
+    bits = rng.random((BATCH, LINES)) < 0.5
+    fired = np.zeros((BATCH, 2 * LINES), dtype=bool)
+    np.put_along_axis(fired, 2 * np.arange(LINES) + bits, True, axis=1)
+    counters = torch.as_tensor(rng.standard_normal((cells, OUTPUTS)), dtype=torch.float32)
+    return code, torch.as_tensor(fired), counters
+
+
+def torchhd_case(cells: int, fired: torch.Tensor, counters: torch.Tensor, share: float) -> Callable[[], torch.Tensor]:
+    """torchhd's SparseDistributed of the same size, with a radius that activates about the same share of cells."""
+    torchhd = pytest.importorskip("torchhd", reason="the peer of the benchmark: pip install torch-hd")
+    memory = torchhd.memory.SparseDistributed(cells, LINES, OUTPUTS, p=share)
+    with torch.no_grad():
+        memory.values.copy_(counters)
+    query = torchhd.MAPTensor(fired[:, 1::2].to(torch.float32) * 2 - 1)
+    return lambda: memory.read(query)
+
+
+def median_seconds(call: Callable[[], Any], rounds: int = 5) -> float:
+    call()
+    taken = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["kanerva", "jaeckel"])
+def test_spiking(benchmark: Any, model: str) -> None:
+    from cerebellum import spiking
+
+    wired, solved, scheduled = spiking_case(model)
+    run = benchmark.pedantic(spiking.simulate, args=(wired, solved, scheduled), rounds=1, warmup_rounds=1)
+    benchmark.extra_info |= {**run.seconds, "events": synaptic_events(wired, run.spikes)}
+    assert len(run.spikes["granule"]) > 0
+
+
+@pytest.mark.slow
+def test_rate_read(benchmark: Any) -> None:
+    code, fired, counters = rate_case(100_000)
+    found = benchmark(lambda: code(fired).summed(counters))
+    assert found.shape == (BATCH, OUTPUTS)
+
+
+def spiking_rows() -> list[str]:
+    from cerebellum import spiking
+
+    rows = []
+    for model in ("kanerva", "jaeckel"):
+        with tempfile.TemporaryDirectory() as cache:
+            os.environ["CEREBELLUM_CACHE"] = cache
+            wired, solved, scheduled = spiking_case(model)
+            cold = spiking.simulate(wired, solved, scheduled)
+            warm = spiking.simulate(wired, solved, scheduled)
+            del os.environ["CEREBELLUM_CACHE"]
+        events = synaptic_events(wired, warm.spikes)
+        seconds = warm.seconds
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+        rows.append(
+            f"| {model} | {sum(len(e) for e in wired.edges.values()) / 1e6:.1f} M | {scheduled.duration:.1f} s | "
+            f"{cold.seconds['build'] + cold.seconds['write'] + cold.seconds['compile']:.1f} s | "
+            f"{seconds['build'] + seconds['write'] + seconds['compile']:.1f} s | "
+            f"{seconds['simulate'] / scheduled.duration:.2f} | {seconds['simulate'] / events * 1e9:.1f} ns | {memory:.2f} GiB |"
+        )
+    return rows
+
+
+def rate_rows(sizes: tuple[int, ...] = (20_000, 100_000, 1_000_000)) -> list[str]:
+    rows = []
+    for cells in sizes:
+        code, fired, counters = rate_case(cells)
+        activity = code(fired)
+        share = float((activity.matches != 0).float().mean())
+        ours = median_seconds(lambda code=code, fired=fired, counters=counters: code(fired).summed(counters))
+        contacts = torch.zeros((2 * LINES, cells))
+        index = code.index
+        assert index is not None
+        contacts[index.T.reshape(-1), torch.arange(cells).repeat_interleave(DENDRITES)] = 1.0
+        spikes = fired.to(torch.float32)
+
+        def dense(spikes: torch.Tensor = spikes, contacts: torch.Tensor = contacts, counters: torch.Tensor = counters) -> Any:
+            return ((spikes @ contacts) >= DENDRITES).to(torch.float32) @ counters
+
+        assert torch.allclose(dense(), activity.summed(counters), atol=1e-2 * cells**0.5)
+        product = median_seconds(dense, 3)
+        peer = median_seconds(torchhd_case(cells, fired, counters, share), 3)
+        rows.append(
+            f"| {cells:,} | {share:.2%} | {BATCH / ours:,.0f} | {BATCH / product:,.0f} | {BATCH / peer:,.0f} | "
+            f"{product / ours:.1f} | {peer / ours:.1f} |"
+        )
+    return rows
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    print(f"# Benchmarks\n\n`python -m tests.benchmarks.test_engines` on {date.today()}, {os.cpu_count()} cores of {cpu}, one thread.\n")
+    print("## Spiking engine, `recall` with ten random patterns\n")
+    print("| model | synapses | biological time | build and compile, cold | warm | s per biological s | per synaptic event | peak memory |")
+    print("|---|---|---|---|---|---|---|---|")
+    print("\n".join(spiking_rows()), flush=True)
+    print(f"\n## Rate engine, reads per second ({BATCH} cues, {LINES} address bits, {DENDRITES} dendrites, {OUTPUTS} outputs)\n")
+    print("| granule cells | active | this engine | dense product | torchhd SparseDistributed | over dense | over torchhd |")
+    print("|---|---|---|---|---|---|---|")
+    print("\n".join(rate_rows()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
