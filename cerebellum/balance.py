@@ -132,7 +132,7 @@ def population_rate(population: Population, current: Floats) -> Floats:
     return lif.rate(_over_cells(population), np.asarray(current, dtype=float)[..., None]).mean(axis=-1)
 
 
-def relay(circuit: Circuit, name: str) -> str:
+def _relay(circuit: Circuit, name: str) -> str:
     """The projection that excites the source cells of `name` from the population that `name` has to cancel."""
     weight = circuit.projection[name].weight
     assert isinstance(weight, CancelWeight)
@@ -146,17 +146,48 @@ def relay(circuit: Circuit, name: str) -> str:
     )
 
 
+def mean_field(circuit: Circuit, balance: Balance) -> Balance:
+    """The same circuit's balance for an engine of rates: cancelling weights solved for mean currents, not for volleys.
+
+    A train of volleys moves a cell a little differently from its mean current, and what cancels in one engine leaves a
+    common offset in the other; the model file asks for cancellation, so each engine solves it for its own dynamics.
+    """
+    weight = dict(balance.weight)
+    for name, projection in circuit.projection.items():
+        if isinstance(projection.weight, CancelWeight):
+            feed, excitation = _relay(circuit, name), projection.weight.of
+            driver = _driver(circuit, circuit.projection[excitation].source)
+            volleys = expected_active(circuit, driver, balance) * projection.weight.volley_rate.si
+            synapses = expected_synapses(circuit)
+
+            def charge(key: str, synapses: dict[str, int] = synapses) -> float:
+                """Mean current (A) into a target cell for a weight of 1 A and 1 Hz of the whole source population."""
+                p = circuit.projection[key]
+                share = synapses[key] / (circuit.size(p.target) * circuit.size(p.source))
+                return share * circuit.population[p.target].receptor[p.receptor].tau.si
+
+            relays = circuit.population[projection.source]
+            driven = population_rate(relays, np.array(volleys * weight[feed] * charge(feed)))
+            extra = float(driven - population_rate(relays, np.array(0.0))) * circuit.size(projection.source)
+            weight[name] = volleys * weight[excitation] * charge(excitation) / (extra * charge(name))
+    return Balance(weight, balance.held)
+
+
+def _driver(circuit: Circuit, population: str) -> str:
+    """The projection with dendrites onto a population."""
+    return next(n for n, p in circuit.projection.items() if p.target == population and isinstance(p.rule, Dendrites))
+
+
 def _cancelling(circuit: Circuit, name: str, projection: Projection, balance: Balance) -> float:
     """Inhibitory weight (A) at which a train of average volleys leaves the target's mean rate where it was.
 
     Both populations are run as uncoupled cells under their mean input, first without and then with the train.
     """
     assert isinstance(projection.weight, CancelWeight)
-    excitation, feed = projection.weight.of, relay(circuit, name)
+    excitation, feed = projection.weight.of, _relay(circuit, name)
     own = circuit.projection[excitation]
-    driver = next(n for n, p in circuit.projection.items() if p.target == own.source and isinstance(p.rule, Dendrites))
     synapses, dt = expected_synapses(circuit), circuit.dt
-    active = expected_active(circuit, driver, balance) / circuit.size(own.source)
+    active = expected_active(circuit, _driver(circuit, own.source), balance) / circuit.size(own.source)
     interval = round(1.0 / projection.weight.volley_rate.si / dt)
     train = np.zeros(round(REST / dt) + TRAIN * interval)
     train[round(REST / dt) :: interval] = active
@@ -198,7 +229,7 @@ def _cancelling(circuit: Circuit, name: str, projection: Projection, balance: Ba
             break
     else:
         raise ModelFileError(
-            f"projection.{name}.weight: no weight between {low * 1e12:g} and {high * 1e12:g} pA cancels {excitation} at the "
-            f"firing rate of {projection.target}; raise population.{projection.target}.parameters.I_e or give a number"
+            f"projection.{name}.weight: no weight between {low * 1e12:g} and {high * 1e12:g} pA cancels {excitation} at "
+            f"the firing rate of {projection.target}; raise population.{projection.target}.parameters.I_e or give a number"
         )
     return float(brentq(excess, low, high, xtol=1e-3 * guess))

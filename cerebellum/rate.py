@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cerebellum.balance import Balance, matches_response
+from cerebellum.balance import Balance, matches_response, mean_field
 from cerebellum.circuit import Circuit, Dendrites, Population
 from cerebellum.connectome import Connectome, zone_of
 from cerebellum.errors import ArgumentError, ProtocolFileError, ResourceError
@@ -86,7 +86,8 @@ class RateCircuit:
     def __init__(
         self, connectome: Connectome, balance: Balance, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
-        self.circuit, self.balance, self.device, self.dtype = connectome.circuit, balance, device, dtype
+        self.circuit, self.device, self.dtype = connectome.circuit, device, dtype
+        self.balance = mean_field(connectome.circuit, balance)
         self.connectome = connectome
         circuit = self.circuit
         self.input = _only(circuit, lambda p: isinstance(p.rule, Dendrites), "from mossy fibres with dendrites")
