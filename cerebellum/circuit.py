@@ -6,12 +6,32 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from cerebellum import library
-from cerebellum.cells import MODELS
+from cerebellum import library, rules
+from cerebellum.cells import MODELS, Port
 from cerebellum.errors import InputError, ModelFileError, UnknownNameError
 from cerebellum.plasticity import ClimbingFiberRule
-from cerebellum.schema import Count, CurrentWeight, Duration, Rate, Table, Time, ValueTable, check_sources, parse
+from cerebellum.rules import AllToAll, Convergence, Dendrites, Microzone, Rule
+from cerebellum.schema import (
+    Conductance,
+    Count,
+    Density,
+    Duration,
+    Extent,
+    Fraction,
+    Position,
+    Positive,
+    Rate,
+    SynapticWeight,
+    Table,
+    Time,
+    ValueTable,
+    Voltage,
+    check_sources,
+    parse,
+)
 from cerebellum.units import Value, parse_value, steps
+
+__all__ = ["AllToAll", "Circuit", "Convergence", "Dendrites", "Microzone", "load_model"]
 
 PopulationName = Literal[
     "mossy_fiber",
@@ -27,20 +47,76 @@ PopulationName = Literal[
 ]
 
 
-class Receptor(Table):
-    """Where a projection's current enters a cell: I += or -= weight at each spike, decaying with tau."""
+DIMENSION = {"exponential": "current", "alpha": "conductance"}
+"""Of a weight, by kind of receptor."""
 
+
+class Layer(Table):
+    """A slab of the volume, seen from the bottom of the granular layer upwards."""
+
+    bottom: Position
+    thickness: Extent
+
+
+class Volume(Table):
+    """The block of tissue: parallel fibres run along x, Purkinje dendrites spread in y and z, z points to the pia.
+
+    `scale` of the circuit multiplies the area; x and y grow with its square root, densities and layers stay.
+    """
+
+    x: Extent
+    y: Extent
+    layer: dict[str, Layer]
+
+
+class Receptor(Table):
+    """Where synapses enter a cell.
+
+    'exponential': a current, I += or -= weight at each spike, decaying with tau. 'alpha': a conductance with its
+    `reversal`, which reaches the weight at tau after the spike.
+    """
+
+    kind: Literal["exponential", "alpha"] = "exponential"
     effect: Literal["excitatory", "inhibitory"]
     tau: Duration
+    reversal: Voltage | None = None
+
+    @model_validator(mode="after")
+    def _reversal_of_a_conductance(self) -> Receptor:
+        if (self.kind == "alpha") != (self.reversal is not None):
+            raise InputError("reversal: wanted for an alpha conductance, and only there")
+        return self
+
+    @property
+    def port(self) -> Port:
+        """The receptor in SI units."""
+        return Port(
+            1 if self.effect == "excitatory" else -1, self.tau.si, None if self.reversal is None else self.reversal.si
+        )
+
+
+class Afferent(Table):
+    """An outside fibre onto each cell, by which a protocol can give it spikes."""
+
+    receptor: str
+    weight: SynapticWeight
+    delay: Time
 
 
 class Population(Table):
-    """Cells of one type."""
+    """Cells of one type: a `count`, a `density` in a `layer` of the volume, or a `ratio` to the cells `of` another."""
 
     cell: str
-    count: Count
+    count: Count | None = None
+    density: Density | None = None
+    ratio: Positive | None = None
+    of: PopulationName | None = None
+    layer: str | None = None
+    soma: Extent | None = None
+    """Radius; cells of a population do not overlap if they fill less than a tenth of their layer."""
     start: Literal["rest", "spread"] = "rest"
     """Voltage at time 0: the resting voltage, or drawn evenly between reset and threshold (cells out of phase)."""
+    afferent: Afferent | None = None
     parameters: ValueTable = Field(default_factory=dict)
     spread: ValueTable = Field(default_factory=dict)
     """Standard deviation over cells of a parameter, Gaussian."""
@@ -62,46 +138,35 @@ class Population(Table):
             for name, found in table.items():
                 if name not in wanted:
                     raise UnknownNameError.of(f"parameter of cell {self.cell!r}", name, list(wanted))
-                positive = name in ("C_m", "tau_m") or table is self.spread
+                positive = name in MODELS[self.cell].positive or table is self.spread
                 try:
                     table[name] = parse_value(found, wanted[name], low=0.0 if positive else None, strict=positive)
                 except InputError as error:
                     raise InputError(f"{name}: {error}") from None
+        kind = MODELS[self.cell].synapse
+        for name, receptor in self.receptor.items():
+            if receptor.kind != kind:
+                raise InputError(f"receptor.{name}: cell {self.cell!r} takes {kind or 'no'} receptors")
+        if self.afferent and self.afferent.receptor not in self.receptor:
+            raise UnknownNameError.of("receptor", self.afferent.receptor, list(self.receptor))
+        return self
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Population:
+        given = [name for name in ("count", "density", "ratio") if getattr(self, name) is not None]
+        if not given:
+            raise InputError("count: missing; wanted a value here (or density and layer, or ratio and of)")
+        if len(given) > 1:
+            raise InputError(f"found {' and '.join(given)}; wanted one of them")
+        if self.density and self.layer is None:
+            raise InputError("layer: missing; a density wants the layer that it fills")
+        if (self.ratio is None) != (self.of is None):
+            raise InputError("ratio and of: wanted both or neither")
         return self
 
     def si(self) -> dict[str, float]:
         """Cell parameters in SI units."""
         return {name: value.si for name, value in self.parameters.items()}
-
-
-class Dendrites(Table):
-    """Each target cell reads `dendrites` different address lines, on each the fibre of a random bit.
-
-    An address line is a pair of neighbouring source cells (2i fires for 0, 2i + 1 for 1), so a cell counts the bits
-    in which the input agrees with its own preferred bits, with excitatory synapses only.
-    """
-
-    kind: Literal["dendrites"]
-    dendrites: Count
-
-
-class AllToAll(Table):
-    """Every source cell contacts every target cell."""
-
-    kind: Literal["all_to_all"]
-
-
-class Convergence(Table):
-    """Each target cell gets `convergence` different source cells, drawn evenly."""
-
-    kind: Literal["convergence"]
-    convergence: Count
-
-
-class Microzone(Table):
-    """Every source cell contacts every target cell of its own microzone."""
-
-    kind: Literal["microzone"]
 
 
 class ThresholdWeight(Table):
@@ -123,20 +188,49 @@ class CancelWeight(Table):
     volley_rate: Rate
 
 
-Rule = Annotated[Dendrites | AllToAll | Convergence | Microzone, Field(discriminator="kind")]
 SolvedWeight = Annotated[ThresholdWeight | CancelWeight, Field(discriminator="kind")]
 
 
+class Contacts(Table):
+    """Synaptic contacts of one connected pair, Gaussian and at least one; folded into one synapse of their sum."""
+
+    mean: Count
+    sd: Fraction
+
+
+class ShortTerm(Table):
+    """Tsodyks-Markram short-term plasticity of each source cell's synapses, from u = 0, x = 1 (all recovered).
+
+    At a spike u <- u + U (1 - u), the synapse transmits weight u x, then x <- x - u x; between spikes u decays with
+    tau_fac and x recovers with tau_rec (Tsodyks et al. 1998, Neural Comput 10:821; NEST's tsodyks2_synapse).
+    """
+
+    U: Fraction
+    tau_rec: Duration
+    tau_fac: Duration
+
+
 class Projection(Table):
-    """Synapses from one population to another."""
+    """Synapses from one population to another; onto a relay cell they have neither receptor nor weight."""
 
     source: PopulationName = Field(alias="from")
     target: PopulationName = Field(alias="to")
-    receptor: str
+    receptor: str = ""
     delay: Time
-    weight: CurrentWeight | SolvedWeight
+    weight: SynapticWeight | SolvedWeight | None = None
+    contacts: Contacts | None = None
     rule: Rule
+    short_term: ShortTerm | None = None
     plasticity: ClimbingFiberRule | None = None
+
+
+class GapJunction(Table):
+    """Electrical coupling within a population: each cell has on average `partners` within `radius`. 0 nS is none."""
+
+    population: PopulationName
+    conductance: Conductance
+    partners: Positive
+    radius: Extent
 
 
 class Circuit(Table):
@@ -146,24 +240,86 @@ class Circuit(Table):
     description: str
     time_step: Duration
     microzones: Count
+    """Parasagittal strips at scale 1; their width stays when a volume is scaled."""
+    scale: Positive | None = None
+    volume: Volume | None = None
     population: dict[PopulationName, Population]
     projection: dict[str, Projection]
+    gap_junction: dict[str, GapJunction] = Field(default_factory=dict)
     sources: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Circuit:
-        faults = [fault for name, projection in self.projection.items() for fault in self._faults(name, projection)]
-        zoned = {p for projection in self.projection.values() if projection.rule.kind == "microzone"
-                 for p in (projection.source, projection.target)}  # fmt: skip
-        for name in zoned & set(self.population):
-            if self.size(name) % self.zones:
-                faults.append(
-                    f"population.{name}.count: found {self.size(name)}; wanted a multiple of the {self.zones} microzones"
-                )
+        faults = self._volume_faults()
+        if not faults:
+            faults = [fault for name, projection in self.projection.items() for fault in self._faults(name, projection)]
+            faults += self._order_faults() + self._size_faults()
         if faults:
             raise InputError("\n".join(faults))
         check_sources(self, self.sources)
         return self
+
+    def _volume_faults(self) -> list[str]:
+        faults = []
+        if self.volume is None:
+            if self.scale is not None:
+                faults.append("scale: there is no [volume] to scale")
+            faults += [f"population.{n}.layer: there is no [volume]" for n, p in self.population.items() if p.layer]
+            faults += [f"gap_junction.{name}: wants cells in a [volume]" for name in self.gap_junction]
+            faults += [
+                f"projection.{n}.rule.kind: {p.rule.kind!r} wants cells in a [volume]"
+                for n, p in self.projection.items()
+                if isinstance(p.rule, rules.PLACED)
+            ]
+            return faults
+        for name, population in self.population.items():
+            if population.layer not in self.volume.layer:
+                known = ", ".join(self.volume.layer)
+                faults.append(f"population.{name}.layer: found {population.layer!r}; there is: {known}")
+            if population.of is not None and self.population.get(population.of, population).of is not None:
+                faults.append(f"population.{name}.of: wanted a population with a count or a density of its own")
+        for name, junction in self.gap_junction.items():
+            if junction.population not in self.population:
+                faults.append(f"gap_junction.{name}.population: the model has no {junction.population!r}")
+            elif MODELS[self.population[junction.population].cell].synapse != "alpha":
+                faults.append(f"gap_junction.{name}.population: {junction.population} has no membrane in volts")
+        return faults
+
+    def _order_faults(self) -> list[str]:
+        faults, drawn = [], set[str]()
+        for name, projection in self.projection.items():
+            for wanted in rules.needs(projection.rule):
+                if wanted not in drawn:
+                    faults.append(f"projection.{name}.rule: wants the projection {wanted!r} further up in the file")
+            drawn.add(name)
+        return faults
+
+    def _size_faults(self) -> list[str]:
+        at = f" at scale {self.scale}" if self.scale else ""
+        faults = [
+            f"population.{name}: {self.size(name)} cells{at}; wanted at least one: a larger scale, or a higher density"
+            for name in self.population
+            if self.size(name) < 1
+        ]
+        zoned = {p for projection in self.projection.values() if rules.zoned(projection.rule)
+                 for p in (projection.source, projection.target)}  # fmt: skip
+        for name in self.population:
+            size = self.size(name)
+            if name in zoned and self.population[name].count is not None and size % self.zones:
+                faults.append(
+                    f"population.{name}.count: found {size}; wanted a multiple of the {self.zones} microzones"
+                )
+            if name in zoned and 0 < size < self.zones:
+                faults.append(f"population.{name}: {size} cells{at}; wanted at least the {self.zones} microzones")
+        for name, projection in self.projection.items():
+            rule = projection.rule
+            feed = self.projection.get(rule.through) if isinstance(rule, rules.Claws) else None
+            if feed is not None and isinstance(rule, rules.Claws) and self.size(feed.source) < rule.dendrites.number:
+                faults.append(
+                    f"projection.{name}.rule.dendrites: found {rule.dendrites}; there are only "
+                    f"{self.size(feed.source)} {feed.source} cells{at}: wanted a larger scale"
+                )
+        return faults
 
     def _faults(self, name: str, projection: Projection) -> list[str]:
         place, faults = f"projection.{name}", []
@@ -176,9 +332,7 @@ class Circuit(Table):
         if faults:
             return faults
         target = self.population[projection.target]
-        if projection.receptor not in target.receptor:
-            known = ", ".join(target.receptor) or "none"
-            faults.append(f"{place}.receptor: {projection.target} has no {projection.receptor!r}; there is: {known}")
+        faults += self._synapse_faults(place, projection, target)
         rule = projection.rule
         if isinstance(rule, Dendrites):
             lines = self.size(projection.source) // 2
@@ -206,6 +360,26 @@ class Circuit(Table):
             faults.append(f"{place}.delay: {error}")
         return faults
 
+    def _synapse_faults(self, place: str, projection: Projection, target: Population) -> list[str]:
+        kind, faults = MODELS[target.cell].synapse, []
+        if kind is None:
+            if projection.receptor or projection.weight is not None:
+                faults.append(f"{place}: a {target.cell!r} cell takes neither receptor nor weight")
+            return faults
+        if projection.receptor not in target.receptor:
+            known = ", ".join(target.receptor) or "none"
+            faults.append(f"{place}.receptor: {projection.target} has no {projection.receptor!r}; there is: {known}")
+        if projection.weight is None:
+            faults.append(f"{place}.weight: missing; wanted a value here")
+        if isinstance(projection.weight, Value) and projection.weight.dimension != DIMENSION[kind]:
+            faults.append(
+                f"{place}.weight: found {projection.weight} (a {projection.weight.dimension}); a receptor of "
+                f"{projection.target} is of kind {kind!r} and wants a {DIMENSION[kind]}"
+            )
+        elif projection.weight is not None and kind == "alpha" and not isinstance(projection.weight, Value):
+            faults.append(f"{place}.weight.kind: {projection.weight.kind!r} is solved for currents, not conductances")
+        return faults
+
     def _weight_faults(self, place: str, weight: ThresholdWeight | CancelWeight, own: Projection) -> list[str]:
         other = self.projection.get(weight.of)
         if other is None or other.target != own.target:
@@ -228,13 +402,36 @@ class Circuit(Table):
         return self.time_step.si
 
     @property
+    def stretch(self) -> float:
+        """How many times longer x and y are than the file says."""
+        return 1.0 if self.scale is None else float(self.scale.number) ** 0.5
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Lengths of the volume along x and y, m; 0 without a volume."""
+        return (self.volume.x.si * self.stretch, self.volume.y.si * self.stretch) if self.volume else (0.0, 0.0)
+
+    @property
     def zones(self) -> int:
         """Number of microzones, that is of pointer bits."""
-        return int(self.microzones.number)
+        return max(1, round(self.microzones.number * self.stretch))
 
     def size(self, population: str) -> int:
         """Number of cells of a population."""
-        return int(self.population[population].count.number)
+        described = self.population[population]
+        if described.count is not None:
+            return int(described.count.number)
+        if described.ratio is not None:
+            assert described.of is not None
+            return round(described.ratio.number * self.size(described.of))
+        assert described.density is not None
+        assert described.layer is not None
+        assert self.volume is not None
+        x, y = self.extent
+        depth = (
+            self.volume.layer[described.layer].thickness.si if described.density.dimension == "volume density" else 1
+        )
+        return round(described.density.si * x * y * depth)
 
     def outgoing(self, population: str) -> dict[str, Projection]:
         """Projections from a population, by name."""

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.circuit import AllToAll, Circuit, Convergence, Dendrites, Microzone, Projection
+from cerebellum import placement, wiring
+from cerebellum.circuit import Circuit, GapJunction
 from cerebellum.errors import ArgumentError
+from cerebellum.streams import generator
+from cerebellum.wiring import Edges, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["Connectome", "Degree", "Edges", "degrees", "expected_synapses", "generator", "sample", "zone_of"]
+
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Edges:
-    """Synapses of one projection: cell numbers, both of shape (synapses,), ordered by `pre`, then `post`.
-
-    A spike reaches all synapses of one `pre`: side by side in memory they are read several times faster.
-    """
-
-    pre: Ints
-    post: Ints
-
-    def __len__(self) -> int:
-        return len(self.pre)
 
 
 @dataclass(frozen=True)
@@ -42,6 +32,8 @@ class Connectome:
     edges : projection -> Edges
     parameters : population -> parameter -> SI value, a float or (for a spread parameter) shape (cells,)
     start : population -> fraction of the way from reset to threshold at time 0, shape (cells,); only 'spread' ones
+    positions : population -> soma centres, m, shape (cells, 3); empty for a circuit without a volume
+    gaps : gap junction -> its coupled pairs, each in both directions; only those that conduct
     """
 
     circuit: Circuit
@@ -49,6 +41,8 @@ class Connectome:
     edges: dict[str, Edges]
     parameters: dict[str, dict[str, float | Floats]]
     start: dict[str, Floats]
+    positions: dict[str, Floats] = field(default_factory=dict)
+    gaps: dict[str, Edges] = field(default_factory=dict)
 
     def matrix(self, projection: str) -> Ints:
         """Sources of every target cell, shape (targets, convergence).
@@ -65,17 +59,12 @@ class Connectome:
         return edges.pre[np.argsort(edges.post, kind="stable")].reshape(targets, -1)
 
 
-def generator(seed: int, *name: str) -> np.random.Generator:
-    """A random stream of its own for every named thing, so that adding one never changes another."""
-    return np.random.default_rng([seed, *(zlib.crc32(part.encode()) for part in name)])
-
-
 def sample(circuit: Circuit, seed: int) -> Connectome:
     """Draw a connectome; the same circuit and seed give the same arrays."""
-    edges = {
-        name: _edges(circuit, projection, generator(seed, "edges", name))
-        for name, projection in circuit.projection.items()
-    }
+    places = placement.positions(circuit, seed)
+    edges: dict[str, Edges] = {}
+    for name, projection in circuit.projection.items():
+        edges[name] = wiring.draw(circuit, projection, places, edges, generator(seed, "edges", name))
     parameters: dict[str, dict[str, float | Floats]] = {}
     start: dict[str, Floats] = {}
     for name, population in circuit.population.items():
@@ -86,61 +75,27 @@ def sample(circuit: Circuit, seed: int) -> Connectome:
             parameters[name][key] = population.parameters[key].si + deviation.si * draw
         if population.start == "spread":
             start[name] = generator(seed, "start", name).random(cells)
-    return Connectome(circuit, seed, edges, parameters, start)
+    gaps = {
+        name: _coupled(junction, places[junction.population], generator(seed, "gaps", name))
+        for name, junction in circuit.gap_junction.items()
+        if junction.conductance.number > 0
+    }
+    return Connectome(circuit, seed, edges, parameters, start, places, gaps)
 
 
-def zone_of(cells: int, zones: int) -> Ints:
-    """Microzone of each cell, shape (cells,): equal runs of neighbouring cells."""
-    return (np.arange(cells) * zones // cells).astype(np.int32)
+def _coupled(junction: GapJunction, places: Floats, rng: np.random.Generator) -> Edges:
+    """Pairs within the radius, each coupled with the probability that gives the wanted mean number of partners."""
+    from scipy.spatial import cKDTree
 
-
-def _edges(circuit: Circuit, projection: Projection, rng: np.random.Generator) -> Edges:
-    sources, targets, rule = circuit.size(projection.source), circuit.size(projection.target), projection.rule
-    if isinstance(rule, Dendrites):
-        lines = _distinct(targets, sources // 2, int(rule.dendrites.number), rng)
-        return _by_source(2 * lines + rng.integers(0, 2, lines.shape, dtype=np.int32))
-    if isinstance(rule, Convergence):
-        return _by_source(_distinct(targets, sources, int(rule.convergence.number), rng))
-    if isinstance(rule, Microzone):
-        pre, post = np.nonzero(zone_of(sources, circuit.zones)[:, None] == zone_of(targets, circuit.zones)[None, :])
-        return Edges(pre.astype(np.int32), post.astype(np.int32))
-    assert isinstance(rule, AllToAll)
-    pre = np.repeat(np.arange(sources, dtype=np.int32), targets)
-    return Edges(pre, np.tile(np.arange(targets, dtype=np.int32), sources))
-
-
-def _distinct(rows: int, things: int, chosen: int, rng: np.random.Generator) -> Ints:
-    """`chosen` different numbers below `things` in each of `rows` rows, sorted, shape (rows, chosen)."""
-    if chosen == things:
-        return np.tile(np.arange(things, dtype=np.int32), (rows, 1))
-    out = np.empty((rows, chosen), dtype=np.int32)
-    block = max(1, 4_000_000 // things)
-    for first in range(0, rows, block):
-        keys = rng.random((min(block, rows - first), things), dtype=np.float32)
-        out[first : first + len(keys)] = np.argpartition(keys, chosen - 1, axis=1)[:, :chosen]
-    return np.sort(out, axis=1)
-
-
-def _by_source(sources: Ints) -> Edges:
-    """Edges from the sources of every target, shape (targets, convergence)."""
-    targets, convergence = sources.shape
-    pre, post = sources.ravel(), np.repeat(np.arange(targets, dtype=np.int32), convergence)
-    order = np.argsort(pre, kind="stable")
-    return Edges(pre[order], post[order])
+    pairs = cKDTree(places).query_pairs(junction.radius.si, output_type="ndarray")
+    share = min(1.0, junction.partners.number * len(places) / (2 * max(len(pairs), 1)))
+    chosen = pairs[rng.random(len(pairs)) < share].astype(np.int32)
+    return wiring.ordered(np.concatenate([chosen[:, 0], chosen[:, 1]]), np.concatenate([chosen[:, 1], chosen[:, 0]]))
 
 
 def expected_synapses(circuit: Circuit) -> dict[str, int]:
     """Number of synapses of each projection, before sampling."""
-    return {name: _expected(circuit, projection) for name, projection in circuit.projection.items()}
-
-
-def _expected(circuit: Circuit, projection: Projection) -> int:
-    sources, targets, rule = circuit.size(projection.source), circuit.size(projection.target), projection.rule
-    if isinstance(rule, Dendrites):
-        return targets * int(rule.dendrites.number)
-    if isinstance(rule, Convergence):
-        return targets * int(rule.convergence.number)
-    return sources * targets // (circuit.zones if isinstance(rule, Microzone) else 1)
+    return {name: wiring.expected(circuit, projection) for name, projection in circuit.projection.items()}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from cerebellum import library
+from cerebellum import lesions, library
+from cerebellum.cells import MODELS
 from cerebellum.circuit import Circuit, PopulationName
 from cerebellum.errors import InputError, ProtocolFileError
-from cerebellum.schema import Count, Duration, Rate, Table, Time, check_sources, parse
+from cerebellum.schema import (
+    Count,
+    Currents,
+    Duration,
+    Extent,
+    Position,
+    Rate,
+    Table,
+    Time,
+    Times,
+    check_sources,
+    parse,
+)
 from cerebellum.units import steps
 
 
@@ -50,17 +63,91 @@ class Pointer(Table):
     onset: Time
 
 
+class Sphere(Table):
+    """Cells whose somata lie within `radius` of a point.
+
+    Points are given at scale 1; in a scaled volume x and y move with its sides, the radius stays.
+    """
+
+    kind: Literal["sphere"]
+    x: Position
+    y: Position
+    z: Position
+    radius: Extent
+
+
+class Cylinder(Table):
+    """Cells whose somata lie within `radius` of an upright axis."""
+
+    kind: Literal["cylinder"]
+    x: Position
+    y: Position
+    radius: Extent
+
+
+class Nearest(Table):
+    """The `cells` cells nearest to a point: neighbouring fibres."""
+
+    kind: Literal["nearest"]
+    x: Position
+    y: Position
+    z: Position
+    cells: Count
+
+
+class Edge(Table):
+    """The `cells` cells nearest to the border of the volume where x is 0."""
+
+    kind: Literal["edge"]
+    cells: Count
+
+
+Where = Annotated[Sphere | Cylinder | Nearest | Edge, Field(discriminator="kind")]
+
+
 class Poisson(Table):
-    """Independent Poisson spikes of all cells of a source population."""
+    """Independent Poisson spikes of a population's cells, or of those `where` it says."""
 
     kind: Literal["poisson"]
     population: PopulationName
     onset: Time
     duration: Duration
     rate: Rate
+    where: Where | None = None
 
 
-Stimulus = Annotated[Volley | Pointer | Poisson, Field(discriminator="kind")]
+class Regular(Table):
+    """Trains of even intervals, each cell with a random phase of its own."""
+
+    kind: Literal["regular"]
+    population: PopulationName
+    onset: Time
+    duration: Duration
+    rate: Rate
+    where: Where | None = None
+
+
+class Burst(Table):
+    """The same spikes on all chosen cells, `times` after the onset."""
+
+    kind: Literal["burst"]
+    population: PopulationName
+    onset: Time
+    times: Times
+    where: Where | None = None
+
+
+class CurrentStep(Table):
+    """A current into every cell of a population; the first trial gets the first of the amplitudes, and so on."""
+
+    kind: Literal["current_step"]
+    population: PopulationName
+    onset: Time
+    duration: Duration
+    amplitudes: Currents
+
+
+Stimulus = Annotated[Volley | Pointer | Poisson | Regular | Burst | CurrentStep, Field(discriminator="kind")]
 
 
 class Window(Table):
@@ -109,6 +196,18 @@ class Block(Table):
                 raise InputError(
                     f"stimulus.{name}.onset: found {stimulus.onset}; wanted inside the trial ({self.trial_duration})"
                 )
+            if isinstance(stimulus, CurrentStep) and (
+                self.trials is None or len(stimulus.amplitudes) != self.trials.number
+            ):
+                raise InputError(
+                    f"stimulus.{name}.amplitudes: found {len(stimulus.amplitudes)}; wanted one for each of the trials"
+                )
+            if isinstance(stimulus, Burst):
+                last = stimulus.onset.si + max(time.si for time in stimulus.times)
+                if last >= self.trial_duration.si:
+                    raise InputError(
+                        f"stimulus.{name}: the last spike comes at {last * 1e3:g} ms, after the trial ends"
+                    )
             if isinstance(stimulus, Volley):
                 last = stimulus.onset.si + (stimulus.volleys.number - 1) * stimulus.interval.si
                 if last >= self.trial_duration.si:
@@ -123,6 +222,8 @@ class Protocol(Table):
 
     title: str
     description: str
+    lesion: list[str] = Field(default_factory=list)
+    """What is blocked: projections, populations, or a word of `lesions.WORDS`."""
     patterns: PatternSource | None = None
     block: dict[str, Block]
     sources: dict[str, str] = Field(default_factory=dict)
@@ -180,15 +281,10 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         Every mismatch: a stimulated population that the circuit lacks or that makes its own spikes, more patterns than
         the pointer bits can resolve, times off the circuit's grid.
     """
-    faults = []
+    faults = lesions.faults(protocol.lesion, circuit)
     for name, block in protocol.block.items():
         for key, stimulus in block.stimulus.items():
-            place = f"block.{name}.stimulus.{key}"
-            if stimulus.population not in circuit.population:
-                known = ", ".join(circuit.population)
-                faults.append(f"{place}: the model has no population {stimulus.population!r}; there is: {known}")
-            elif circuit.population[stimulus.population].cell != "source":
-                faults.append(f"{place}: {stimulus.population} makes its own spikes; only a source cell can be driven")
+            faults += _stimulus_faults(f"block.{name}.stimulus.{key}", stimulus, circuit)
         for key, time in (("trial_duration", block.trial_duration.si),):
             try:
                 steps(time, circuit.dt)
@@ -201,3 +297,29 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         )
     if faults:
         raise ProtocolFileError("\n".join(faults))
+
+
+def _stimulus_faults(place: str, stimulus: Stimulus, circuit: Circuit) -> list[str]:
+    if stimulus.population not in circuit.population:
+        known = ", ".join(circuit.population)
+        return [f"{place}: the model has no population {stimulus.population!r}; there is: {known}"]
+    population = circuit.population[stimulus.population]
+    if isinstance(stimulus, CurrentStep):
+        if MODELS[population.cell].synapse is None:
+            return [f"{place}: {stimulus.population} has no membrane to inject a current into"]
+        return []
+    if population.cell != "source" and population.afferent is None:
+        return [
+            f"{place}: {stimulus.population} makes its own spikes; only a source cell, or one with an afferent, "
+            "can be driven"
+        ]
+    if isinstance(stimulus, Volley | Pointer):
+        return []
+    if stimulus.where is not None and circuit.volume is None:
+        return [f"{place}.where: the cells of this model have no positions"]
+    if isinstance(stimulus.where, Nearest | Edge) and stimulus.where.cells.number > circuit.size(stimulus.population):
+        return [
+            f"{place}.where.cells: found {stimulus.where.cells}; there are {circuit.size(stimulus.population)} "
+            f"{stimulus.population} cells: wanted fewer, or a larger scale"
+        ]
+    return []

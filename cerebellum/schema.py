@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
 from cerebellum.errors import InputError
-from cerebellum.units import Value, parse_value
+from cerebellum.units import DIMENSIONS, Value, parse_value
 
 
 class Table(BaseModel):
@@ -48,6 +48,38 @@ Rate = Annotated[Value, *_quantity("rate", low=0)]
 Voltage = Annotated[Value, *_quantity("voltage")]
 Current = Annotated[Value, *_quantity("current")]
 CurrentWeight = Annotated[Value, *_quantity("current", low=0)]
+Conductance = Annotated[Value, *_quantity("conductance", low=0)]
+Position = Annotated[Value, *_quantity("length")]
+Extent = Annotated[Value, *_quantity("length", low=0, strict=True)]
+Positive = Annotated[Value, *_quantity("number", low=0, strict=True)]
+
+
+def _either(found: object, *, dimensions: tuple[str, str], strict: bool = False) -> Value:
+    """A value of the first dimension if its unit has it, else of the second."""
+    try:
+        return parse_value(found, dimensions[0], low=0, strict=strict)
+    except InputError:
+        return parse_value(found, dimensions[1], low=0, strict=strict)
+
+
+Density = Annotated[
+    Value, PlainValidator(partial(_either, dimensions=("planar density", "volume density"), strict=True)), _as_list
+]
+"""Cells in a volume, or on a plane."""
+SynapticWeight = Annotated[Value, PlainValidator(partial(_either, dimensions=("conductance", "current"))), _as_list]
+"""A conductance or a current, as the receptor is."""
+
+
+def _series(found: object, *, dimension: str, low: float | None = None) -> tuple[Value, ...]:
+    if not isinstance(found, list | tuple) or len(found) != 3 or not isinstance(found[0], list) or not found[0]:
+        raise InputError(f'found {found!r}; wanted [[number, number, ...], "{DIMENSIONS[dimension]}", "source"]')
+    numbers, unit, source = found
+    return tuple(parse_value([number, unit, source], dimension, low=low) for number in numbers)
+
+
+_as_series = PlainSerializer(lambda vs: [[v.number for v in vs], vs[0].unit, vs[0].source], return_type=list)
+Times = Annotated[tuple[Value, ...], PlainValidator(partial(_series, dimension="time", low=0)), _as_series]
+Currents = Annotated[tuple[Value, ...], PlainValidator(partial(_series, dimension="current")), _as_series]
 
 SOURCE_WORDS = ("assumed:", "fitted:", "derived:", "set:")
 T = TypeVar("T", bound=BaseModel)
@@ -67,6 +99,9 @@ def _values(item: object, path: str) -> Iterator[tuple[str, Value]]:
     elif isinstance(item, dict):
         for key, inner in item.items():
             yield from _values(inner, f"{path}.{key}")
+    elif isinstance(item, tuple):
+        for number, inner in enumerate(item):
+            yield from _values(inner, f"{path}[{number}]")
 
 
 def check_sources(table: BaseModel, sources: dict[str, str]) -> None:
@@ -103,6 +138,8 @@ def parse(kind: type[T], tables: dict[str, Any], where: str, error: type[InputEr
 
 def _lines(found: ValidationError, tables: dict[str, Any]) -> Iterator[str]:
     for fault in found.errors():
+        if "union[" in str(fault["loc"][-1:]) and isinstance(fault["input"], list):
+            continue  # a value that its own reading has already found at fault, read again as a table
         place = _place(fault["loc"], tables)
         if fault["type"] == "missing":
             text = "missing; wanted a value here"
@@ -122,7 +159,7 @@ def _place(loc: tuple[int | str, ...], tables: Any) -> str:
     for depth, part in enumerate(loc):
         if isinstance(table, dict) and part in table:
             table = table[part]
-        elif depth < len(loc) - 1 or (isinstance(table, dict) and part == table.get("kind")):
+        elif depth < len(loc) - 1 or "[" in str(part) or (isinstance(table, dict) and part == table.get("kind")):
             continue
         keys.append(str(part))
     return ".".join(keys)

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cerebellum import placement
 from cerebellum.circuit import Circuit
 from cerebellum.connectome import generator, zone_of
 from cerebellum.patterns import Bits, Patterns
-from cerebellum.protocol import Pointer, Poisson, Protocol, Stimulus, Volley
+from cerebellum.protocol import (
+    Burst,
+    CurrentStep,
+    Cylinder,
+    Edge,
+    Nearest,
+    Pointer,
+    Poisson,
+    Protocol,
+    Regular,
+    Sphere,
+    Stimulus,
+    Volley,
+    Where,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -35,12 +54,30 @@ class Events:
 
 
 @dataclass(frozen=True)
+class Pulse:
+    """A current into all cells of a population from `start` to `stop` (s), A."""
+
+    start: float
+    stop: float
+    amplitude: float
+
+
+@dataclass(frozen=True)
 class Schedule:
-    """All trials in order, and what every source population fires."""
+    """All trials in order, and what comes from outside.
+
+    Attributes
+    ----------
+    events : spikes of every source population, and of the afferents of the cells that a stimulus drives
+    currents : population -> injected currents
+    lesion : what the protocol blocks
+    """
 
     trials: list[Trial]
     events: dict[str, Events]
     duration: float
+    currents: dict[str, list[Pulse]] = field(default_factory=dict)
+    lesion: tuple[str, ...] = ()
 
     def of(self, role: str) -> list[Trial]:
         """Trials of the block with this role."""
@@ -62,18 +99,32 @@ def trials(protocol: Protocol) -> list[Trial]:
 def schedule(protocol: Protocol, circuit: Circuit, patterns: Patterns | None, seed: int) -> Schedule:
     """Draw the spikes of every source population; the same arguments give the same spikes."""
     all_trials = trials(protocol)
-    times: dict[str, list[NDArray[np.float64]]] = {n: [] for n, p in circuit.population.items() if p.cell == "source"}
-    cells: dict[str, list[NDArray[np.int32]]] = {name: [] for name in times}
+    stimuli = [s for block in protocol.block.values() for s in block.stimulus.values()]
+    driven = {s.population for s in stimuli if not isinstance(s, CurrentStep)}
+    times: dict[str, list[Floats]] = {
+        name: [] for name, p in circuit.population.items() if p.cell == "source" or name in driven
+    }
+    cells: dict[str, list[Ints]] = {name: [] for name in times}
+    currents: dict[str, list[Pulse]] = {}
+    places = placement.positions(circuit, seed)
+    begun: dict[str, int] = {}
     rng = {(n, key): generator(seed, "stimulus", n, key) for n, b in protocol.block.items() for key in b.stimulus}
     for trial in all_trials:
         block = protocol.block[trial.block]
+        number = begun.setdefault(trial.block, 0)
+        begun[trial.block] += 1
         for key, stimulus in block.stimulus.items():
+            if isinstance(stimulus, CurrentStep):
+                onset = trial.start + stimulus.onset.si
+                pulse = Pulse(onset, onset + stimulus.duration.si, stimulus.amplitudes[number].si)
+                currents.setdefault(stimulus.population, []).append(pulse)
+                continue
             shown = _shown(trial, block.over, stimulus, patterns)
-            when, who = _spikes(stimulus, circuit, shown, rng[trial.block, key])
+            when, who = _spikes(stimulus, circuit, places, shown, rng[trial.block, key])
             times[stimulus.population].append(trial.start + when)
             cells[stimulus.population].append(who)
     events = {name: _on_grid(times[name], cells[name], circuit.dt) for name in times}
-    return Schedule(all_trials, events, protocol.duration)
+    return Schedule(all_trials, events, protocol.duration, currents, tuple(protocol.lesion))
 
 
 def _shown(trial: Trial, over: str, stimulus: Stimulus, patterns: Patterns | None) -> Bits | None:
@@ -86,8 +137,12 @@ def _shown(trial: Trial, over: str, stimulus: Stimulus, patterns: Patterns | Non
 
 
 def _spikes(
-    stimulus: Stimulus, circuit: Circuit, shown: Bits | None, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    stimulus: Stimulus,
+    circuit: Circuit,
+    places: Mapping[str, Floats],
+    shown: Bits | None,
+    rng: np.random.Generator,
+) -> tuple[Floats, Ints]:
     """Spike times within the trial (s) and their cells."""
     if isinstance(stimulus, Volley):
         assert shown is not None
@@ -101,11 +156,38 @@ def _spikes(
         zones = zone_of(circuit.size(stimulus.population), circuit.zones)
         cells = np.flatnonzero(shown[zones]).astype(np.int32)
         return np.full(len(cells), stimulus.onset.si), cells
-    assert isinstance(stimulus, Poisson)
-    size = circuit.size(stimulus.population)
-    number = rng.poisson(stimulus.rate.si * stimulus.duration.si, size)
+    assert isinstance(stimulus, Poisson | Regular | Burst)
+    if stimulus.where is None:
+        chosen = np.arange(circuit.size(stimulus.population), dtype=np.int32)
+    else:
+        chosen = select(stimulus.where, places[stimulus.population], circuit)
+    if isinstance(stimulus, Burst):
+        when = stimulus.onset.si + np.array([time.si for time in stimulus.times])
+        return np.repeat(when, len(chosen)), np.tile(chosen, len(when))
+    if isinstance(stimulus, Regular):
+        interval = 1.0 / stimulus.rate.si
+        trains = interval * (rng.random(len(chosen))[:, None] + np.arange(int(stimulus.duration.si / interval) + 1))
+        row, column = np.nonzero(trains < stimulus.duration.si)
+        return stimulus.onset.si + trains[row, column], chosen[row]
+    number = rng.poisson(stimulus.rate.si * stimulus.duration.si, len(chosen))
     when = stimulus.onset.si + stimulus.duration.si * rng.random(number.sum())
-    return when, np.repeat(np.arange(size, dtype=np.int32), number)
+    return when, np.repeat(chosen, number)
+
+
+def select(where: Where, places: Floats, circuit: Circuit) -> Ints:
+    """Cells that `where` names, of a population with these positions (m, shape (cells, 3))."""
+    if isinstance(where, Edge):
+        chosen = np.argsort(places[:, 0], kind="stable")[: int(where.cells.number)]
+        return np.sort(chosen).astype(np.int32)
+    x, y = where.x.si * circuit.stretch, where.y.si * circuit.stretch
+    if isinstance(where, Cylinder):
+        distance = np.hypot(places[:, 0] - x, places[:, 1] - y)
+    else:
+        distance = np.linalg.norm(places - np.array([x, y, where.z.si]), axis=1)
+    if isinstance(where, Nearest):
+        return np.sort(np.argsort(distance, kind="stable")[: int(where.cells.number)]).astype(np.int32)
+    assert isinstance(where, Sphere | Cylinder)
+    return np.flatnonzero(distance <= where.radius.si).astype(np.int32)
 
 
 def _on_grid(times: list[NDArray[np.float64]], cells: list[NDArray[np.int32]], dt: float) -> Events:

@@ -5,9 +5,9 @@ To add a model, add a file with a `MODEL` and name it in `MODELS`.
 
 from __future__ import annotations
 
-from cerebellum.cells import lif, source
-from cerebellum.cells.model import CellModel
+from cerebellum.cells import eglif, lif, relay, source
+from cerebellum.cells.model import CellModel, Port, Ports
 
-MODELS: dict[str, CellModel] = {model.name: model for model in (source.MODEL, lif.MODEL)}
+MODELS: dict[str, CellModel] = {model.name: model for model in (source.MODEL, relay.MODEL, lif.MODEL, eglif.MODEL)}
 
-__all__ = ["MODELS", "CellModel"]
+__all__ = ["MODELS", "CellModel", "Port", "Ports"]

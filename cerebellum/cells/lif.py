@@ -13,27 +13,43 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.cells.model import CellModel, Floats, Parameters
+from cerebellum.cells.model import CellModel, Floats, Parameters, Ports
 
 
-def update(signs: Mapping[str, int]) -> str:
-    """One exact time step: the linear equations' propagator, so the step's only error is the spike time's grid."""
-    drive = "".join(f" {'+' if sign > 0 else '-'} I_{key} * kick_{key}" for key, sign in signs.items())
-    lines = [f"v = v + int(not_refractory) * ((V_inf - v) * leak{drive})"]
-    lines += [f"I_{key} = I_{key} * decay_{key}" for key in signs]
+def equations(ports: Ports) -> str:
+    """The differential equations."""
+    total = " ".join(f"{'+' if port.sign > 0 else '-'} I_{name}" for name, port in ports.items())
+    return "\n".join(
+        [
+            "dv/dt = (E_L - v) / tau_m + (I_e + I_synaptic) / C_m : volt (unless refractory)",
+            f"I_synaptic = {total or '0*amp'} : amp",
+            *(f"dI_{name}/dt = -I_{name} / tau_{name} : amp" for name in ports),
+        ]
+    )
+
+
+def update(ports: Ports, currents: str) -> str:
+    """One exact time step: the linear equations' propagator, so the step's only error is the spike time's grid.
+
+    `currents` are held over the step.
+    """
+    drive = "".join(f" {'+' if port.sign > 0 else '-'} I_{name} * kick_{name}" for name, port in ports.items())
+    beside = f" + ({currents}) * tau_m / C_m" if currents else ""
+    lines = [f"v = v + int(not_refractory) * ((V_inf{beside} - v) * leak{drive})"]
+    lines += [f"I_{name} = I_{name} * decay_{name}" for name in ports]
     return "\n".join(lines)
 
 
-def constants(parameters: Parameters, tau: Mapping[str, float], dt: float) -> dict[str, float | Floats]:
+def constants(parameters: Parameters, ports: Ports, dt: float) -> dict[str, float | Floats]:
     """Numbers of `update`: V_inf (V), leak (1), and for each receptor kick (V/A) and decay (1)."""
     p = parameters
     numbers: dict[str, float | Floats] = {
         "V_inf": p["E_L"] + p["tau_m"] * p["I_e"] / p["C_m"],
         "leak": -np.expm1(-dt / p["tau_m"]),
     }
-    for key, tau_syn in tau.items():
-        numbers[f"kick_{key}"] = psp(p, tau_syn, dt)
-        numbers[f"decay_{key}"] = float(np.exp(-dt / tau_syn))
+    for name, port in ports.items():
+        numbers[f"kick_{name}"] = psp(p, port.tau, dt)
+        numbers[f"decay_{name}"] = float(np.exp(-dt / port.tau))
     return {key: number if np.ndim(number) else float(number) for key, number in numbers.items()}
 
 
@@ -113,10 +129,14 @@ MODEL = CellModel(
         "t_ref": "time",
         "I_e": "current",
     },
-    equations="dv/dt = (E_L - v) / tau_m + (I_e + I_synaptic) / C_m : volt (unless refractory)",
+    positive=("C_m", "tau_m"),
+    synapse="exponential",
+    equations=equations,
+    update=update,
+    differential=True,
+    arrival="I_{port}_post += {amount}",
     threshold="v > V_th",
     reset="v = V_reset",
     refractory="t_ref",
-    update=update,
     constants=constants,
 )

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, float | Floats]
+Synapse = Literal["exponential", "alpha"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """Where synapses enter a cell: +1 or -1, time constant (s), and for a conductance its reversal (V)."""
+
+    sign: int
+    tau: float
+    reversal: float | None = None
+
+
+Ports = Mapping[str, Port]
 
 
 @dataclass(frozen=True)
@@ -19,17 +33,27 @@ class CellModel:
     Attributes
     ----------
     parameters : name -> dimension (a key of `units.DIMENSIONS`), all required in a model file
-    equations : the differential equations as Brian2 text; `I_synaptic` (A) is the sum of all receptors
+    positive : parameters that must be more than 0
+    synapse : 'exponential' current (weights in A) or 'alpha' conductance (weights in S); None takes spikes as they are
+    equations : ports to Brian2 text: differential equations if `differential`, else the state variables
+    update : ports, and text of currents (A) beside the synapses', to the text of one time step
+    differential : the update is a state updater of `equations` in Brian2 units; else plain text on SI numbers
+    arrival : what a spike does to the cell; `{port}` and `{amount}` are filled in
     threshold, reset, refractory : Brian2 text; empty for a source of given spikes
-    update : receptor -> +1 or -1 (its effect), to the text of one exact time step
-    constants : SI parameters, receptor -> tau (s), time step (s), to the numbers that `update` names
+    constants : SI parameters, ports, time step (s), to the numbers that the text names
+    start : SI parameters, cells, random generator, to the state at time 0 beside the voltage
     """
 
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
-    equations: str = ""
+    positive: tuple[str, ...] = ()
+    synapse: Synapse | None = None
+    equations: Callable[[Ports], str] | None = None
+    update: Callable[[Ports, str], str] | None = None
+    differential: bool = False
+    arrival: str = ""
     threshold: str = ""
     reset: str = ""
     refractory: str = ""
-    update: Callable[[Mapping[str, int]], str] | None = None
-    constants: Callable[[Parameters, Mapping[str, float], float], dict[str, float | Floats]] | None = None
+    constants: Callable[[Parameters, Ports, float], dict[str, float | Floats]] | None = None
+    start: Callable[[Parameters, int, np.random.Generator], dict[str, float | Floats]] | None = None

@@ -1,0 +1,139 @@
+"""Extended generalised leaky integrate-and-fire cell (E-GLIF) with alpha conductances and a stochastic threshold.
+
+    C_m dV/dt      = (C_m / tau_m) (V - E_L) - I_adap + I_dep + I_e + sum_p g_p (E_p - V)
+    dI_adap/dt     = k_adap (V - E_L) - k_2 I_adap
+    dI_dep/dt      = -k_1 I_dep
+    hazard lambda  = lambda_0 exp((V - V_th) / tau_V)
+    at a spike     : V = V_reset for t_ref, I_dep = A1 (set), I_adap += A2
+
+The leak's sign is plus, as published (Geminiani et al. 2018, Front Neuroinform 12:88, and the authors' NEST module):
+stability comes from I_adap, and with a minus the published rates are not obtained. A port's conductance after a spike
+is weight (t / tau) exp(1 - t / tau).
+
+One step is Crank-Nicolson on (V, I_adap) with the conductances replaced by their exact mean over the step; all other
+decays are exact. Exponential Euler, as the papers use it, integrates short conductances at first order only and makes
+the olive, stable by a hair, fire by itself (`analysis.eglif_integration`). The hazard is integrated against one
+Exp(1) draw a spike, the same process as a draw every step: `H` is what is left of it, and also the refractory clock.
+The draws come from a generator of each cell's own, so the same seed gives the same spikes on every target.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cerebellum.cells.model import CellModel, Floats, Parameters, Ports
+
+HELD = 64.0
+"""What a refractory step adds to H; a draw of 31 bits is at most 21.5."""
+# Lehmer's generator: exact in float64, as 48271 * 2**31 < 2**53.
+MULTIPLIER, PRIME = 48271.0, 2147483647.0
+CEILING = 1.0  # V; only gives `clip` its second bound
+
+
+def equations(ports: Ports) -> str:
+    """State: voltage, two currents, the hazard left, the cell's last random number, and two stages a port."""
+    names = ["v", "I_adap", "I_dep", "H", "draw"]
+    return "\n".join(f"{name} : 1" for name in names + [f"{stage}_{port}" for port in ports for stage in "gh"])
+
+
+def update(ports: Ports, currents: str) -> str:
+    """One step. No exp(), no random number, one division: compilers then turn the loop into vector code."""
+    mean = [f"c_{port} = mean_g_{port} * g_{port} + mean_h_{port} * h_{port}" for port in ports]
+    # A port that reverses at 0 V brings no current of its own.
+    synaptic = "".join(f" + twice_E_{name} * c_{name}" for name, port in ports.items() if port.reversal)
+    beside = f" + 2 * ({currents})" if currents else ""
+    drive = f"drive{synaptic}{beside}"
+    total = " + ".join(f"c_{port}" for port in ports) or "0.0"
+    lines = [
+        *mean,
+        f"G = {total}",
+        "free = int(H < HELD)",
+        f"aim = (v * (above - G) - adap_sum * I_adap + dep_sum * I_dep + {drive}) / (below + G)",
+        "w = clip(aim, V_min, CEILING) * free + V_reset * (1 - free)",
+        "I_adap = adap_keep * I_adap + adap_gain * (v + w - twice_E_L)",
+        "I_dep = dep_keep * I_dep",
+        "v = w",
+    ]
+    for port in ports:
+        lines += [f"g_{port} = (g_{port} + step * h_{port}) * decay_{port}", f"h_{port} = h_{port} * decay_{port}"]
+    # exp((V - V_th) / tau_V) within +-20 by squaring its 256th root eight times; on one line it would become pow.
+    lines += ["x = clip((v - V_th) * steep, -0.078125, 0.078125)", "y1 = 1 + x * (1 + x * (0.5 + x / 6.0))"]
+    lines += [f"y{k + 1} = y{k} * y{k}" for k in range(1, 9)]
+    lines += ["H = H - free * hazard * y9 - HELD * (1 - free)"]
+    return "\n".join(lines)
+
+
+def constants(parameters: Parameters, ports: Ports, dt: float) -> dict[str, float | Floats]:
+    """Numbers of `update`, `RESET` and the arrival, SI."""
+    p = {name: np.asarray(value, dtype=float) for name, value in parameters.items()}
+    twice, leak = 2 * p["C_m"] / dt, p["C_m"] / p["tau_m"]
+    denominator = 1 + p["k_2"] * dt / 2
+    gain = p["k_adap"] * dt / 2 / denominator
+    keep = (1 - p["k_2"] * dt / 2) / denominator
+    dep_keep = np.exp(-p["k_1"] * dt)
+    numbers = {
+        **{name: p[name] for name in ("V_reset", "V_th", "V_min", "A1", "A2")},
+        "above": twice + leak - gain,
+        "below": twice - leak + gain,
+        "adap_keep": keep,
+        "adap_gain": gain,
+        "adap_sum": 1 + keep,
+        "dep_keep": dep_keep,
+        "dep_sum": 1 + dep_keep,
+        "twice_E_L": 2 * p["E_L"],
+        "drive": 2 * p["I_e"] + 2 * p["E_L"] * (gain - leak),
+        "hazard": p["lambda_0"] * dt,
+        "steep": 1 / (256 * p["tau_V"]),
+        "clamp": HELD * np.rint(p["t_ref"] / dt),
+    }
+    for name, port in ports.items():
+        decay = np.exp(-dt / port.tau)
+        mean = port.tau / dt * (1 - decay)
+        numbers |= {
+            f"decay_{name}": decay,
+            f"mean_g_{name}": mean,
+            f"mean_h_{name}": port.tau * (mean - decay),
+            f"kick_{name}": np.e / port.tau,
+        }
+        if port.reversal:
+            numbers[f"twice_E_{name}"] = np.asarray(2 * port.reversal)
+    plain = {"HELD": HELD, "MULTIPLIER": MULTIPLIER, "PRIME": PRIME, "CEILING": CEILING, "step": dt}
+    return {**{key: value if np.ndim(value) else float(value) for key, value in numbers.items()}, **plain}
+
+
+def start(parameters: Parameters, cells: int, rng: np.random.Generator) -> dict[str, float | Floats]:
+    """First random number of every cell and its first Exp(1) draw; no current flows yet."""
+    draw = rng.integers(1, int(PRIME), cells).astype(float)
+    return {"v": parameters["V_init"], "draw": draw, "H": -np.log(draw / PRIME)}
+
+
+MODEL = CellModel(
+    name="eglif",
+    parameters={
+        "C_m": "capacitance",
+        "tau_m": "time",
+        "E_L": "voltage",
+        "t_ref": "time",
+        "V_reset": "voltage",
+        "V_th": "voltage",
+        "V_init": "voltage",
+        "V_min": "voltage",
+        "I_e": "current",
+        "k_adap": "current rate",
+        "k_1": "inverse time",
+        "k_2": "inverse time",
+        "A1": "current",
+        "A2": "current",
+        "lambda_0": "inverse time",
+        "tau_V": "voltage",
+    },
+    positive=("C_m", "tau_m", "tau_V", "k_1", "k_2", "lambda_0"),
+    synapse="alpha",
+    equations=equations,
+    update=update,
+    arrival="h_{port}_post += {amount} * kick_{port}",
+    threshold="H <= 0",
+    reset="v = V_reset\nI_dep = A1\nI_adap += A2\ndraw = (MULTIPLIER * draw) % PRIME\nH = clamp - log(draw / PRIME)",
+    constants=constants,
+    start=start,
+)

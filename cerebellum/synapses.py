@@ -1,0 +1,183 @@
+"""Projections as Brian2 synapses. Part of the spiking engine: imports brian2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+
+from cerebellum.balance import Balance
+from cerebellum.cells import MODELS
+from cerebellum.circuit import Afferent, Circuit, Projection, ShortTerm
+from cerebellum.connectome import Connectome
+from cerebellum.groups import taught
+from cerebellum.plasticity import ClimbingFiberRule
+from cerebellum.stimuli import Schedule, plastic_spans
+
+
+def make(
+    name: str, connectome: Connectome, balance: Balance, schedule: Schedule, source: Any, target: Any, clock: Any
+) -> list[Any]:
+    """The Brian2 objects of a projection; the synapses themselves, named as the projection, come first."""
+    circuit = connectome.circuit
+    projection, edges = circuit.projection[name], connectome.edges[name]
+    delay = projection.delay.si * b2.second
+    common = {"source": source, "target": target, "clock": clock, "name": name}
+    rule = projection.plasticity
+    if rule is not None:
+        return [_plastic(projection, rule, connectome, balance, schedule, common)]
+    teaches = [other for other in taught(connectome, projection.target).values() if other.teacher == name]
+    namespace = _namespace(circuit, projection.target, projection.receptor)
+    amount, equations, unit = "weight", "", _unit(circuit, projection.target)
+    if projection.receptor:
+        namespace["weight"] = balance.weight[name] * unit
+    if edges.contacts is not None:
+        amount, equations = "w", f"w : {_unit_text(circuit, projection.target)} (constant)"
+    if projection.short_term is not None:
+        amount += f" * sent_{name}_pre"
+    lines = [_arrival(circuit, projection.target, projection.receptor, amount)]
+    for other in teaches:
+        last = int(other.climbing_spikes.number) - 1
+        lines += [f"cf_{i}_post = cf_{i - 1}_post" for i in range(last, 0, -1)] + ["cf_0_post = t"]
+    # Before the parallel fibres' learning pathway in a step, so that a spike at the window's edge counts.
+    synapses = b2.Synapses(
+        model=equations,
+        on_pre="\n".join(lines),
+        delay=delay,
+        namespace=namespace,
+        order=-1 if teaches else 0,
+        **common,
+    )
+    synapses.connect(i=edges.pre, j=edges.post)
+    if edges.contacts is not None:
+        synapses.w = edges.contacts * balance.weight[name] * unit
+    if projection.short_term is None:
+        return [synapses]
+    return [synapses, _release(name, projection.short_term, source, delay, clock)]
+
+
+def afferent(population: str, circuit: Circuit, described: Afferent, source: Any, target: Any, clock: Any) -> Any:
+    """One outside fibre onto each cell."""
+    synapses = b2.Synapses(
+        source,
+        target,
+        on_pre=_arrival(circuit, population, described.receptor, "weight"),
+        delay=described.delay.si * b2.second,
+        namespace=_namespace(circuit, population, described.receptor)
+        | {"weight": described.weight.si * _unit(circuit, population)},
+        clock=clock,
+        name=f"{population}_afferent_synapses",
+    )
+    cells = np.arange(circuit.size(population))
+    synapses.connect(i=cells, j=cells)
+    return synapses
+
+
+def gap_junction(name: str, connectome: Connectome, group: Any, clock: Any) -> Any:
+    """Electrical coupling; the current is held over a step."""
+    edges = connectome.gaps[name]
+    synapses = b2.Synapses(
+        group,
+        group,
+        model="I_gap_post = conductance * (v_pre - v_post) : 1 (summed)",
+        namespace={"conductance": connectome.circuit.gap_junction[name].conductance.si},
+        clock=clock,
+        name=f"gap_{name}",
+    )
+    synapses.connect(i=edges.pre, j=edges.post)
+    return synapses
+
+
+def _unit_text(circuit: Circuit, population: str) -> str:
+    """Unit of weights onto a population: 1 where its text works on SI numbers."""
+    return "amp" if MODELS[circuit.population[population].cell].differential else "1"
+
+
+def _unit(circuit: Circuit, population: str) -> Any:
+    return b2.amp if _unit_text(circuit, population) == "amp" else 1
+
+
+def _arrival(circuit: Circuit, population: str, receptor: str, amount: str) -> str:
+    return MODELS[circuit.population[population].cell].arrival.format(port=receptor, amount=amount)
+
+
+def _namespace(circuit: Circuit, population: str, receptor: str) -> dict[str, Any]:
+    """Numbers that a cell's arrival text names beside the amount."""
+    described = circuit.population[population]
+    constants = MODELS[described.cell].constants
+    if not receptor or constants is None or MODELS[described.cell].differential:
+        return {}
+    port = {receptor: described.receptor[receptor].port}
+    return {f"kick_{receptor}": constants(described.si(), port, circuit.dt)[f"kick_{receptor}"]}
+
+
+def _release(name: str, rule: ShortTerm, source: Any, delay: Any, clock: Any) -> Any:
+    """Updates what each source cell's synapses transmit, at a spike's arrival and before it.
+
+    All synapses of a source cell share their history, so one update a spike serves them all.
+    """
+    lines = [
+        f"used_{name}_post = used_{name}_post * exp(-(t - last_{name}_post) / tau_fac)",
+        f"used_{name}_post += U * (1 - used_{name}_post)",
+        f"recovered_{name}_post = 1 + (recovered_{name}_post - 1) * exp(-(t - last_{name}_post) / tau_rec)",
+        f"sent_{name}_post = used_{name}_post * recovered_{name}_post",
+        f"recovered_{name}_post -= sent_{name}_post",
+        f"last_{name}_post = t",
+    ]
+    release = b2.Synapses(
+        source,
+        source,
+        on_pre="\n".join(lines),
+        delay=delay,
+        namespace={"U": rule.U.si, "tau_rec": rule.tau_rec.si * b2.second, "tau_fac": rule.tau_fac.si * b2.second},
+        order=-2,
+        clock=clock,
+        name=f"release_{name}",
+    )
+    cells = np.arange(len(source))
+    release.connect(i=cells, j=cells)
+    return release
+
+
+def _plastic(
+    projection: Projection,
+    rule: ClimbingFiberRule,
+    connectome: Connectome,
+    balance: Balance,
+    schedule: Schedule,
+    common: dict[str, Any],
+) -> Any:
+    circuit, name = connectome.circuit, common["name"]
+    edges, unit = connectome.edges[name], _unit(circuit, projection.target)
+    delay, window = projection.delay.si * b2.second, rule.kernel.support * b2.second
+    synapses = b2.Synapses(
+        model=f"w : {_unit_text(circuit, projection.target)}",
+        on_pre={
+            "transmit": _arrival(circuit, projection.target, projection.receptor, "w"),
+            "learn": _learning(rule, schedule),
+        },
+        delay={"transmit": delay, "learn": delay + window},
+        namespace={
+            "potentiation": rule.potentiation.si * unit,
+            "depression": rule.depression.si * unit,
+            "w_min": rule.w_min.si * unit,
+            "w_max": rule.w_max.si * unit,
+            "window": window,
+            **_namespace(circuit, projection.target, projection.receptor),
+        },
+        **common,
+    )
+    synapses.connect(i=edges.pre, j=edges.post)
+    synapses.w = balance.weight[name] * unit
+    return synapses
+
+
+def _learning(rule: ClimbingFiberRule, schedule: Schedule) -> str:
+    """Weight change of one parallel-fibre spike, applied `window` after it reached the synapse."""
+    kernels = " + ".join(
+        rule.kernel.text(f"(cf_{i}_post - t + window)") for i in range(int(rule.climbing_spikes.number))
+    )
+    spans = plastic_spans(schedule.trials)
+    on = " + ".join(f"int(t - window >= {a!r}*second and t - window < {b!r}*second)" for a, b in spans) or "0"
+    return f"w = clip(w + ({on}) * (potentiation - depression * ({kernels})), w_min, w_max)"
