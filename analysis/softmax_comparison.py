@@ -57,6 +57,8 @@ def measure(seed: int = 0) -> dict[str, Any]:
             cap = np.exp(log_cap - np.logaddexp.reduce(log_cap))
             last = int(np.argmax(weights < 1e-6 * weights[0]))
             shown = np.unique(np.linspace(0, last, 40).astype(int))
+            with np.errstate(divide="ignore"):  # SDM is silent beyond 2 radius
+                log_weights = np.log10(weights)
             panels.append(
                 {
                     "n": n,
@@ -65,7 +67,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
                     "r2": fit.r2,
                     "tv": float(np.abs(weights - attention).sum() / 2),
                     "distances": shown,
-                    "log10_sdm": listed(np.log10(weights[shown])),
+                    "log10_sdm": listed(log_weights[shown]),
                     "log10_softmax": listed(np.log10(attention[shown])),
                     "log10_cap": listed((log_cap - np.logaddexp.reduce(log_cap))[shown] / math.log(10)),
                     "tv_cap": float(np.abs(cap - attention).sum() / 2),
