@@ -105,11 +105,11 @@ def draw(numbers: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     bars = [
-        ("exact counts", "purkinje_vs_sdm_exact", "#31a354"),
-        ("expected SDM", "purkinje_vs_sdm", "#31a354"),
-        ("attention", "purkinje_vs_attention", "#31a354"),
-        ("ceiling:\nexact-expected", "sdm_vs_sdm_exact", "#bbbbbb"),
-        ("ceiling:\nSDM-attention", "sdm_vs_attention", "#bbbbbb"),
+        ("exact\ncounts", "purkinje_vs_sdm_exact", "#31a354"),
+        ("expected\nSDM", "purkinje_vs_sdm", "#31a354"),
+        ("softmax\nattention", "purkinje_vs_attention", "#31a354"),
+        ("ceiling:\nexact /\nexpected", "sdm_vs_sdm_exact", "#bbbbbb"),
+        ("ceiling:\nSDM /\nattention", "sdm_vs_attention", "#bbbbbb"),
         ("shuffled\ncontrol", "control", "#d6616b"),
     ]
     for shift, case in ((-0.2, "kanerva"), (0.2, "jaeckel")):

@@ -19,7 +19,7 @@ def write_spikes(result: Result, path: Path) -> None:
 
     Cells that never fired are rows with no spike times, so that rates over all cells can be computed from the file.
     """
-    from pynwb import NWBHDF5IO, NWBFile
+    from pynwb import NWBHDF5IO, H5DataIO, NWBFile
     from pynwb.core import VectorData, VectorIndex
     from pynwb.misc import Units
 
@@ -43,7 +43,8 @@ def write_spikes(result: Result, path: Path) -> None:
         total = int(ends[-1])
         population += [name] * cells
         number.append(np.arange(cells))
-    spike_times = VectorData(name="spike_times", description="spike times in seconds", data=np.concatenate(times))
+    packed = H5DataIO(np.concatenate(times), compression="gzip", compression_opts=2, shuffle=True)
+    spike_times = VectorData(name="spike_times", description="spike times in seconds", data=packed)
     file.units = Units(
         name="units",
         description="simulated cells",

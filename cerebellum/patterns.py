@@ -103,16 +103,15 @@ def _digits(count: int, block: Block | None, address_bits: int, pointer_bits: in
 
 
 def _flipped(items: Bits, block: Block | None, seed: int) -> tuple[Bits, Ints, Ints]:
-    """Cues of a read block: each item `cues_per_pattern` times at every noise level."""
+    """Cues of a read block: each item `cues_per_pattern` times at every noise level, once without noise."""
     count, elements = items.shape
     if block is None or block.over != "cues":
         return np.empty((0, elements), bool), np.empty(0, int), np.empty(0, int)
-    assert block.cues_per_pattern is not None
     if max(block.noise) > elements:
         raise ProtocolFileError(f"noise: found {max(block.noise)} flips; a cue has {elements} elements")
-    repeats = int(block.cues_per_pattern.number)
-    flips = np.repeat(block.noise, count * repeats)
-    target = np.tile(np.repeat(np.arange(count), repeats), len(block.noise))
+    repeats = [block.cues_at(level) for level in block.noise]
+    flips = np.repeat(block.noise, [count * number for number in repeats])
+    target = np.concatenate([np.repeat(np.arange(count), number) for number in repeats])
     cues = items[target].copy()
     rng = generator(seed, "cues")
     for cue, number in zip(cues, flips, strict=True):

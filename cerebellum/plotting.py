@@ -114,9 +114,10 @@ def weights_figure(result: Result) -> Figure:
     draw_weights(left, result.weights, patterns)
     first = "purkinje" if "purkinje" in result.weights else "rate"
     draw_scatter(right, result.weights, first)
-    ceiling = f"ceilings: SDM against attention {found['sdm_vs_attention']['r2']:.3f}, expected against exact {found['sdm_vs_sdm_exact']['r2']:.3f}"
     figure.suptitle(
-        f"Weights given to stored patterns.  r2 {ceiling}; shuffled control {found['control']['r2']:.3f}", fontsize=9
+        f"Weights given to stored patterns. r2 ceilings: SDM against attention {found['sdm_vs_attention']['r2']:.3f}, "
+        f"expected against exact {found['sdm_vs_sdm_exact']['r2']:.3f}; shuffled control {found['control']['r2']:.3f}",
+        fontsize=9,
     )
     return figure
 
@@ -226,7 +227,7 @@ def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
             arrowprops={
                 "arrowstyle": "-[,widthB=0.5,lengthB=0.1" if inhibits else "-|>",
                 "color": COLOURS[projection.source], "lw": 3 if projection.plasticity else 1.3,
-                "shrinkA": 34, "shrinkB": 36, "connectionstyle": "arc3,rad=0.08",
+                "shrinkA": 26, "shrinkB": 28, "connectionstyle": "arc3,rad=0.08",
             },
         )  # fmt: skip
         middle = 0.5 * (a + b) + np.array([0.0, 0.16])

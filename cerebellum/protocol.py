@@ -187,6 +187,8 @@ class Block(Table):
             raise InputError('over = \'cues\' wants noise = [0, ...] and cues_per_pattern = [number, "1", "source"]')
         if self.role in ("baseline", "read") and self.window is None:
             raise InputError(f"role = {self.role!r} wants a window: [block.NAME.window] with onset and duration")
+        if self.role == "read" and self.over != "cues":
+            raise InputError(f"role = 'read' asks with cues; found over = {self.over!r}; wanted over = 'cues'")
         if self.over == "trials" and any(s.kind in ("volley", "pointer") for s in self.stimulus.values()):
             raise InputError("over = 'trials' has no pattern for a volley or pointer; use over = 'patterns' or 'cues'")
         if self.window and self.window.onset.si + self.window.duration.si > self.trial_duration.si * (1 + 1e-9):
@@ -196,6 +198,10 @@ class Block(Table):
                 raise InputError(
                     f"stimulus.{name}.onset: found {stimulus.onset}; wanted inside the trial ({self.trial_duration})"
                 )
+            if isinstance(stimulus, Poisson | Regular | CurrentStep):
+                end = stimulus.onset.si + stimulus.duration.si
+                if end > self.trial_duration.si * (1 + 1e-9):
+                    raise InputError(f"stimulus.{name}: ends at {end * 1e3:g} ms, after the trial ({self.trial_duration})")
             if isinstance(stimulus, CurrentStep) and (
                 self.trials is None or len(stimulus.amplitudes) != self.trials.number
             ):
@@ -215,6 +221,11 @@ class Block(Table):
                         f"stimulus.{name}: the last volley starts at {last * 1e3:g} ms, after the trial ends"
                     )
         return self
+
+    def cues_at(self, flips: int) -> int:
+        """Cues of each pattern at a noise level; the clean cue is always the same, so it is asked once."""
+        assert self.cues_per_pattern is not None
+        return int(self.cues_per_pattern.number) if flips else 1
 
 
 class Protocol(Table):
@@ -258,7 +269,7 @@ class Protocol(Table):
         if block.over == "patterns":
             return self.pattern_count
         assert block.cues_per_pattern is not None
-        return self.pattern_count * len(block.noise) * int(block.cues_per_pattern.number)
+        return self.pattern_count * sum(block.cues_at(flips) for flips in block.noise)
 
     @property
     def duration(self) -> float:

@@ -1,0 +1,95 @@
+"""Stored patterns and noisy cues."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cerebellum.errors import ProtocolFileError
+from cerebellum.patterns import make_patterns
+from cerebellum.protocol import load_protocol
+
+
+def random_plan(count: int, noise: list[int], repeats: int = 2):  # noqa: ANN201
+    return load_protocol(
+        "recall",
+        {
+            "patterns.source": "random",
+            "patterns.count": str(count),
+            "block.read.noise": str(noise),
+            "block.read.cues_per_pattern": str(repeats),
+        },
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(count=st.integers(1, 12), bits=st.integers(8, 80), repeats=st.integers(1, 3), seed=st.integers(0, 2**31))
+def test_every_cue_is_its_target_with_exactly_its_flips(count: int, bits: int, repeats: int, seed: int) -> None:
+    noise = [0, 1, bits // 2, bits]
+    made = make_patterns(random_plan(count, noise, repeats), bits, 64, seed)
+    assert made.cues.shape == (((len(noise) - 1) * repeats + 1) * count, bits)
+    rows = np.arange(len(made.cues))
+    assert np.array_equal(made.distances()[rows, made.target], made.flips)
+    pairs, times = np.unique(np.stack([made.target, made.flips]), axis=1, return_counts=True)
+    assert pairs.shape[1] == count * len(noise)
+    assert np.array_equal(times, np.where(pairs[1] == 0, 1, repeats))  # the clean cue is always the same
+
+
+def test_the_same_seed_gives_the_same_patterns() -> None:
+    plan = random_plan(5, [0, 9])
+    one, same, other = (make_patterns(plan, 256, 64, seed) for seed in (1, 1, 2))
+    for name in ("addresses", "pointers", "cues"):
+        assert np.array_equal(getattr(one, name), getattr(same, name))
+        assert not np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_random_bits_are_fair_and_independent() -> None:
+    made = make_patterns(random_plan(200, [0]), 256, 64, 1)
+    assert made.addresses.mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(made.addresses.size))
+    distance = made.distances(made.addresses)[np.triu_indices(200, 1)]
+    assert distance.mean() == pytest.approx(128, abs=4 * 8 / np.sqrt(distance.size))
+    assert distance.std() == pytest.approx(8, rel=0.03)  # sqrt(256 / 4); 4 standard errors over 19,900 pairs
+
+
+def test_signs_and_nearest() -> None:
+    made = make_patterns(random_plan(6, [0]), 64, 64, 1)
+    assert np.array_equal(made.signs > 0, made.pointers)
+    assert set(np.unique(made.signs)) == {-1.0, 1.0}
+    noisy = made.pointers.copy()
+    noisy[:, :5] = ~noisy[:, :5]
+    assert np.array_equal(made.nearest(noisy), np.arange(6))
+
+
+def test_digits_are_ten_different_images_and_near_images_have_near_addresses() -> None:
+    made = make_patterns(load_protocol("recall"), 256, 64, 1)
+    assert made.pointers.shape == (10, 64)
+    assert made.image_shape == (8, 8)
+    assert len(np.unique(made.pointers, axis=0)) == 10
+    assert np.array_equal((made.cue_images != made.pointers[made.target]).sum(axis=1), made.flips)
+    distance = made.distances()[np.arange(len(made.cues)), made.target]
+    means = [distance[made.flips == flips].mean() for flips in (0, 6, 12)]
+    assert means[0] == 0
+    assert means[0] < means[1] < means[2] < 80  # unrelated addresses lie near 128
+    stored = made.distances(made.addresses)[np.triu_indices(10, 1)]
+    assert stored.min() > 60  # the projection spreads images that share most of their pixels
+
+
+def test_other_seeds_show_other_images() -> None:
+    plan = load_protocol("recall")
+    assert not np.array_equal(make_patterns(plan, 256, 64, 1).pointers, make_patterns(plan, 256, 64, 2).pointers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "zones", "words"),
+    [
+        ({}, 32, ["64 pixels", "32 microzones", "source = 'random'"]),
+        ({"patterns.count": "11"}, 64, ["patterns.count: found 11", "10 digits"]),
+        ({"block.read.noise": "[0, 65]"}, 64, ["found 65 flips", "64 elements"]),
+    ],
+)
+def test_what_the_source_cannot_give_is_refused(changes: dict[str, str], zones: int, words: list[str]) -> None:
+    with pytest.raises(ProtocolFileError) as caught:
+        make_patterns(load_protocol("recall", changes), 256, zones, 1)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
