@@ -139,10 +139,14 @@ class Population(Table):
                 if name not in wanted:
                     raise UnknownNameError.of(f"parameter of cell {self.cell!r}", name, list(wanted))
                 positive = name in MODELS[self.cell].positive or table is self.spread
+                low = 0.0 if positive or wanted[name] == "time" else None
                 try:
-                    table[name] = parse_value(found, wanted[name], low=0.0 if positive else None, strict=positive)
+                    table[name] = parse_value(found, wanted[name], low=low, strict=positive)
                 except InputError as error:
                     raise InputError(f"{name}: {error}") from None
+        if "V_reset" in wanted and self.parameters["V_reset"].si >= self.parameters["V_th"].si:
+            found = self.parameters["V_reset"]
+            raise InputError(f"V_reset: found {found}; wanted less than V_th = {self.parameters['V_th']}")
         kind = MODELS[self.cell].synapse
         for name, receptor in self.receptor.items():
             if receptor.kind != kind:
@@ -349,11 +353,15 @@ class Circuit(Table):
             faults.append(f"{place}.rule.convergence: found {rule.convergence}; {projection.source} has fewer cells")
         if isinstance(projection.weight, ThresholdWeight | CancelWeight):
             faults += self._weight_faults(f"{place}.weight", projection.weight, projection)
-        if projection.plasticity and projection.plasticity.teacher not in self.projection:
-            known = ", ".join(self.projection)
-            faults.append(
-                f"{place}.plasticity.teacher: no projection {projection.plasticity.teacher!r}; there is: {known}"
-            )
+        if projection.plasticity:
+            teachers = [name for name, p in self.projection.items() if p.target == projection.target]
+            if projection.plasticity.teacher not in teachers:
+                faults.append(
+                    f"{place}.plasticity.teacher: no projection {projection.plasticity.teacher!r} to "
+                    f"{projection.target}; there is: {', '.join(teachers)}"
+                )
+        if projection.short_term and self.population[projection.source].cell == "source":
+            faults.append(f"{place}.short_term: {projection.source} are given spikes and keep no state")
         try:
             steps(projection.delay.si, self.dt)
         except InputError as error:
@@ -373,8 +381,8 @@ class Circuit(Table):
             faults.append(f"{place}.weight: missing; wanted a value here")
         if isinstance(projection.weight, Value) and projection.weight.dimension != DIMENSION[kind]:
             faults.append(
-                f"{place}.weight: found {projection.weight} (a {projection.weight.dimension}); a receptor of "
-                f"{projection.target} is of kind {kind!r} and wants a {DIMENSION[kind]}"
+                f"{place}.weight: needs a {DIMENSION[kind]}, as the receptors of {projection.target} are of kind "
+                f"{kind!r}; got {projection.weight.unit!r} (a {projection.weight.dimension})"
             )
         elif projection.weight is not None and kind == "alpha" and not isinstance(projection.weight, Value):
             faults.append(f"{place}.weight.kind: {projection.weight.kind!r} is solved for currents, not conductances")
