@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cerebellum.patterns import Patterns
     from cerebellum.protocol import Protocol
     from cerebellum.result import Result
+    from cerebellum.spiking import SpikingRun
     from cerebellum.stimuli import Schedule
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,3 +144,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
 
     out = tmp_path_factory.mktemp("runs") / "first"
     return run("recall", "jaeckel", "both", seed=1, settings={**MODEL_SETTINGS, **PROTOCOL_SETTINGS}, out=out), out
+
+
+@pytest.fixture(scope="session")
+def simulated(connectome: Connectome, balance: Balance, scheduled: Schedule) -> SpikingRun:
+    """The same on the spiking engine alone, with the weights that it wrote."""
+    from cerebellum.spiking import simulate
+
+    return simulate(connectome, balance, scheduled)
