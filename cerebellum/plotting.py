@@ -141,6 +141,7 @@ def draw_weights(ax: Axes, weights: dict[str, NDArray[np.float64]], patterns: Pa
         )  # fmt: skip
     ax.set(
         yscale="log",
+        ylim=(1e-3, 1.5),
         xlabel="Hamming distance of cue and stored pattern (address bits)",
         ylabel="weight (rows sum to 1)",
     )
