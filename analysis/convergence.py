@@ -160,7 +160,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
                 axes.fill_between(published["flips"], low, high, color=colour, alpha=0.25, lw=0)
                 known = published["real_neurons"][str(curve["radius"])]
                 axes.plot(published["flips"], known, "x", ms=6, color=colour)
-            axes.legend(fontsize=6.5, loc="lower left")
+            axes.legend(fontsize=6.5, loc="upper right" if kind == "neurons" else "lower left")
             axes.tick_params(labelsize=8)
             axes.set_ylim(-0.1, 1.06)
         row[0].set_ylabel(f"{data}\ncosine to target", fontsize=9)
