@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 CLAIM = "The published betas of the optimal radii, 35.5, 15.9 and 10.1, are the least-squares slopes of ln I on cosine."
 CAPTION = (
-    "Left: beta by radius at n = 64, by least squares of ln I over 0..d-1 on bits and on the sphere, by the least-squares"
-    " softmax, and as published (crosses: the paper's main text and its printed table). Grey: range, and mean, of the 90"
-    " scales that transformers learned (Henry et al. 2020). Right: published over least-squares beta (crosses) and"
-    " d/(d-1) (line): the paper's slope divides by the wrong variance, and nothing else differs."
+    "Left: beta by radius at n = 64, by least squares of ln I over 0..d-1 on bits and on the sphere, by the"
+    " least-squares softmax, and as published (crosses: the paper's main text and its printed table). Grey: range, and"
+    " mean, of the 90 scales that transformers learned (Henry et al. 2020). Right: published over least-squares beta"
+    " (crosses) and d/(d-1) (line): the paper's slope divides by the wrong variance, and nothing else differs."
 )
 N = 64
 RADII = tuple(range(5, 32))
@@ -50,9 +50,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
         "least_squares": [fit_beta(N, d).beta for d in RADII],
         "r2": [fit_beta(N, d).r2 for d in RADII],
         "published_estimator": [fit_beta(N, d, estimator="published").beta for d in RADII],
-        "published_table_again": [
-            fit_beta(N, d, distances=range(1, d + 1), estimator="published").beta for d in RADII
-        ],
+        "published_table_again": [fit_beta(N, d, distances=range(1, d + 1), estimator="published").beta for d in RADII],
         "softmax": [fit_beta(N, d, estimator="softmax").beta for d in RADII],
         "sphere": [fit_beta(N, d, space="continuous").beta for d in RADII],
         "over_0_to_2d": [fit_beta(N, d, distances=range(2 * d + 1)).beta for d in RADII],
@@ -78,9 +76,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         ),
         "published and least-squares betas differ by the factor d/(d-1) and nothing else (1e-9)": all(
             abs(a / b * (d - 1) / d - 1) < 1e-9
-            for a, b, d in zip(
-                numbers["published_estimator"], numbers["least_squares"], numbers["radii"], strict=True
-            )
+            for a, b, d in zip(numbers["published_estimator"], numbers["least_squares"], numbers["radii"], strict=True)
         ),
         "the authors' least-squares softmax betas are reproduced (1e-3)": all(
             abs(numbers["softmax"][of[int(d)]] - beta) <= 1e-3 for d, beta in published["softmax"].items()

@@ -21,9 +21,9 @@ CLAIM = (
 )
 CAPTION = (
     "Left: SDM as a three-layer network; one neuron's fan-in and fan-out are drawn strong. Middle: the circuit it is"
-    " mapped to. Right: the map, row by row, and its standing: measured (here, on 20,000 sampled granule cells with 4 of"
-    " 128 complementary fibres each), anatomy (published), or interpretation. Golgi cells as the keeper of the active"
-    " share come from the follow-up (Bricken et al. 2023), the role of the interneurons is this project's own"
+    " mapped to. Right: the map, row by row, and its standing: measured (here, on 20,000 sampled granule cells with 4"
+    " of 128 complementary fibres each), anatomy (published), or interpretation. Golgi cells as the keeper of the"
+    " active share come from the follow-up (Bricken et al. 2023), the role of the interneurons is this project's own"
     " hypothesis. Not drawn: interneurons, nucleo-olivary cells."
 )
 N, DENDRITES, CELLS, ETA, BIT_COUNT = 64, 4, 20_000, 1.0, 128

@@ -20,9 +20,9 @@ CLAIM = (
     " and attention at the fitted beta recalls as SDM does."
 )
 CAPTION = (
-    "Mean cosine between the state that reads converge to and the target, by flipped bits of the query (black: the query"
-    " itself), 1,024 patterns of 64 bits. Rows: random patterns, handwritten digits (8 x 8), textures with the 1/f"
-    " spectrum of natural images (8 x 8). Columns: SDM with a neuron at every address, softmax on bits at its"
+    "Mean cosine between the state that reads converge to and the target, by flipped bits of the query (black: the"
+    " query itself), 1,024 patterns of 64 bits. Rows: random patterns, handwritten digits (8 x 8), textures with the"
+    " 1/f spectrum of natural images (8 x 8). Columns: SDM with a neuron at every address, softmax on bits at its"
     " least-squares beta, SDM on the sphere, softmax on the sphere at the same beta, and 100,000 real neurons (random"
     " patterns: mean and range of six draws of patterns and neurons, with the published curves as crosses)."
 )
@@ -132,7 +132,9 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
 def _spread(curves: list[list[float]]) -> tuple[list[float], list[float]]:
     from statistics import mean, stdev
 
-    return [mean(column) for column in zip(*curves, strict=True)], [stdev(column) for column in zip(*curves, strict=True)]
+    return [mean(column) for column in zip(*curves, strict=True)], [
+        stdev(column) for column in zip(*curves, strict=True)
+    ]
 
 
 def draw(numbers: dict[str, Any]) -> Figure:

@@ -151,7 +151,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
     left.plot(published["radii"], published["critical_distance"], "x", color="tab:red", label="published")
     left.plot(radii, numbers["half"], color="tab:red", lw=1, label="others at n/2")
     left.plot(radii, numbers["binomial"], color="tab:blue", lw=1, label="others binomial")
-    left.plot(radii, numbers["reads"]["one_read"], "o", ms=4, color="black", mfc="none", label="reads: first not nearer")
+    left.plot(
+        radii, numbers["reads"]["one_read"], "o", ms=4, color="black", mfc="none", label="reads: first not nearer"
+    )
     left.plot(radii, numbers["reads"]["recalled"], "o", ms=4, color="black", label="reads: half not recalled")
     left.set(ylabel="critical distance, bits", title="m = 1,024", ylim=(-1, 48))
     shades = colormaps["viridis"]

@@ -82,9 +82,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """The published half, and the formula against real neurons."""
     kanerva, published = numbers["kanerva"], numbers["published"]
     half = next(d for d, share in zip(kanerva["radii"], kanerva["formula"], strict=True) if share >= 0.5)
-    worst = max(
-        abs(a - b) for case in numbers["cases"] for a, b in zip(case["formula"], case["found"], strict=True)
-    )
+    worst = max(abs(a - b) for case in numbers["cases"] for a, b in zip(case["formula"], case["found"], strict=True))
     return {
         "the median distance of the nearest neuron is the published one": half == published["half_at"],
         "real neurons agree with the formula within 0.045 (four standard errors of 2,000 addresses)": worst <= 0.045,

@@ -84,10 +84,10 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         ),
         "the fitted beta is within 25% of the analytic one, somewhere on the grid": min(ratios) <= 1.25,
         "the fitted beta is one to three times the analytic one, everywhere on the grid": (
-            1 <= min(ratios) and max(ratios) <= 3
+            min(ratios) >= 1 and max(ratios) <= 3
         ),
         "the same for radii three or more standard deviations below n/2, where memories work": (
-            1 <= min(deep) and max(deep) <= 3
+            min(deep) >= 1 and max(deep) <= 3
         ),
     }
 
@@ -100,7 +100,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
     left, right = figure.subplots(1, 2)
     for k, curve in enumerate(numbers["curves"]):
         relative = [v / curve["n"] for v in curve["distances"]]
-        left.plot(relative, curve["exact"], "o", ms=2.5, color=f"C{k}", label=f"n = {curve['n']}, d = {curve['radius']}")
+        left.plot(
+            relative, curve["exact"], "o", ms=2.5, color=f"C{k}", label=f"n = {curve['n']}, d = {curve['radius']}"
+        )
         left.plot(relative, curve["approximation"], color=f"C{k}", lw=1)
     left.set(xlabel="distance / n", ylabel="log10 share of the space", ylim=(-16, -2))
     for k, curve in enumerate(numbers["ratios"]):

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 CLAIM = "Granule cells with four dendrites give a cerebellum the beta of a transformer's attention."
 CAPTION = (
     "Least-squares beta over cosines from 0.5 to 1 by the share of granule cells that is active. Left: dense codes"
-    " (complementary lines, n = 1,000): k dendrites and every threshold (points joined for one k), and the limit of many"
-    " dendrites with the share held by inhibition (Top-k, black). Right: sparse codes of 1,000 lines with the share"
-    " a of them on, all k dendrites must be on; here the cosine is the shared part of the active lines. Grey band: range of the"
-    " 90 scales that transformers learned (Henry et al. 2020), line: their mean; dotted: least-squares betas of SDM's"
-    " optimal radii at n = 64 (5, 11, 15). Green: activity reported for granule cells is not one number; the span of"
-    " 1% to 20% is assumed."
+    " (complementary lines, n = 1,000): k dendrites and every threshold (points joined for one k), and the limit of"
+    " many dendrites with the share held by inhibition (Top-k, black). Right: sparse codes of 1,000 lines with the"
+    " share a of them on, all k dendrites must be on; here the cosine is the shared part of the active lines. Grey"
+    " band: range of the 90 scales that transformers learned (Henry et al. 2020), line: their mean; dotted:"
+    " least-squares betas of SDM's optimal radii at n = 64 (5, 11, 15). Green: activity reported for granule cells is"
+    " not one number; the span of 1% to 20% is assumed."
 )
 N = 1000
 DENDRITES = (2, 3, 4, 5, 7, 10, 20, 40, 100)
@@ -104,12 +104,10 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         for point in row["points"]
         if numbers["assumed_activity"][0] <= point["activity"] <= numbers["assumed_activity"][1]
     ]
-    reaching = [
-        point["activity"] for row in numbers["dense"] for point in row["points"] if point["beta"] >= lowest
-    ]
+    reaching = [point["activity"] for row in numbers["dense"] for point in row["points"] if point["beta"] >= lowest]
     most, sparse_most = max(point["beta"] for point in four), max(point["beta"] for point in four_sparse)
     return {
-        f"four dendrites on dense codes reach the smallest beta of 90 transformer layers ({most:.1f} of {lowest:.1f})": (
+        f"four dendrites on dense codes reach the least beta of 90 transformer layers ({most:.1f} of {lowest:.1f})": (
             most >= lowest
         ),
         f"four dendrites on sparse codes reach it ({sparse_most:.1f} of {lowest:.1f}, another cosine)": (
@@ -152,7 +150,11 @@ def draw(numbers: dict[str, Any]) -> Figure:
         colour = "tab:red" if row["dendrites"] == 4 else shades(0.92 * k / (len(SPARSE_DENDRITES) - 1))
         points = row["points"]
         right.plot(
-            [p["activity"] for p in points], [p["beta"] for p in points], lw=0.9, color=colour, label=f"k = {row['dendrites']}"
+            [p["activity"] for p in points],
+            [p["beta"] for p in points],
+            lw=0.9,
+            color=colour,
+            label=f"k = {row['dendrites']}",
         )
         for point in points:
             right.plot(point["activity"], point["beta"], markers[point["coding"]], ms=4, color=colour)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 CLAIM = "Two addresses share r I / 2^n of r random neurons on average, with the spread of a binomial count."
 CAPTION = (
-    "n = 100, 10,000 neurons, radius 35. Left: shared neurons by distance: expected (line), counted in 20 memories as the"
-    " authors did (their means: crosses) and in 1,000 memories (dots). Right: variance over mean of the count in 1,000"
-    " memories (dots), of a binomial count (line), and of the shortcut that rounds the expectation at random (dashed),"
-    " which has next to no noise."
+    "n = 100, 10,000 neurons, radius 35. Left: shared neurons by distance: expected (line), counted in 20 memories as"
+    " the authors did (their means: crosses) and in 1,000 memories (dots). Right: variance over mean of the count in"
+    " 1,000 memories (dots), of a binomial count (line), and of the shortcut that rounds the expectation at random"
+    " (dashed), which has next to no noise."
 )
 N, NEURONS, RADIUS, FEW, MANY = 100, 10_000, 35, 20, 1000
 DISTANCES = (0, 2, 4, 8, 10, 20, 40, 50)

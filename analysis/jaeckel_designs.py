@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 CLAIM = "Cells that read ten or three of a thousand lines weight patterns as Kanerva's balls of radius 451 do."
 CAPTION = (
     "n = 1,000. Left: shared active cells relative to those at the match, against the cosine of two inputs: Kanerva's"
-    " ball (radius 451), selected coordinates (10 lines, all must match a random bit) on dense codes, and the hyperplane"
-    " design (3 lines, all must be on) on codes with 100 ones; lines: formulas, points: 200,000 sampled cells. Dashed:"
-    " least-squares softmax over the upper half of the cosines. Right: cells active, and beta."
+    " ball (radius 451), selected coordinates (10 lines, all must match a random bit) on dense codes, and the"
+    " hyperplane design (3 lines, all must be on) on codes with 100 ones; lines: formulas, points: 200,000 sampled"
+    " cells. Dashed: least-squares softmax over the upper half of the cosines. Right: cells active, and beta."
 )
 N, CELLS, PAIRS = 1000, 200_000, 6
 SELECTED, HYPERPLANE, ONES, RADIUS = 10, 3, 100, 451
@@ -52,7 +52,10 @@ def measure(seed: int = 0) -> dict[str, Any]:
         "ball": sdm.log_intersection(N, RADIUS, fine_v) - log_two,
         "selected": granule.log_overlap(N, SELECTED, SELECTED, fine_v),
         "hyperplane": np.log(
-            [max(granule.sparse_overlap(N, ONES, HYPERPLANE, HYPERPLANE, o), 1e-300) for o in np.round(ONES * fine).astype(int)]
+            [
+                max(granule.sparse_overlap(N, ONES, HYPERPLANE, HYPERPLANE, o), 1e-300)
+                for o in np.round(ONES * fine).astype(int)
+            ]
         ),
     }
     designs = {}

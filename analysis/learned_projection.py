@@ -136,9 +136,10 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     for data in ("digits", "textures"):
         for stored in ("trained", "others"):
             learned, raw, random = (curve(data, 15, way, stored) for way in ("learned", "raw", "random"))
-            statements[f"{data}, {stored}: at radius 15 learned recalls better than raw and random, at every noise"] = (
-                all(a > max(b, c) for a, b, c in zip(learned, raw, random, strict=True))
-            )
+            best = [max(pair) for pair in zip(raw, random, strict=True)]
+            statements[
+                f"{data}, {stored}: learned at radius 15 is no worse than raw or random at any noise, better at some"
+            ] = all(a >= b for a, b in zip(learned, best, strict=True)) and learned != best
         small, large = curve(data, 5, "learned", "trained"), curve(data, 15, "learned", "trained")
         statements[f"{data}: with learning, radius 5 is at least as good as 15 without noise, as published"] = (
             small[0] >= large[0]

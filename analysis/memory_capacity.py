@@ -141,7 +141,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
     for space in numbers["spaces"]:
         label = f"{space['name'].replace('2^64', '2⁶⁴').replace('10^6', '10⁶')}, best d = {space['best']}"
         right.plot(space["depths"], [c if c > 0 else None for c in space["capacity"]], "o-", ms=3, lw=1, label=label)
-    right.set(yscale="log", xlabel="radius, standard deviations below n/2", ylabel="patterns by formula", ylim=(1, 1e22))
+    right.set(
+        yscale="log", xlabel="radius, standard deviations below n/2", ylabel="patterns by formula", ylim=(1, 1e22)
+    )
     right.legend(fontsize=7.5, loc="upper left")
     return figure
 

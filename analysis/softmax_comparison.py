@@ -21,7 +21,7 @@ CAPTION = (
     " the largest of the appendix (columns). Log scale, up to the distance at which the weight has fallen to a"
     " millionth of the first; TV is the total variation of binary SDM and softmax over all distances."
 )
-# The radii of the paper's appendix panels; those between the first and the last of n = 100, 784, 1000 are evenly spread.
+# The radii of the paper's appendix panels; between the first and the last of n = 100, 784, 1000 evenly spread.
 GRID = {
     64: (5, 9, 11, 15, 19, 27),
     100: (16, 22, 27, 33, 38, 44),
@@ -73,9 +73,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
                     "tv_cap": float(np.abs(cap - attention).sum() / 2),
                 }
             )
-    printed = {
-        str(d): fit_beta(64, d, distances=range(1, d + 1), estimator="published").beta for d in GRID[64]
-    }
+    printed = {str(d): fit_beta(64, d, distances=range(1, d + 1), estimator="published").beta for d in GRID[64]}
     return {"panels": panels, "betas_over_1_to_d": printed, "published": PUBLISHED}
 
 

@@ -1,0 +1,112 @@
+"""cerebellum.figures: finds the claim modules of a checkout, runs each in its own process, and says what failed."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pytest
+
+from cerebellum import figures
+from cerebellum.errors import InputError, UnknownNameError
+
+MODULE = """
+CLAIM = "{claim}"
+
+import argparse, json, pathlib
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=pathlib.Path)
+    out = parser.parse_args().out
+    {body}
+"""
+WRITE = """
+    for ending in ("png", "svg"):
+        (out / f"{name}.{{ending}}").write_text("x")
+    content = {{"claim": CLAIM, "holds": {{"one": True, "two": False}}}}
+    (out / "{name}.json").write_text(json.dumps(content))
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A checkout with two claims that are measured, and one that fails."""
+    folder = tmp_path / "analysis"
+    folder.mkdir()
+    (folder / "evidence.py").write_text("# shared\n")
+    (folder / "helper.py").write_text('TEXT = "CLAIM"\n')
+    for name in ("beta", "alpha"):
+        (folder / f"{name}.py").write_text(MODULE.format(claim=f"{name} is so.", body=WRITE.format(name=name).strip()))
+    (folder / "broken.py").write_text(MODULE.format(claim="Never.", body='raise RuntimeError("no such luck")'))
+    return tmp_path
+
+
+def test_claims_are_found_by_their_name(root):
+    assert figures.names(root) == ["alpha", "beta", "broken"]
+
+
+def test_outcomes_tell_what_holds_and_what_failed(root, tmp_path):
+    seen = []
+    found = figures.run_figures(None, tmp_path / "out", lambda stage, done: seen.append((stage, done)), root)
+    assert [outcome.name for outcome in found] == ["alpha", "beta", "broken"]
+    alpha, _, broken = found
+    assert alpha.claim == "alpha is so."
+    assert alpha.holds == {"one": True, "two": False}
+    assert [path.name for path in alpha.files] == ["alpha.json", "alpha.png", "alpha.svg"]
+    assert all(path.is_file() and path.parent == tmp_path / "out" for path in alpha.files)
+    assert alpha.error is None
+    assert alpha.seconds > 0
+    assert "no such luck" in broken.error
+    assert broken.holds == {}
+    assert broken.files == ()
+    assert seen == [("alpha", 0), ("beta", pytest.approx(1 / 3)), ("broken", pytest.approx(2 / 3))]
+
+
+def test_only_the_named_ones_run_into_the_default_folder(root):
+    (outcome,) = figures.run_figures(["analysis.beta"], root=root)
+    assert json.loads(outcome.files[0].read_text())["claim"] == "beta is so."
+    written = {path.name for path in (root / "analysis" / "output").iterdir()}
+    assert written == {"beta.json", "beta.png", "beta.svg"}
+
+
+def test_an_old_file_is_not_taken_for_a_new_one(root, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "broken.json").write_text("{}")
+    (outcome,) = figures.run_figures(["broken"], tmp_path / "out", root=root)
+    assert outcome.files == ()
+    assert outcome.error
+
+
+def test_an_unknown_name_lists_the_known_and_nothing_runs(root, tmp_path):
+    with pytest.raises(UnknownNameError, match="no figure named 'gamma'; there is: alpha, beta, broken"):
+        figures.run_figures(["alpha", "gamma"], tmp_path / "out", root=root)
+    assert not (tmp_path / "out").exists()
+
+
+def test_outside_a_checkout_the_error_says_what_to_do(tmp_path):
+    package = tmp_path / "site-packages" / "cerebellum"
+    package.mkdir(parents=True)
+    with pytest.raises(InputError, match="checkout"):
+        figures.checkout(package)
+
+
+def test_the_figures_of_this_checkout():
+    try:
+        found = figures.names()
+    except InputError:
+        pytest.skip("the package is installed without its checkout")
+    assert {"circle_intersection", "sdm_is_softmax", "granule_betas"} <= set(found)
+    assert "evidence" not in found
+    assert "experiments" not in found
+
+
+def test_one_figure_of_this_checkout_is_measured_and_drawn(tmp_path):
+    try:
+        figures.checkout()
+    except InputError:
+        pytest.skip("the package is installed without its checkout")
+    (outcome,) = figures.run_figures(["beta_table"], tmp_path)
+    assert outcome.error is None, textwrap.indent(outcome.error or "", "  ")
+    assert not outcome.holds["the published main-text betas are least-squares slopes (to their last digit)"]
+    assert outcome.files[1].read_bytes().startswith(b"\x89PNG")
