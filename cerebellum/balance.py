@@ -71,11 +71,11 @@ def _threshold_current(circuit: Circuit, name: str, projection: Projection, weig
     gap = cell["V_th"] - cell["E_L"] - cell["tau_m"] * cell["I_e"] / cell["C_m"]
     excess = (wanted.matches.number - 0.5) * unit - gap
     if excess < 0:
-        alone = int(np.ceil(gap / unit + 0.5))
+        least = f"wanted at least {int(np.ceil(gap / unit + 0.5))} matches, or" if unit else "wanted"
         raise ModelFileError(
-            f"projection.{name}.weight.matches: found {wanted.matches}; without any inhibition the cells of "
-            f"{projection.target} already need {alone} matching inputs at a weight of {weight[wanted.of] * 1e12:g} pA; "
-            f"wanted at least {alone} matches, or a larger projection.{wanted.of}.weight"
+            f"projection.{name}.weight.matches: found {wanted.matches}; at a weight of {weight[wanted.of] * 1e12:g} pA "
+            f"{wanted.matches.number - 0.5:g} inputs do not reach the threshold of {projection.target} cells even "
+            f"without inhibition; {least} a larger projection.{wanted.of}.weight"
         )
     return excess * cell["C_m"] / cell["tau_m"]
 
@@ -175,7 +175,13 @@ def mean_field(circuit: Circuit, balance: Balance) -> Balance:
 
 def _driver(circuit: Circuit, population: str) -> str:
     """The projection with dendrites onto a population."""
-    return next(n for n, p in circuit.projection.items() if p.target == population and isinstance(p.rule, Dendrites))
+    for name, projection in circuit.projection.items():
+        if projection.target == population and isinstance(projection.rule, Dendrites):
+            return name
+    raise ModelFileError(
+        f"population.{population}: a weight of kind 'cancel' wants its expected activity, but no projection with rule "
+        f"kind 'dendrites' reaches it; give the weight as a number"
+    )
 
 
 def _cancelling(circuit: Circuit, name: str, projection: Projection, balance: Balance) -> float:

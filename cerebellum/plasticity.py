@@ -67,12 +67,12 @@ class Alpha(Table):
 
     def __call__(self, lag: Floats) -> Floats:
         """K at `lag` = t_CF - t_PF (s)."""
-        x = lag / self.peak.si
+        x = np.clip(lag, 0.0, self.support) / self.peak.si  # no overflow where no climbing-fibre spike has come yet
         return np.where(_inside(lag, self.support), x * np.exp(1.0 - x), 0.0)
 
     def text(self, lag: str) -> str:
         """K as a Brian2 expression of `lag`."""
-        x = f"(({lag})/({self.peak.si!r}*second))"
+        x = f"(clip({lag}, 0*second, {self.support!r}*second)/({self.peak.si!r}*second))"
         return f"{_inside_text(lag, self.support)} * {x} * exp(1 - {x})"
 
 

@@ -162,8 +162,8 @@ def _run(folder: Path, duration: float, threads: int, progress: Progress) -> Non
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         )
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             for line in process.stdout:
                 if line.startswith("at "):
                     progress("simulating", min(1.0, float(line.split()[1]) / duration))
@@ -172,6 +172,8 @@ def _run(folder: Path, duration: float, threads: int, progress: Progress) -> Non
             process.kill()
             process.wait()
             raise
+        finally:
+            process.stdout.close()
         errors.seek(0)
         if code:
             raise CerebellumError(f"the simulation ended with code {code}: {errors.read()[-2000:] or 'no message'}")
