@@ -11,30 +11,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cerebellum.circuit import Circuit
-from cerebellum.connectome import expected_synapses
+from cerebellum import network_figures as network
+from cerebellum.network_figures import COLOURS, draw_raster
 from cerebellum.patterns import Patterns
 from cerebellum.report import NAMES
 from cerebellum.result import Result
-from cerebellum.spikes import Spikes
 
-COLOURS = {
-    "mossy_fiber": "#8c6d31", "granule": "#d6616b", "golgi": "#3182bd", "stellate": "#6baed6", "basket": "#08519c",
-    "purkinje": "#31a354", "nuclear": "#756bb1", "nucleo_olivary": "#9e9ac8", "inferior_olive": "#e6550d",
-    "glomerulus": "#bd9e39",
-}  # fmt: skip
 READER_COLOURS = {
     "purkinje": "#31a354", "granule": "#d6616b", "rate": "#e6550d", "sdm": "#222222", "sdm_exact": "#888888",
     "attention": "#3182bd", "nuclear": "#756bb1",
 }  # fmt: skip
-SHOWN_CELLS = 400  # of one population in a raster; more dots than pixels only cost disk
 
 
 def write_figures(result: Result, folder: Path) -> list[Path]:
     """Every figure that this result allows, as PNG and SVG."""
-    makers: dict[str, Callable[[Result], Figure]] = {"circuit": circuit_figure}
+    makers: dict[str, Callable[[Result], Figure]] = {"circuit": network.circuit_figure}
     if result.spikes:
-        makers["raster"] = raster_figure
+        makers["activity"] = raster_figure if result.schedule.of("write") else network.activity_figure
+    if result.connectome is not None and result.connectome.positions:
+        makers |= {"placement": network.placement_figure, "connectivity": network.connectivity_figure}
     if result.weights and result.patterns is not None:
         makers["weights"] = weights_figure
         makers["recall"] = recall_figure if result.patterns.image_shape else recall_bars_figure
@@ -160,12 +155,8 @@ def draw_scatter(ax: Axes, weights: dict[str, NDArray[np.float64]], reader: str)
 
 
 def raster_figure(result: Result) -> Figure:
-    """All populations over one write trial and one read trial, else over the first second."""
-    spans = [
-        (trials[0].start, trials[0].stop, role) for role in ("write", "read") if (trials := result.schedule.of(role))
-    ]
-    if not spans:
-        spans = [(0.0, min(1.0, result.schedule.duration), "start")]
+    """All populations over the first write trial and the first read trial."""
+    spans = [(t.start, t.stop, t.role) for role in ("write", "read") for t in result.schedule.of(role)[:1]]
     names = [name for name in result.circuit.population if name in result.spikes]
     figure = Figure(figsize=(9.5, 0.85 * len(names) + 0.8), layout="constrained")
     axes = figure.subplots(
@@ -181,80 +172,6 @@ def raster_figure(result: Result) -> Figure:
         axes[0, column].set_title(f"{role} trial")
         axes[-1, column].set_xlabel("time in trial (ms)")
     return figure
-
-
-def draw_raster(ax: Axes, spikes: Spikes, cells: int, start: float, stop: float, colour: str) -> Axes:
-    """Spikes in [start, stop); of a large population an even sample of cells that fire there."""
-    first, last = np.searchsorted(spikes.time, [start, stop])
-    time, cell = spikes.time[first:last], spikes.cell[first:last]
-    firing = np.unique(cell)
-    if cells > SHOWN_CELLS:
-        shown = (
-            firing[np.linspace(0, len(firing) - 1, min(SHOWN_CELLS, len(firing))).astype(int)]
-            if len(firing)
-            else firing
-        )
-        keep = np.isin(cell, shown)
-        time, cell = time[keep], np.searchsorted(shown, cell[keep])
-    ax.plot((time - start) * 1e3, cell, "|", ms=2, mew=0.6, color=colour, rasterized=True)
-    ax.set(xlim=(0, (stop - start) * 1e3), yticks=[])
-    return ax
-
-
-def circuit_figure(result: Result) -> Figure:
-    """Populations with their numbers of cells, projections with their numbers of synapses."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    draw_circuit(figure.subplots(), result.circuit)
-    return figure
-
-
-# Where a population stands in the diagram: input left, output right, as the signal flows.
-PLACES = {
-    "mossy_fiber": (0.0, 1.0), "glomerulus": (1.0, 1.0), "granule": (2.0, 1.0), "golgi": (1.5, 2.3),
-    "stellate": (3.4, 2.3), "basket": (4.2, 2.9), "purkinje": (4.4, 1.0), "nuclear": (5.8, 1.0),
-    "nucleo_olivary": (5.8, -0.3), "inferior_olive": (4.4, -0.6),
-}  # fmt: skip
-
-
-def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
-    """The circuit diagram: arrows excite, bars inhibit, thick lines learn."""
-    synapses = expected_synapses(circuit)
-    for name, projection in circuit.projection.items():
-        a, b = np.array(PLACES[projection.source]), np.array(PLACES[projection.target])
-        receptor = circuit.population[projection.target].receptor.get(projection.receptor)
-        inhibits = getattr(receptor, "effect", "excitatory") == "inhibitory"
-        ax.annotate(
-            "", b, a,
-            arrowprops={
-                "arrowstyle": "-[,widthB=0.5,lengthB=0.1" if inhibits else "-|>",
-                "color": COLOURS[projection.source], "lw": 3 if projection.plasticity else 1.3,
-                "shrinkA": 26, "shrinkB": 28, "connectionstyle": "arc3,rad=0.08",
-            },
-        )  # fmt: skip
-        middle = 0.5 * (a + b) + np.array([0.0, 0.16])
-        ax.text(*middle, f"{synapses[name]:,}", fontsize=7, ha="center", color=COLOURS[projection.source])
-    for name in circuit.population:
-        x, y = PLACES[name]
-        box = {"boxstyle": "round,pad=0.45", "fc": "white", "ec": COLOURS[name], "lw": 1.5}
-        ax.text(
-            x,
-            y,
-            f"{name.replace('_', ' ')}\n{circuit.size(name):,} cells",
-            ha="center",
-            va="center",
-            bbox=box,
-            fontsize=8,
-        )
-    places = np.array([PLACES[name] for name in circuit.population])
-    ax.set(
-        xlim=(places[:, 0].min() - 0.7, places[:, 0].max() + 0.7),
-        ylim=(places[:, 1].min() - 0.6, places[:, 1].max() + 0.6),
-    )
-    ax.set_title(
-        f"{circuit.title}: cells, and synapses by projection (arrow excites, bar inhibits, thick learns)", fontsize=9
-    )
-    ax.axis("off")
-    return ax
 
 
 def _middle(flips: NDArray[np.int64]) -> int:

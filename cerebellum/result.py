@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cerebellum.circuit import Circuit
+from cerebellum.connectome import Connectome
 from cerebellum.errors import InputError
 from cerebellum.patterns import Patterns
 from cerebellum.protocol import Protocol
@@ -46,7 +47,7 @@ class Result:
     weights: dict[str, Floats] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
-    folder: Path | None = None
+    connectome: Connectome | None = None
 
 
 def refuse_existing(out: Path, force: bool) -> None:

@@ -78,7 +78,7 @@ def run(
     wired = connectomes.sample(circuit, seed)
     scheduled = stimuli.schedule(plan, circuit, patterns, seed)
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
-    result = Result(circuit, plan, scheduled, patterns)
+    result = Result(circuit, plan, scheduled, patterns, connectome=wired)
     measured, overlap = {}, None
     summary: dict[str, Any] = {}
     if engine != "rate":
