@@ -122,7 +122,7 @@ def test_edges_are_ordered_by_source_and_never_doubled(connectome: Connectome) -
 def test_spread_parameters_have_the_described_mean_and_deviation() -> None:
     circuit = load_model("jaeckel", {"population.purkinje.count": "6400", "population.granule.count": "10"})
     drawn = sample(circuit, 1).parameters["purkinje"]["I_e"]
-    assert drawn.mean() == pytest.approx(2300e-12, abs=4 * 25e-12 / 80)  # four standard errors
+    assert drawn.mean() == pytest.approx(circuit.population["purkinje"].si()["I_e"], abs=4 * 25e-12 / 80)  # four standard errors
     assert drawn.std() == pytest.approx(25e-12, rel=4 / np.sqrt(2 * 6400))
 
 

@@ -56,8 +56,8 @@ def test_recall_runs_on_the_memories(model: str) -> None:
 def test_recall_is_what_it_says() -> None:
     plan = load_protocol("recall")
     assert list(plan.block) == ["baseline", "write", "read"]
-    assert [plan.trials_in(block) for block in plan.block.values()] == [1, 10, 150]
-    assert plan.duration == pytest.approx(1.1 + 10 * 0.15 + 150 * 0.25)
+    assert [plan.trials_in(block) for block in plan.block.values()] == [1, 10, 110]  # ten clean cues, fifty with 6 and fifty with 12 flips
+    assert plan.duration == pytest.approx(1.1 + 10 * 0.15 + 110 * 0.25)
     assert [plan.block_of(role) for role in ("baseline", "write", "read", "other")] == ["baseline", "write", "read", None]
     assert [name for name, block in plan.block.items() if block.plasticity] == ["write"]
 
@@ -87,7 +87,7 @@ def test_recall_is_what_it_says() -> None:
         ({"block.write.stimulus.pointer.onset": [150, "ms", "assumed: x"]}, ["stimulus.pointer.onset", "150 ms"]),
         ({"block.read.stimulus.cue.volleys": [13, "1", "assumed: x"]}, ["stimulus.cue", "250 ms", "after the trial"]),
         ({"block.baseline.stimulus": {"cue": {"kind": "pointer", "onset": TIME}}}, ["block.baseline", "no pattern"]),
-        ({"block.write.role": "read", "block.write.window": {"onset": TIME, "duration": TIME}}, ["only one", "read"]),
+        ({"block.again": tables_with({})["block"]["read"]}, ["only one", "read, again"]),
     ],
 )
 def test_a_fault_names_its_place_what_was_found_and_what_is_wanted(changes: dict[str, Any], words: list[str]) -> None:
@@ -98,14 +98,12 @@ def test_a_fault_names_its_place_what_was_found_and_what_is_wanted(changes: dict
     assert any(all(word in line for word in words) for line in lines), "\n".join(lines)
 
 
-@pytest.mark.xfail(reason="not checked yet: the spikes run on into the next trial")
 def test_poisson_spikes_must_end_with_their_trial() -> None:
     late = {"kind": "poisson", "population": "mossy_fiber", "onset": TIME, "rate": [5, "Hz", "assumed: x"]}
     with pytest.raises(ProtocolFileError, match="trial"):
         protocol_with({"block.baseline.stimulus": {"background": {**late, "duration": [2000, "ms", "assumed: x"]}}})
 
 
-@pytest.mark.xfail(reason="not checked yet")
 def test_a_read_block_reads_cues() -> None:
     with pytest.raises(ProtocolFileError, match="cues"):
         protocol_with({"block.read.over": "patterns"})
