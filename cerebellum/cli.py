@@ -194,12 +194,13 @@ def figures(
     """From a checkout: measure and draw the claims in analysis/, and say which hold."""
     from cerebellum import progress
     from cerebellum.figures import run_figures
+    from cerebellum.report import claims_table
 
     with progress.bar() as bar:
         outcomes = run_figures(names or None, out, bar)
-    console = _console()
-    for outcome in outcomes:
-        console.print(outcome)
+    _console().print(claims_table(outcomes))
+    if failed := [outcome for outcome in outcomes if outcome.error]:
+        raise CerebellumError("\n".join(f"{outcome.name} failed:\n{outcome.error}" for outcome in failed))
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,6 +13,9 @@ from cerebellum.connectome import expected_synapses
 from cerebellum.protocol import Protocol
 from cerebellum.schema import values
 from cerebellum.stimuli import trials
+
+if TYPE_CHECKING:
+    from cerebellum.figures import Outcome
 
 NAMES = {
     "purkinje": "Purkinje spikes",
@@ -68,13 +71,15 @@ def _notes(summary: dict[str, Any]) -> Iterable[str]:
     found, beta = summary["agreement"], summary["beta"]
     yield f"Ceilings: theory's own gap is sdm against attention, r2 {found['sdm_vs_attention']['r2']:.3f}; "
     yield f"the finite circuit's is this connectome against expectation, r2 {found['sdm_vs_sdm_exact']['r2']:.3f}."
-    yield f"Control: {NAMES[found['control']['reader']]} with pointers shuffled among patterns, r2 {found['control']['r2']:.3f}."
+    reader = NAMES[found["control"]["reader"]]
+    yield f"Control: {reader} with pointers shuffled among patterns, r2 {found['control']['r2']:.3f}."
     yield (
         f"Attention's beta is the least-squares slope of ln K on cosine over distances {beta['fit_distances'][0]} to "
-        f"{beta['fit_distances'][1]}; the other betas are slopes of ln mean weight on cosine over the pairs of this run."
+        f"{beta['fit_distances'][1]}; the other betas are slopes of ln mean weight on cosine in this run."
     )
     for name, written in summary.get("written_weights", {}).items():
-        yield f"Weights written by climbing fibres against ideal counters ({name}): r = {written['r_ideal_counters']:.4f}."
+        r = written["r_ideal_counters"]
+        yield f"Weights written by climbing fibres against ideal counters ({name}): r = {r:.4f}."
 
 
 def model_table(circuit: Circuit) -> RenderableType:
@@ -111,4 +116,20 @@ def comparison_table(numbers: dict[str, tuple[float, float]], names: tuple[str, 
     table = Table("number", *names, "difference", title="Two runs")
     for key, (a, b) in numbers.items():
         table.add_row(key, f"{a:.4g}", f"{b:.4g}", f"{b - a:+.2g}")
+    return table
+
+
+def claims_table(outcomes: Sequence[Outcome]) -> Table:
+    """Every statement of every claim module, whether it holds, and its picture."""
+    table = Table("claim", "statement", "holds", "picture", title="Claims")
+    for outcome in outcomes:
+        picture = next((str(path) for path in outcome.files if path.suffix == ".png"), "")
+        if outcome.error:
+            table.add_row(outcome.name, "failed, see below", "", "")
+        for number, (statement, true) in enumerate(outcome.holds.items()):
+            first = number == 0
+            table.add_row(
+                outcome.name if first else "", statement, "yes" if true else "[bold]no[/bold]", picture if first else ""
+            )
+        table.add_section()
     return table
