@@ -31,7 +31,7 @@ FLIPS = tuple(range(0, 21, 2))
 RADII, REAL_RADII = (5, 11, 15, 19), (15, 19, 27)
 KINDS = ("pattern", "softmax", "sphere", "softmax sphere", "neurons")
 ALIKE = 0.05  # difference of mean cosines up to which memories recall alike: our choice
-PUBLISHED = {
+PUBLISHED: dict[str, Any] = {
     "flips": [0, 2, 4, 6, 8, 10, 12],
     "real_neurons": {
         "15": [0.704, 0.418, 0.264, 0.162, 0.097, 0.058, 0.032],
@@ -68,7 +68,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
                 memory.write(patterns)
                 found = recall(memory, patterns[:TARGETS], FLIPS, rng, steps=STEPS)
                 curves.append({"data": name, "kind": kind, "radius": radius, **found})
-    draws: dict[str, list[list[float]]] = {str(radius): [] for radius in REAL_RADII} | {"27, one read": []}
+    draws: dict[str, list[list[float]]] = {name: [] for name in (*map(str, REAL_RADII), "27, one read")}
     for _ in range(DRAWS):
         patterns = bits(rng, PATTERNS, N)
         for radius in REAL_RADII:
@@ -108,7 +108,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         wanted = (data, kind, radius)
         return next(c["mean"] for c in numbers["curves"] if (c["data"], c["kind"], c["radius"]) == wanted)
 
-    statements = {}
+    statements: dict[str, bool] = {}
     for data in ("random", "digits", "textures"):
         small, large = curve(data, "pattern", 5), curve(data, "pattern", 15)
         statements |= {

@@ -102,13 +102,13 @@ def _train(stored: Tensor, first: Tensor, beta: Tensor, generator: Any, learn_be
     log_beta = beta.log().requires_grad_(learn_beta)
     optimiser = torch.optim.Adam([matrix, log_beta] if learn_beta else [matrix], lr=RATE)
     for _ in range(EPOCHS):
-        for rows in torch.randperm(len(stored), generator=generator).split(BATCH):
+        for rows in torch.split(torch.randperm(len(stored), generator=generator), BATCH):
             most = int(NOISE[-1] * stored.shape[1])
             flips = torch.randint(0, most + 1, (len(rows),), generator=generator)
             logits = _weights(_noisy(stored[rows], flips, generator), stored, matrix, log_beta.exp())
             loss = torch.nn.functional.cross_entropy(logits, rows)
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
     return matrix.detach(), float(log_beta.detach().exp())
 

@@ -101,12 +101,26 @@ def test_the_figures_of_this_checkout():
     assert "experiments" not in found
 
 
-def test_one_figure_of_this_checkout_is_measured_and_drawn(tmp_path):
-    try:
-        figures.checkout()
-    except InputError:
-        pytest.skip("the package is installed without its checkout")
+def test_a_figure_of_this_checkout_is_measured_drawn_and_put_into_the_gallery(tmp_path):
+    gallery = pytest.importorskip("analysis.gallery", reason="claim modules run from a checkout: python -m pytest")
     (outcome,) = figures.run_figures(["beta_table"], tmp_path)
     assert outcome.error is None, textwrap.indent(outcome.error or "", "  ")
     assert not outcome.holds["the published main-text betas are least-squares slopes (to their last digit)"]
     assert outcome.files[1].read_bytes().startswith(b"\x89PNG")
+
+    missing = gallery.build(tmp_path, tmp_path / "docs")
+    assert "beta_table" not in missing
+    assert "read_shares" in missing
+    page = (tmp_path / "docs" / "gallery.md").read_text(encoding="utf-8")
+    assert "✗ the published main-text betas are least-squares slopes" in page
+    assert "![beta_table](figures/beta_table.png)" in page
+    picture = tmp_path / "docs" / "figures" / "beta_table.png"
+    assert 1_000 < picture.stat().st_size < 120_000
+    numbers = json.loads((tmp_path / "docs" / "figures" / "numbers.json").read_text())
+    assert numbers["beta_table"]["numbers"]["published"]["main_text"] == {"5": 35.5, "11": 15.9, "15": 10.1}
+
+
+def test_numbers_of_the_gallery_are_short():
+    gallery = pytest.importorskip("analysis.gallery", reason="claim modules run from a checkout: python -m pytest")
+    found = gallery.compact({"a": 1.23456789e-7, "b": [1, 2.5, None], "c": [[0.0] * 20] * 3, "d": [{"e": [1.0] * 99}]})
+    assert found == {"a": 1.235e-07, "b": [1, 2.5, None], "c": "60 numbers", "d": [{"e": "99 numbers"}]}
