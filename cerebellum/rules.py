@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cerebellum.schema import Count, Extent, Positive, Table
+from cerebellum.schema import Count, Extent, Fraction, Positive, Table
 
 
 class Dendrites(Table):
@@ -48,6 +48,8 @@ class Reach(Table):
 
     kind: Literal["reach"]
     convergence: Positive
+    sd: Fraction | None = None
+    """Standard deviation of the convergence over target cells, Gaussian; none: as equal as whole numbers allow."""
     radius: Extent | None = None
     """Distance of the somata."""
     x: Extent | None = None

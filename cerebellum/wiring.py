@@ -136,13 +136,17 @@ def _reach(
     own = projection.source == projection.target
     source_zone, target_zone = zone_of(len(sources), circuit.zones), zone_of(len(targets), circuit.zones)
     mean = rule.convergence.number
+    if rule.sd is None:
+        sizes = int(mean) + (rng.random(len(targets)) < mean % 1)
+    else:
+        sizes = np.maximum(np.rint(mean + rule.sd.number * rng.standard_normal(len(targets))), 0).astype(int)
     pre, post, folds = [], [], []
     for cell, place in enumerate(targets):
         allowed = source_zone == target_zone[cell] if rule.microzone else np.ones(len(sources), dtype=bool)
         if own:
             allowed[cell] = False
         open_to = np.flatnonzero(allowed)
-        wanted = int(mean) + int(rng.random() < mean % 1)
+        wanted = int(sizes[cell])
         distance = _distance(sources[open_to] - place, rule)
         inside = open_to[distance <= 1.0]
         if len(inside) >= wanted:
