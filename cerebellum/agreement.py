@@ -45,8 +45,9 @@ def effective_weights(readout: Floats, signs: Floats) -> Floats:
 
 
 def normalized(weights: Floats) -> Floats:
-    """Rows divided by their sum."""
-    return weights / weights.sum(axis=1, keepdims=True)
+    """Rows divided by their sum; a row of zeros (a cue that shares no cell with any pattern) stays zero."""
+    total = weights.sum(axis=1, keepdims=True)
+    return np.divide(weights, total, out=np.zeros_like(weights), where=total != 0)
 
 
 def r2(a: Floats, b: Floats) -> float:
@@ -86,39 +87,40 @@ class Beta:
 
 
 def effective_beta(weights: Floats, cosine: Floats, target: NDArray[np.int64], rng: np.random.Generator) -> Beta:
-    """Slope of ln(mean weight) on mean cosine over groups of (query, pattern) pairs.
+    """Slope of ln(mean weight) on mean cosine, within groups of cues at like distance from their own pattern.
 
-    The groups are the pairs of a cue and its own pattern at each distance, and all other pairs as one group. Weights
-    are averaged before the logarithm because a single regressed weight of a far pattern may be negative; the same
-    estimator on the kernel's weights is what a reader's beta is compared with.
+    A group contributes two points, its cues' own pattern and the mean of all other patterns, and has an intercept of
+    its own: rows are normalised, so a near cue gives every other pattern less than a far cue does, and one intercept
+    for all would take that for a flatter kernel. Weights are averaged before the logarithm because a single regressed
+    weight of a far pattern may be negative. nan where there is no other pattern.
 
     Parameters
     ----------
     weights, cosine : shape (queries, patterns)
     target : the cue's own pattern, shape (queries,)
     """
-    rows = np.arange(len(weights))
+    queries, patterns = weights.shape
+    if patterns < 2:
+        return Beta(float("nan"), float("nan"), float("nan"))
+    rows = np.arange(queries)
     own, own_cosine = weights[rows, target], cosine[rows, target]
-    others = np.ones(weights.shape, bool)
-    others[rows, target] = False
-    rest = weights[others].reshape(len(weights), -1).mean(axis=1)
-    rest_cosine = cosine[others].reshape(len(weights), -1).mean(axis=1)
+    rest = (weights.sum(axis=1) - own) / (patterns - 1)
+    apart = own_cosine - (cosine.sum(axis=1) - own_cosine) / (patterns - 1)
     # Few distances, each with many cues: group by cosine in steps of 0.05.
     group = np.floor(own_cosine / 0.05 + 1e-9).astype(int)
 
     def slope(pick: NDArray[np.int64]) -> float:
-        x, y = [rest_cosine[pick].mean()], [rest[pick].mean()]
+        rise = run = 0.0
         for label in np.unique(group[pick]):
             members = pick[group[pick] == label]
-            x.append(own_cosine[members].mean())
-            y.append(own[members].mean())
-        usable = np.array(y) > 0
-        if usable.sum() < 2:
-            return float("nan")
-        return float(np.polyfit(np.array(x)[usable], np.log(np.array(y)[usable]), 1)[0])
+            near, far, x = own[members].mean(), rest[members].mean(), apart[members].mean()
+            if near > 0 and far > 0:
+                rise, run = rise + x * np.log(near / far), run + x * x
+        return float(rise / run) if run else float("nan")
 
-    resampled = [slope(rng.integers(0, len(rows), len(rows))) for _ in range(RESAMPLES)]
-    low, high = np.nanpercentile(resampled, [2.5, 97.5])
+    resampled = np.array([slope(rng.integers(0, queries, queries)) for _ in range(RESAMPLES)])
+    usable = resampled[np.isfinite(resampled)]
+    low, high = np.percentile(usable, [2.5, 97.5]) if len(usable) else (np.nan, np.nan)
     return Beta(slope(rows), float(low), float(high))
 
 

@@ -234,14 +234,17 @@ def simulate(
     progress("rate engine", 0.0)
     with torch.no_grad():
         written = circuit.activity(patterns.addresses)
+        train = _volley(write)
         for number, pointer in enumerate(patterns.pointers):
-            circuit.write(written, number, _lags(circuit, write, pointer))
+            lags = _lags(circuit, write, pointer)
+            for volley_number in range(int(train.volleys.number)):
+                circuit.write(written, number, lags - volley_number * train.interval.si)
             progress("rate engine", 0.5 * (number + 1) / len(patterns.pointers))
         asked = circuit.activity(patterns.cues)
         volley = _volley(read)
         assert read.window is not None
-        train = volley.volleys.number * volley.interval.si
-        share = min(1.0, train / read.window.duration.si)
+        lasts = volley.volleys.number * volley.interval.si
+        share = min(1.0, lasts / read.window.duration.si)
         purkinje = circuit.purkinje_rates(asked, 1.0 / volley.interval.si, share)
         baseline = circuit.purkinje_rates(None, 1.0 / volley.interval.si, share)[0]
     progress("rate engine", 1.0)
@@ -253,7 +256,7 @@ def simulate(
 
 
 def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float64]:
-    """t_CF - t_PF (s) at each Purkinje cell for a written pattern, shape (Purkinje cells, 1); nan where no CF comes."""
+    """t_CF - t_PF (s) at each Purkinje cell for a pattern's first volley, (Purkinje cells, 1); nan where no CF comes."""
     description, rule = circuit.circuit, circuit.rule
     stimulus = next((s for s in block.stimulus.values() if isinstance(s, Pointer)), None)
     purkinje = circuit.teacher.shape[1]
@@ -261,7 +264,6 @@ def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float
         raise ProtocolFileError("the write block wants a pointer stimulus and plasticity = true")
     fired = pointer[zone_of(circuit.teacher.shape[0], description.zones)]
     reached = (fired.astype(np.int64) @ circuit.teacher) > 0
-    # The granule cell fires when its summed EPSP peaks; that latency is part of the parallel fibre's time.
     parallel = (
         _volley(block).onset.si
         + description.projection[circuit.input].delay.si
