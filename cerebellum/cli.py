@@ -1,4 +1,4 @@
-"""The command line: list, show, check, run, compare, cite, graph, figures."""
+"""The command line: list, show, check, run, sweep, compare, cite, graph, figures."""
 
 from __future__ import annotations
 
@@ -135,6 +135,40 @@ def run(
     console.print(report.run_tables(result.summary))
     console.print(f"{result.summary['timing']['total']:.1f} s for {result.schedule.duration:.1f} s of biological time")
     console.print(f"Run folder: {folder}  (pictures in {folder / 'figures'})")
+
+
+@app.command()
+def sweep(
+    protocol: str,
+    vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,C", help="Values of a key; may be repeated.")],
+    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    engine: Annotated[str, typer.Option(help="spiking, rate or both.")] = "spiking",
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 1..N for every combination.")] = 1,
+    setting: Settings = None,
+    out: Annotated[Path | None, typer.Option(help="Sweep folder; default runs/sweep-PROTOCOL-MODEL.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a running dask scheduler.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Local worker processes; default one a core.")] = None,
+) -> None:
+    """Run a protocol over values and seeds; a restarted sweep goes on where it stopped."""
+    from cerebellum import progress
+    from cerebellum.sweep import run_sweep
+
+    varied = {key: text.split(",") for key, text in _settings(vary).items()}
+    folder = out or Path("runs") / f"sweep-{Path(protocol).stem}-{Path(model).stem}"
+    with progress.bar() as bar:
+        table = run_sweep(
+            protocol,
+            model,
+            engine,
+            varied,
+            range(1, seeds + 1),
+            folder,
+            fixed=_settings(setting),
+            scheduler=scheduler,
+            workers=workers,
+            progress=bar,
+        )
+    _console().print(f"{len(table)} points in {folder / 'table.csv'}, picture in {folder / 'sweep.png'}")
 
 
 @app.command()

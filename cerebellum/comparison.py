@@ -14,7 +14,7 @@ def compare(a: Result | str | Path, b: Result | str | Path) -> dict[str, tuple[f
 
     `a` and `b` are results or run folders.
     """
-    left, right = dict(_numbers(_summary(a))), dict(_numbers(_summary(b)))
+    left, right = dict(numbers_of(_summary(a))), dict(numbers_of(_summary(b)))
     return {key: (left[key], right[key]) for key in left if key in right and not key.startswith("timing.")}
 
 
@@ -22,10 +22,11 @@ def _summary(run: Result | str | Path) -> dict[str, Any]:
     return run.summary if isinstance(run, Result) else open_run(run).summary
 
 
-def _numbers(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
+def numbers_of(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
+    """Every number of nested tables, with its dotted key."""
     for key, value in table.items():
         here = f"{path}.{key}" if path else key
         if isinstance(value, dict):
-            yield from _numbers(value, here)
+            yield from numbers_of(value, here)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             yield here, float(value)
