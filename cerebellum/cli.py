@@ -45,7 +45,10 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
 def _kind_of(name: str) -> str:
     """'models' or 'protocols', by the shipped names or by what a file holds."""
     if name.endswith(".toml"):
-        tables = library.read(library.find("models", name))
+        try:
+            tables, _, _ = library.read_extended("protocols", name)
+        except UnknownNameError:  # what it extends is no protocol
+            return "models"
         return "protocols" if "block" in tables else "models"
     for kind in library.KINDS:
         if name in library.names(kind):
@@ -207,9 +210,9 @@ def graph(
     from cerebellum import graph as graphs
     from cerebellum.circuit import load_model
     from cerebellum.connectome import sample
-    from cerebellum.result import refuse_existing
 
-    refuse_existing(out, force)
+    if out.exists() and not force:
+        raise InputError(f"{out} exists already; choose another --out, or add --force to replace it")
     circuit = load_model(model, _settings(setting))
     for name in cells or []:
         if name not in circuit.projection:

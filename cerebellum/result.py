@@ -56,10 +56,12 @@ def refuse_existing(out: Path, force: bool) -> None:
     Raises
     ------
     InputError
-        If `out` exists and `force` is false.
+        If `out` exists and `force` is false, or `out` is anything but a run folder, which is never replaced.
     """
     if out.exists() and not force:
         raise InputError(f"{out} exists already; choose another --out, or add --force to replace it")
+    if out.exists() and not (out / "run.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} is no run folder (it has no run.json), and --force replaces nothing else")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from cerebellum import balance as balances
 from cerebellum import connectome as connectomes
 from cerebellum import memory_use, readers, readout, stimuli
 from cerebellum.circuit import Circuit, load_model
-from cerebellum.errors import ArgumentError
+from cerebellum.errors import ArgumentError, ProtocolFileError, UnknownNameError
 from cerebellum.patterns import Patterns, make_patterns
 from cerebellum.progress import Progress, silent
 from cerebellum.protocol import Protocol, check_together, load_protocol
@@ -26,6 +26,8 @@ from cerebellum.result import Result, refuse_existing, whole_folder, write_json
 
 Engine = Literal["spiking", "rate", "both"]
 ENGINES = ("spiking", "rate", "both")
+TARGETS = ("standalone", "runtime", "numpy")
+DTYPES = ("float32", "float64")
 LIBRARIES = ("cerebellum", "brian2", "numpy", "scipy", "torch", "pynwb", "scikit-learn", "matplotlib")
 
 
@@ -61,12 +63,14 @@ def run(
         If anything asked for does not exist, does not fit together, or does not fit in memory.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    if engine not in ENGINES:
-        raise ArgumentError("engine", engine, f"wanted one of {', '.join(ENGINES)}")
+    for argument, found, known in (("engine", engine, ENGINES), ("dtype", dtype, DTYPES), ("target", target, TARGETS)):
+        if found not in known:
+            raise ArgumentError(argument, found, f"wanted one of {', '.join(known)}")
     if out is not None:
         refuse_existing(Path(out), force)
     circuit, plan = resolve(model, protocol, settings or {})
     check_together(plan, circuit)
+    _check_blocks(plan, engine)
     memory_use.check(circuit, engine)
     if engine != "spiking":
         from cerebellum.rate import choose_device
@@ -108,10 +112,7 @@ def run(
 
         from cerebellum import rate
 
-        if patterns is None:
-            raise ArgumentError(
-                "engine", engine, "the rate engine wants a protocol with patterns; run with engine spiking"
-            )
+        assert patterns is not None
         begun = time.perf_counter()
         found = rate.simulate(
             wired, balance, plan, patterns, device=device, dtype=getattr(torch, dtype), progress=progress
@@ -137,6 +138,11 @@ def resolve(model: str | Circuit, protocol: str | Protocol, settings: dict[str, 
     """Model and protocol with the settings given to the one whose file has the key's first part."""
     of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in Protocol.model_fields}
     of_model = {key: text for key, text in settings.items() if key not in of_protocol}
+    known = [*Circuit.model_fields, *Protocol.model_fields]
+    for key in of_model:
+        if key.split(".")[0] not in known:
+            listed = ", ".join(dict.fromkeys(known))
+            raise UnknownNameError(f"--set {key}: no such key; a model and a protocol together have: {listed}")
     plan = load_protocol(protocol, of_protocol) if isinstance(protocol, str) else protocol
     circuit = load_model(model, of_model) if isinstance(model, str) else model
     if (of_protocol and not isinstance(protocol, str)) or (of_model and not isinstance(model, str)):
@@ -159,6 +165,15 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     return out
 
 
+def _check_blocks(plan: Protocol, engine: str) -> None:
+    """Complain before any work about a protocol that the engine, or the comparison of readers, cannot use."""
+    if engine != "spiking" and plan.patterns is None:
+        raise ArgumentError("engine", engine, "the rate engine wants a protocol with patterns; run with engine spiking")
+    for role in ("baseline", "write"):
+        if plan.block_of("read") and plan.block_of(role) is None:
+            raise ProtocolFileError(f"block: a protocol with a read block wants one with role = {role!r} too")
+
+
 def _patterns(plan: Protocol, circuit: Circuit, seed: int) -> Patterns | None:
     if plan.patterns is None:
         return None
@@ -176,8 +191,6 @@ def _purkinje(result: Result) -> np.ndarray[Any, np.dtype[np.float64]]:
 def _working_target(target: str) -> Any:
     from cerebellum import spiking
 
-    if target not in ("standalone", "runtime", "numpy"):
-        raise ArgumentError("target", target, "wanted 'standalone', 'runtime' or 'numpy'")
     chosen = spiking.working_target(target)  # type: ignore[arg-type]
     if chosen != target:
         warnings.warn(
