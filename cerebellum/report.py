@@ -34,9 +34,19 @@ def run_tables(summary: dict[str, Any]) -> RenderableType:
     if "recall" in summary:
         parts += [_recall_table(summary["recall"]), _agreement_table(summary), *_notes(summary)]
     if "rates" in summary:
-        table = Table("population", "mean rate", title="Rates over the whole run")
+        table = Table(
+            "population", "all cells", "cells that fired", "interval", "cv", "active", title="Rates in the window"
+        )
         for name, rate in summary["rates"].items():
-            table.add_row(name, f"{rate['mean_hz']:.2f} Hz")
+            w = rate["window"]
+            table.add_row(
+                name,
+                f"{w['mean']:.2f} Hz (sd {w['sd']:.2f})",
+                f"{w['spiking_mean']:.2f} Hz",
+                "" if w["interval"] is None else f"{w['interval'] * 1e3:.1f} ms",
+                "" if w["cv"] is None else f"{w['cv']:.2f}",
+                f"{w['active']:.0%}",
+            )
         parts.append(table)
     return Group(*parts)
 

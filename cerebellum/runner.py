@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 import warnings
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from cerebellum import balance as balances
 from cerebellum import connectome as connectomes
-from cerebellum import memory_use, readers, readout, stimuli
+from cerebellum import memory_use, rates, readers, readout, stimuli
 from cerebellum.circuit import Circuit, load_model
 from cerebellum.errors import ArgumentError, ProtocolFileError, UnknownNameError
 from cerebellum.patterns import Patterns, make_patterns
@@ -28,6 +29,7 @@ Engine = Literal["spiking", "rate", "both"]
 ENGINES = ("spiking", "rate", "both")
 TARGETS = ("standalone", "runtime", "numpy")
 DTYPES = ("float32", "float64")
+RATE_TRIALS = 10  # of the last block, for the rates of summary.json
 LIBRARIES = ("cerebellum", "brian2", "numpy", "scipy", "torch", "pynwb", "scikit-learn", "matplotlib")
 
 
@@ -92,10 +94,7 @@ def run(
         simulated = spiking.simulate(wired, balance, scheduled, target=chosen, threads=threads, progress=progress)
         seconds["spiking"] = simulated.seconds
         result.spikes.update(simulated.spikes)
-        summary["rates"] = {
-            name: {"mean_hz": len(spikes) / circuit.size(name) / scheduled.duration}
-            for name, spikes in simulated.spikes.items()
-        }
+        summary["rates"] = _rates(result)
         if patterns is not None and plan.block_of("read"):
             measured["purkinje"] = _purkinje(result)
             overlap = readout.granule_overlap(simulated.spikes["granule"], circuit.size("granule"), scheduled, plan)
@@ -172,6 +171,22 @@ def _check_blocks(plan: Protocol, engine: str) -> None:
     for role in ("baseline", "write"):
         if plan.block_of("read") and plan.block_of(role) is None:
             raise ProtocolFileError(f"block: a protocol with a read block wants one with role = {role!r} too")
+
+
+def _rates(result: Result) -> dict[str, Any]:
+    """Rates of every population: over the whole run, and with intervals in the windows of the last block's trials."""
+    block = result.schedule.trials[-1].block
+    shown = [trial for trial in result.schedule.trials if trial.block == block][:RATE_TRIALS]
+    out: dict[str, Any] = {}
+    for name, spikes in result.spikes.items():
+        cells = result.circuit.size(name)
+        found = [asdict(rates.activity(spikes, cells, *readout.window(result.protocol, trial))) for trial in shown]
+        means = {
+            key: float(np.mean(known)) if (known := [f[key] for f in found if f[key] is not None]) else None
+            for key in found[0]
+        }
+        out[name] = {"mean_hz": len(spikes) / cells / result.schedule.duration, "window": means}
+    return out
 
 
 def _patterns(plan: Protocol, circuit: Circuit, seed: int) -> Patterns | None:
