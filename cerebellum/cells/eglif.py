@@ -19,7 +19,10 @@ The draws come from a generator of each cell's own, so the same seed gives the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 
 from cerebellum.cells.model import CellModel, Floats, Parameters, Ports
 
@@ -105,6 +108,68 @@ def start(parameters: Parameters, cells: int, rng: np.random.Generator) -> dict[
     """First random number of every cell and its first Exp(1) draw; no current flows yet."""
     draw = rng.integers(1, int(PRIME), cells).astype(float)
     return {"v": parameters["V_init"], "draw": draw, "H": -np.log(draw / PRIME)}
+
+
+Arrivals = Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]
+"""Time step -> (port, cells, weights in S) of the spikes that arrive in it."""
+
+
+def respond(
+    parameters: Parameters,
+    ports: Ports,
+    state: Mapping[str, float | Floats],
+    current: Floats,
+    dt: float,
+    arrivals: Arrivals | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Spikes of uncoupled cells, step for step what the spiking engine does, in numpy.
+
+    Parameters
+    ----------
+    parameters : SI; floats, or shape (cells,)
+    state : from `start`
+    current : A, beside I_e, held over each step, shape (steps, cells) or (steps, 1)
+    dt : s
+
+    Returns
+    -------
+    steps and cells of the spikes, both shape (spikes,), ordered by time
+    """
+    c = constants(parameters, ports, dt)
+    cells = np.size(state["draw"])
+    v, draw, left = (np.broadcast_to(np.asarray(state[key], dtype=float), cells).copy() for key in ("v", "draw", "H"))
+    I_adap, I_dep = np.zeros(cells), np.zeros(cells)
+    g = {port: np.zeros(cells) for port in ports}
+    h = {port: np.zeros(cells) for port in ports}
+    spiked: list[tuple[int, NDArray[np.int64]]] = []
+    for step, injected in enumerate(current):
+        total, drive = 0.0, c["drive"] + 2 * injected
+        for name, port in ports.items():
+            mean = c[f"mean_g_{name}"] * g[name] + c[f"mean_h_{name}"] * h[name]
+            total = total + mean
+            drive = drive + 2 * (port.reversal or 0.0) * mean
+            g[name] = (g[name] + dt * h[name]) * c[f"decay_{name}"]
+            h[name] = h[name] * c[f"decay_{name}"]
+        free = left < HELD
+        aim = (v * (c["above"] - total) - c["adap_sum"] * I_adap + c["dep_sum"] * I_dep + drive) / (c["below"] + total)
+        w = np.where(free, np.clip(aim, c["V_min"], CEILING), c["V_reset"])
+        I_adap = c["adap_keep"] * I_adap + c["adap_gain"] * (v + w - c["twice_E_L"])
+        I_dep, v = c["dep_keep"] * I_dep, w
+        x = np.clip((v - c["V_th"]) * c["steep"], -0.078125, 0.078125)
+        y = (1 + x * (1 + x * (0.5 + x / 6.0))) ** 256
+        left = left - np.where(free, c["hazard"] * y, HELD)
+        fired = left <= 0
+        if fired.any():
+            spiked.append((step, np.flatnonzero(fired)))
+            draw[fired] = (MULTIPLIER * draw[fired]) % PRIME
+            v = np.where(fired, c["V_reset"], v)
+            I_dep = np.where(fired, c["A1"], I_dep)
+            I_adap = np.where(fired, I_adap + c["A2"], I_adap)
+            left = np.where(fired, c["clamp"] - np.log(draw / PRIME), left)
+        for name, who, weights in (arrivals or {}).get(step, ()):
+            np.add.at(h[name], who, weights * c[f"kick_{name}"])
+    steps = np.repeat([step for step, _ in spiked], [len(who) for _, who in spiked]).astype(np.int64)
+    return steps, np.concatenate([who for _, who in spiked] or [np.empty(0, np.int64)])
 
 
 MODEL = CellModel(
