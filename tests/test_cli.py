@@ -1,0 +1,254 @@
+"""The command line as a user meets it: what is printed, exit codes, and what is left on disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import networkx as nx
+import psutil
+import pytest
+
+from cerebellum import cli
+
+TINY = [
+    "population.granule.count=100",
+    "population.purkinje.count=64",
+    "patterns.source=random",
+    "patterns.count=3",
+    "block.baseline.trial_duration=200",
+    "block.baseline.window.duration=100",
+    "block.read.cues_per_pattern=1",
+    "block.read.noise=[0, 16]",
+]
+
+
+def tiny(*more: str) -> list[str]:
+    return [word for pair in (*TINY, *more) for word in ("--set", pair)]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):  # noqa: ANN201
+    """Run the command line in this process and an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cerebellum", *arguments])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_list_has_every_shipped_file_with_its_title(call, root: Path) -> None:
+    code, out, _ = call("list")
+    assert code == 0
+    for path in (*root.glob("models/*.toml"), *root.glob("protocols/*.toml")):
+        assert path.stem in out
+    assert "Kanerva's memory" in out
+
+
+def test_show_prints_values_with_units_and_sources(call) -> None:
+    code, out, _ = call("show", "kanerva")
+    assert code == 0
+    assert "population.granule.parameters.C_m" in out
+    assert "3.22 pF" in out
+    assert "cayco2017" in out
+    code, out, _ = call("show", "recall")
+    assert code == 0
+    for word in ("Timeline", "baseline", "write", "read", "block.read.stimulus.cue.jitter", "0.05 ms"):
+        assert word in out
+
+
+def test_show_takes_settings(call) -> None:
+    code, out, _ = call("show", "kanerva", "--set", "population.granule.count=77")
+    assert code == 0
+    assert "77" in out
+    assert "set: on the command line" in out
+
+
+def test_check_says_a_good_file_is_good(call, root: Path, tmp_path: Path) -> None:
+    for name in ("kanerva", "recall", str(root / "models" / "jaeckel.toml")):
+        code, out, _ = call("check", name)
+        assert (code, "a good" in out) == (0, True)
+    overlay = tmp_path / "fewer.toml"
+    overlay.write_text("extends = 'recall'\n[patterns]\ncount = [5, '1', 'assumed: fewer']\n")
+    assert call("check", str(overlay))[:2] == (0, f"{overlay}: a good protocol file\n")
+    overlay.write_text("extends = 'kanerva'\ntitle = 'mine'\n")
+    assert call("check", str(overlay))[:2] == (0, f"{overlay}: a good model file\n")
+
+
+def test_check_tells_every_fault_and_exits_two(call, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text(
+        "extends = 'jaeckel'\n"
+        "[population.granule.parameters]\nC_m = [7.0, 'mV', 'cayco2017']\n"
+        "[population.golgi]\ncount = [0, '1', 'assumed: x']\n"
+    )
+    code, out, err = call("check", str(bad))
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: bad.toml: population.granule: C_m: needs a capacitance")
+    assert "bad.toml: population.golgi.count: found 0; wanted at least 1" in err
+    bad.write_text("extends = 'jaeckel'\n[projection.golgi_to_granule.weight]\nmatches = [1, '1', 'assumed: x']\n")
+    code, _, err = call("check", str(bad))
+    assert (code, "golgi_to_granule.weight.matches: found 1" in err) == (2, True)
+    bad.write_text("title =")
+    assert call("check", str(bad))[0] == 2
+
+
+def test_cite_prints_the_references_of_the_values_used(call) -> None:
+    code, out, _ = call("cite", "jaeckel")
+    assert code == 0
+    assert "jaeckel1989: Jaeckel LA (1989)" in out
+    assert "values are assumed or fitted" in out
+    assert call("cite", "recall")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "purkyne"], ["no model or protocol named 'purkyne'", "kanerva", "recall"]),
+        (["check", "nowhere.toml"], ["nowhere.toml", "kanerva"]),
+        (["cite", "purkyne"], ["kanerva"]),
+        (["run", "recal"], ["no protocol named 'recal'", "recall"]),
+        (["run", "recall", "--model", "kanevra"], ["no model named 'kanevra'", "jaeckel, kanerva"]),
+        (["run", "recall", "--engine", "analog"], ["analog", "spiking, rate, both"]),
+        (["run", "recall", "--device", "tpu", "--engine", "rate"], ["tpu", "cpu"]),
+        (["run", "recall", "--dtype", "int8"], ["int8", "float32"]),
+        (["run", "recall", "--target", "fpga"], ["fpga", "standalone"]),
+        (["run", "recall", "--set", "patterns.count"], ["wanted KEY=VALUE"]),
+        (["run", "recall", "--set", "patterns.cuont=3"], ["patterns.cuont", "patterns.count"]),
+        (["run", "recall", "--set", "population.granul.count=3"], ["population.granule"]),
+        (["run", "recall", "--set", "patterns.count=33", "--set", "patterns.source=random"], ["at most 32"]),
+        (["run", "recall", "--set", "population.granule.count=2000000000"], ["GiB"]),
+        (["run", "recall", "--seed", "-1"], ["--seed"]),
+        (["run", "recall", "--seed", "one"], ["--seed"]),
+        (["run"], ["Missing argument"]),
+        (["walk"], ["walk"]),
+        (["graph", "kanevra", "--out", "x.graphml"], ["jaeckel, kanerva"]),
+        (["graph", "jaeckel", "--out", "x.graphml", "--cells", "nothing"], ["no projection named 'nothing'"]),
+        (["compare", "nothing", "nowhere"], ["nothing", "not a run folder"]),
+    ],
+)
+def test_the_users_fault_exits_two_says_what_is_wanted_and_writes_nothing(
+    call, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    code, _, err = call(*arguments)
+    assert code == 2, err
+    assert all(word in err for word in words), err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_prints_a_table_and_writes_a_folder_and_compare_reads_two(call, tmp_path: Path) -> None:
+    for seed in ("1", "2"):
+        code, out, err = call("run", "recall", "--model", "jaeckel", "--engine", "rate", "--seed", seed, *tiny())
+        assert (code, err) == (0, "")
+        assert "Recall" in out
+        assert "SDM, this connectome" in out
+        assert f"runs/recall-jaeckel-rate-{seed}" in out
+    runs = tmp_path / "runs"
+    assert sorted(path.name for path in runs.iterdir()) == ["recall-jaeckel-rate-1", "recall-jaeckel-rate-2"]
+    code, out, _ = call("compare", *(str(path) for path in sorted(runs.iterdir())))
+    assert code == 0
+    assert "agreement.rate_vs_sdm_exact.r2" in out
+    code, _, err = call("run", "recall", "--model", "jaeckel", "--engine", "rate", *tiny())
+    assert (code, "exists already" in err) == (2, True)
+    code, _, _ = call("run", "recall", "--model", "jaeckel", "--engine", "rate", "--force", *tiny())
+    assert code == 0
+
+
+def test_graph_writes_graphml_and_asks_before_replacing(call, tmp_path: Path) -> None:
+    out = str(tmp_path / "jaeckel.graphml")
+    few = ("--set", "population.granule.count=50", "--set", "population.purkinje.count=64")
+    assert call("graph", "jaeckel", "--out", out, *few)[0] == 0
+    assert "mossy_fiber" in nx.read_graphml(out, force_multigraph=True)
+    assert call("graph", "jaeckel", "--out", out, *few)[0] == 2
+    code, said, _ = call("graph", "jaeckel", "--out", out, "--force", "--cells", "mossy_fiber_to_granule", *few)
+    assert (code, "200 edges" in said) == (0, True)
+
+
+def test_anything_else_exits_one(call, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    code, _, err = call("run", "recall", "--model", "jaeckel", "--engine", "rate", "--out", str(blocked / "run"), *tiny())
+    assert code == 1
+    assert err.startswith("error: ")
+
+
+@pytest.mark.filterwarnings("default")  # shown, as for a user, not raised
+def test_without_a_compiler_in_the_path_it_warns_and_runs_on_numpy(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    monkeypatch.delenv("CXX", raising=False)
+    few = tiny("patterns.count=1", "block.read.noise=[0]", "block.baseline.trial_duration=120",
+               "block.baseline.window.duration=20")  # fmt: skip
+    code, out, err = call("run", "recall", "--model", "jaeckel", *few)
+    assert code == 0, err
+    assert "warning: no C++ compiler found" in err
+    assert "Run folder" in out
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "cerebellum", *arguments]
+
+
+def test_a_second_run_in_another_process_compiles_nothing(tmp_path: Path, small_settings: dict[str, str]) -> None:
+    objects = Path(os.environ["CEREBELLUM_CACHE"]) / "objects"
+    settings = [word for key, text in small_settings.items() for word in ("--set", f"{key}={text}")]
+    kept = []
+    for out in ("first", "second"):
+        arguments = command("run", "recall", "--model", "jaeckel", "--out", out, *settings)
+        found = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+        assert found.returncode == 0, found.stderr
+        kept.append({path.name: path.stat().st_ino for path in objects.glob("*.o")})
+    assert kept[0] == kept[1]
+    assert len(kept[0]) >= 2
+
+
+def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def test_an_interrupt_leaves_no_folder_and_no_child(tmp_path: Path) -> None:
+    """Ctrl-C while the compiled simulation runs: the program is stopped, and what it had written goes."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    long = tiny("block.baseline.trial_duration=3000000", "block.baseline.window.duration=2000")
+    process = subprocess.Popen(
+        command("run", "recall", "--model", "jaeckel", "--out", str(tmp_path / "run"), *long),
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + 120
+        started: list[psutil.Process] = []
+        while not started and time.monotonic() < until:
+            assert process.poll() is None
+            started = [child for child in children_of(process) if child.name() == "main"]
+            time.sleep(0.05)
+        assert started, "the simulation never began"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) not in (0, 2)
+        assert not psutil.wait_procs(started, timeout=5)[1]
+        assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
+        assert [path.name for path in scratch.iterdir() if path.name.startswith("cerebellum")] == []
+    finally:
+        for child in children_of(process):
+            child.kill()
+        process.kill()
+        process.wait()

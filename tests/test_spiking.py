@@ -1,0 +1,171 @@
+"""The spiking engine: the same spikes on every target, ideal granule sets, the cache of compiled objects.
+
+No random number is drawn inside a simulation, so `standalone` (one thread or two), `runtime` and `numpy` must agree to
+the last spike: all four do the same double-precision arithmetic in the same order per cell. Sums over the synapses of a
+cell may be ordered differently by threads; no such difference reached a spike in the circuits tested.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cerebellum import standalone
+from cerebellum.balance import Balance, solve
+from cerebellum.circuit import Circuit
+from cerebellum.connectome import Connectome, sample
+from cerebellum.errors import CerebellumError
+from cerebellum.patterns import Patterns, make_patterns
+from cerebellum.protocol import load_protocol
+from cerebellum.readers import active_sets, code_of
+from cerebellum.readout import counts, window
+from cerebellum.spiking import SpikingRun, simulate, working_target
+from cerebellum.stimuli import Schedule, schedule
+
+# One second of biological time: rest, two writes, two reads.
+SHORT = {
+    "patterns.source": "random",
+    "patterns.count": "2",
+    "block.baseline.trial_duration": "200",
+    "block.baseline.window.duration": "100",
+    "block.read.cues_per_pattern": "1",
+    "block.read.noise": "[0]",
+}
+
+
+def same_spikes(a: SpikingRun, b: SpikingRun) -> bool:
+    """Whether all spikes of all populations are the same, in whatever order within a step."""
+
+    def ordered(run: SpikingRun, name: str) -> np.ndarray:
+        step = np.rint(run.spikes[name].time / 1e-4).astype(int)
+        return np.unique(np.stack([step, run.spikes[name].cell]), axis=1)
+
+    return all(np.array_equal(ordered(a, name), ordered(b, name)) for name in a.spikes)
+
+
+@pytest.fixture(scope="module")
+def short(circuit: Circuit) -> Schedule:
+    plan = load_protocol("recall", SHORT)
+    return schedule(plan, circuit, make_patterns(plan, 256, 64, 1), 1)
+
+
+@pytest.fixture(scope="module")
+def compiled(connectome: Connectome, balance: Balance, short: Schedule) -> SpikingRun:
+    return simulate(connectome, balance, short)
+
+
+@pytest.mark.parametrize(("target", "threads"), [("numpy", 1), ("runtime", 1), ("standalone", 2)])
+def test_every_target_gives_the_same_spikes_and_weights(
+    connectome: Connectome, balance: Balance, short: Schedule, compiled: SpikingRun, target: str, threads: int
+) -> None:
+    other = simulate(connectome, balance, short, target=target, threads=threads)  # type: ignore[arg-type]
+    assert same_spikes(compiled, other)
+    name = "parallel_fiber_to_purkinje"
+    assert other.weights[name] == pytest.approx(compiled.weights[name], rel=1e-12)
+
+
+def test_the_same_seed_gives_the_same_spikes_and_compiles_nothing(
+    connectome: Connectome, balance: Balance, short: Schedule, compiled: SpikingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("something was compiled again")
+
+    monkeypatch.setattr(standalone, "_object", refuse)
+    for _ in range(3):
+        assert same_spikes(simulate(connectome, balance, short), compiled)
+
+
+def test_another_seed_gives_other_spikes(
+    circuit: Circuit, balance: Balance, short: Schedule, compiled: SpikingRun
+) -> None:
+    other = simulate(sample(circuit, 2), balance, short)
+    assert not same_spikes(compiled, other)
+    assert np.array_equal(other.spikes["mossy_fiber"].cell, compiled.spikes["mossy_fiber"].cell)  # the same schedule
+
+
+def test_driven_populations_fire_as_scheduled(scheduled: Schedule, simulated: SpikingRun) -> None:
+    for name, events in scheduled.events.items():
+        assert np.array_equal(np.rint(simulated.spikes[name].time / 1e-4).astype(int), events.step)
+        order = np.lexsort((simulated.spikes[name].cell, simulated.spikes[name].time))
+        assert np.array_equal(simulated.spikes[name].cell[order], events.cell)
+
+
+def test_spikes_are_ordered_by_time(simulated: SpikingRun) -> None:
+    assert all((np.diff(spikes.time) >= 0).all() for spikes in simulated.spikes.values())
+
+
+def granule_sets(run: SpikingRun, plan: object, made: Schedule, role: str, cells: int) -> np.ndarray:
+    return np.stack([counts(run.spikes["granule"], cells, *window(plan, trial)) for trial in made.of(role)])  # type: ignore[arg-type]
+
+
+def test_active_granule_cells_are_the_ideal_sets(
+    connectome: Connectome, patterns: Patterns, plan: object, scheduled: Schedule, simulated: SpikingRun
+) -> None:
+    """Four of four dendrites: a cell fires once a volley if all its inputs match, else never."""
+    code = code_of(connectome.circuit)
+    written = granule_sets(simulated, plan, scheduled, "write", 800)
+    assert np.array_equal(written, active_sets(connectome, code, patterns.addresses))
+    asked = np.stack([counts(simulated.spikes["granule"], 800, t.start, t.stop) for t in scheduled.of("read")])
+    assert np.array_equal(asked, 10 * active_sets(connectome, code, patterns.cues))
+    assert len(simulated.spikes["granule"]) == written.sum() + asked.sum()  # none at rest
+
+
+def test_active_granule_cells_of_all_lines_are_the_ideal_sets(kanerva_circuit: Circuit) -> None:
+    """Every cell sees all 64 lines and fires at 41 matches; the volley's jitter must not move a cell over the edge."""
+    plan = load_protocol("recall", SHORT)
+    wired, patterns = sample(kanerva_circuit, 3), make_patterns(plan, 64, 64, 3)
+    made = schedule(plan, kanerva_circuit, patterns, 3)
+    run = simulate(wired, solve(kanerva_circuit), made)
+    ideal = active_sets(wired, code_of(kanerva_circuit), patterns.addresses)
+    found = granule_sets(run, plan, made, "write", 800)
+    assert ideal.sum() > 5
+    assert np.array_equal(found, ideal)
+
+
+def test_a_climbing_fibre_fires_its_purkinje_cells_at_once(circuit: Circuit, simulated: SpikingRun) -> None:
+    climbing, purkinje = simulated.spikes["inferior_olive"], simulated.spikes["purkinje"]
+    for time, fiber in zip(climbing.time[:40], climbing.cell[:40], strict=True):
+        near = (purkinje.time > time + 3.9e-3) & (purkinje.time < time + 6e-3)
+        assert {2 * fiber, 2 * fiber + 1} <= set(purkinje.cell[near].tolist())
+
+
+def test_a_failing_compiler_is_told_with_what_it_printed(
+    connectome: Connectome,
+    balance: Balance,
+    short: Schedule,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = tmp_path / "g++"
+    broken.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo broken 1.0 && exit 0\necho no such luck >&2; exit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    monkeypatch.setenv("CEREBELLUM_CACHE", str(tmp_path / "cache"))
+    standalone._identity.cache_clear()
+    with pytest.raises(CerebellumError, match="no such luck"):
+        simulate(connectome, balance, short)
+    standalone._identity.cache_clear()
+    assert not list((tmp_path / "cache").rglob("*.o"))
+    assert not list((tmp_path / "cache").rglob("*.part"))
+
+
+def test_a_compiler_given_with_a_wrapper_is_called_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "definitely-no-compiler -m64")
+    assert working_target("standalone") == "numpy"
+    assert working_target("runtime") == "numpy"
+    monkeypatch.setenv("CXX", "")
+    assert standalone.compiler() == "g++"
+
+
+def test_the_cache_forgets_the_oldest_objects_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.setattr(standalone, "CACHE_LIMIT", 250)
+    paths = [tmp_path / f"{number}.o" for number in range(4)]
+    for age, path in enumerate(paths):
+        path.write_bytes(b"x" * 100)
+        os.utime(path, (1e9 - age, 1e9 - age))
+    standalone._prune(tmp_path, keep={paths[3]})
+    assert sorted(path.name for path in tmp_path.glob("*.o")) == ["0.o", "3.o"]
