@@ -24,9 +24,9 @@ CAPTION = (
     " query itself), 1,024 patterns of 64 bits. Rows: random patterns, handwritten digits (8 x 8), textures with the"
     " 1/f spectrum of natural images (8 x 8). Columns: SDM with a neuron at every address, softmax on bits at its"
     " least-squares beta, SDM on the sphere, softmax on the sphere at the same beta, and 100,000 real neurons (random"
-    " patterns: mean and range of six draws of patterns and neurons, with the published curves as crosses)."
+    " patterns: mean and range of five draws of patterns and neurons, with the published curves as crosses)."
 )
-N, PATTERNS, TARGETS, NEURONS, STEPS, DRAWS = 64, 1024, 128, 100_000, 20, 6
+N, PATTERNS, TARGETS, NEURONS, STEPS, DRAWS = 64, 1024, 128, 100_000, 10, 5
 FLIPS = tuple(range(0, 21, 2))
 RADII, REAL_RADII = (5, 11, 15, 19), (15, 19, 27)
 KINDS = ("pattern", "softmax", "sphere", "softmax sphere", "neurons")

@@ -111,8 +111,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
             axes.plot(v, row["published_model"], color=f"C{k}", lw=0.9, ls=":")
             label = f"d = {row['radius']}, critical distance {row['critical_distance']}"
             axes.plot(v, row["reads"], "o", ms=4, color=f"C{k}", label=label)
-        axes.set(xlabel="distance before the read, bits", title=kind, aspect="equal", ylim=(-1, 34))
-        axes.legend(fontsize=7, loc="lower right")
+        axes.set(xlabel="distance before the read, bits", title=kind, ylim=(-1, 47))
+        axes.legend(fontsize=8, loc="upper left", ncols=2)
     figure.axes[0].set_ylabel("distance after the read, bits")
     return figure
 
