@@ -25,6 +25,8 @@ from cerebellum.protocol import load_protocol
 
 RANDOM = {"patterns.source": "random", "block.read.cues_per_pattern": "1", "block.read.noise": "[0, 6]"}
 BATCH, OUTPUTS, LINES, DENDRITES = 256, 64, 256, 4
+SCALES = (0.1, 0.3, 1.0, 3.0, 10.0)
+SIZES = (20_000, 100_000, 1_000_000)
 
 
 def spiking_case(model: str) -> tuple[Any, Any, Any]:
@@ -96,67 +98,90 @@ def test_rate_read(benchmark: Any) -> None:
     assert found.shape == (BATCH, OUTPUTS)
 
 
-def spiking_rows() -> list[str]:
+def fresh_and_warm(case: tuple[Any, Any, Any], threads: int = 1) -> tuple[float, Any, float]:
+    """Seconds to the first step with an empty cache, a second run, and the simulation's peak memory (GiB)."""
     from cerebellum import spiking
 
-    rows = []
-    for model in ("kanerva", "jaeckel"):
-        with tempfile.TemporaryDirectory() as cache:
-            os.environ["CEREBELLUM_CACHE"] = cache
-            wired, solved, scheduled = spiking_case(model)
-            cold = spiking.simulate(wired, solved, scheduled)
-            warm = spiking.simulate(wired, solved, scheduled)
-            del os.environ["CEREBELLUM_CACHE"]
-        events = synaptic_events(wired, warm.spikes)
-        seconds = warm.seconds
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-        rows.append(
-            f"| {model} | {sum(len(e) for e in wired.edges.values()) / 1e6:.1f} M | {scheduled.duration:.1f} s | "
-            f"{cold.seconds['build'] + cold.seconds['write'] + cold.seconds['compile']:.1f} s | "
-            f"{seconds['build'] + seconds['write'] + seconds['compile']:.1f} s | "
-            f"{seconds['simulate'] / scheduled.duration:.2f} | {seconds['simulate'] / events * 1e9:.1f} ns | {memory:.2f} GiB |"
-        )
-    return rows
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["CEREBELLUM_CACHE"] = cache
+        cold = spiking.simulate(*case, threads=threads)
+        warm = spiking.simulate(*case, threads=threads)
+        del os.environ["CEREBELLUM_CACHE"]
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    return before_first_step(cold.seconds), warm, memory
 
 
-def rate_rows(sizes: tuple[int, ...] = (20_000, 100_000, 1_000_000)) -> list[str]:
-    rows = []
-    for cells in sizes:
-        code, fired, counters = rate_case(cells)
-        activity = code(fired)
-        share = float((activity.matches != 0).float().mean())
-        ours = median_seconds(lambda code=code, fired=fired, counters=counters: code(fired).summed(counters))
-        contacts = torch.zeros((2 * LINES, cells))
-        index = code.index
-        assert index is not None
-        contacts[index.T.reshape(-1), torch.arange(cells).repeat_interleave(DENDRITES)] = 1.0
-        spikes = fired.to(torch.float32)
+def before_first_step(seconds: dict[str, float]) -> float:
+    return seconds["build"] + seconds["write"] + seconds["compile"]
 
-        def dense(spikes: torch.Tensor = spikes, contacts: torch.Tensor = contacts, counters: torch.Tensor = counters) -> Any:
-            return ((spikes @ contacts) >= DENDRITES).to(torch.float32) @ counters
 
-        assert torch.allclose(dense(), activity.summed(counters), atol=1e-2 * cells**0.5)
-        product = median_seconds(dense, 3)
-        peer = median_seconds(torchhd_case(cells, fired, counters, share), 3)
-        rows.append(
-            f"| {cells:,} | {share:.2%} | {BATCH / ours:,.0f} | {BATCH / product:,.0f} | {BATCH / peer:,.0f} | "
-            f"{product / ours:.1f} | {peer / ours:.1f} |"
-        )
-    return rows
+def spiking_row(label: str, case: tuple[Any, Any, Any], threads: int = 1) -> str:
+    wired, _, scheduled = case
+    cold, warm, memory = fresh_and_warm(case, threads)
+    synapses = sum(len(edges) for edges in wired.edges.values())
+    cells = sum(wired.circuit.size(name) for name in wired.circuit.population)
+    each = warm.seconds["run"] / scheduled.duration
+    steps = cells / wired.circuit.dt
+    event = warm.seconds["run"] / synaptic_events(wired, warm.spikes) * 1e9
+    return (
+        f"| {label} | {cells:,} | {synapses / 1e6:.2f} M | {cold:.1f} s | {before_first_step(warm.seconds):.1f} s | "
+        f"{each:.2f} | {each / steps * 1e9:.2f} ns | {event:.1f} ns | {memory:.2f} GiB |"
+    )
+
+
+def mouse_case(scale: float) -> tuple[Any, Any, Any]:
+    circuit = load_model("mouse", {"scale": str(scale)})
+    protocol = load_protocol("background")
+    return connectome.sample(circuit, 1), balance.solve(circuit), stimuli.schedule(protocol, circuit, None, 1)
+
+
+def rate_row(cells: int) -> str:
+    code, fired, counters = rate_case(cells)
+    activity = code(fired)
+    share = float((activity.matches != 0).float().mean())
+    ours = median_seconds(lambda: code(fired).summed(counters))
+    contacts = torch.zeros((2 * LINES, cells))
+    index = code.index
+    assert index is not None
+    contacts[index.T.reshape(-1), torch.arange(cells).repeat_interleave(DENDRITES)] = 1.0
+    spikes = fired.to(torch.float32)
+
+    def dense() -> torch.Tensor:
+        return ((spikes @ contacts) >= DENDRITES).to(torch.float32) @ counters
+
+    assert torch.allclose(dense(), activity.summed(counters), atol=1e-2 * cells**0.5)
+    product = median_seconds(dense, 3)
+    peer = median_seconds(torchhd_case(cells, fired, counters, share), 3)
+    return (
+        f"| {cells:,} | {share:.2%} | {BATCH / ours:,.0f} | {BATCH / product:,.0f} | {BATCH / peer:,.0f} | "
+        f"{product / ours:.1f} | {peer / ours:.1f} |"
+    )
+
+
+def processor() -> str:
+    with open("/proc/cpuinfo") as lines:
+        return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main() -> None:
+    """Print the tables of docs/benchmarks.md."""
     torch.set_num_threads(1)
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    print(f"# Benchmarks\n\n`python -m tests.benchmarks.test_engines` on {date.today()}, {os.cpu_count()} cores of {cpu}, one thread.\n")
-    print("## Spiking engine, `recall` with ten random patterns\n")
-    print("| model | synapses | biological time | build and compile, cold | warm | s per biological s | per synaptic event | peak memory |")
-    print("|---|---|---|---|---|---|---|---|")
-    print("\n".join(spiking_rows()), flush=True)
-    print(f"\n## Rate engine, reads per second ({BATCH} cues, {LINES} address bits, {DENDRITES} dendrites, {OUTPUTS} outputs)\n")
-    print("| granule cells | active | this engine | dense product | torchhd SparseDistributed | over dense | over torchhd |")
+    print(f"Measured on {date.today()}, {os.cpu_count()} cores of {processor()}; one thread unless said.\n")
+    print("### Spiking engine\n")
+    print("| run | cells | synapses | to the first step, cold | warm | s per biological s | per cell and step | per "
+          "synaptic event | peak memory |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|")
+    for model in ("kanerva", "jaeckel"):
+        print(spiking_row(f"`recall` on `{model}`", spiking_case(model)), flush=True)
+    print(spiking_row("`background` on `mouse`, two threads", mouse_case(1.0), threads=2), flush=True)
+    for scale in SCALES:
+        print(spiking_row(f"`background` on `mouse`, scale {scale:g}", mouse_case(scale)), flush=True)
+    print(f"\n### Rate engine: reads per second, {BATCH} cues at once\n")
+    print(f"{LINES} address bits, {DENDRITES} dendrites, {OUTPUTS} outputs.\n")
+    print("| granule cells | active | this engine | dense product | torchhd | over dense | over torchhd |")
     print("|---|---|---|---|---|---|---|")
-    print("\n".join(rate_rows()), flush=True)
+    for cells in SIZES:
+        print(rate_row(cells), flush=True)
 
 
 if __name__ == "__main__":
