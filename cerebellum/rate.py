@@ -229,6 +229,8 @@ def simulate(
     ProtocolFileError
         If the protocol has no write and read block of volleys, which is what this engine computes.
     """
+    if protocol.lesion:
+        raise ProtocolFileError(f"lesion: the rate engine cannot block {', '.join(protocol.lesion)}; use engine spiking")
     write, read = (_block(protocol, role) for role in ("write", "read"))
     circuit = RateCircuit(connectome, balance, choose_device(device), dtype)
     progress("rate engine", 0.0)
