@@ -229,8 +229,6 @@ def simulate(
     ProtocolFileError
         If the protocol has no write and read block of volleys, which is what this engine computes.
     """
-    if protocol.lesion:
-        raise ProtocolFileError(f"lesion: the rate engine cannot block {', '.join(protocol.lesion)}; use engine spiking")
     write, read = (_block(protocol, role) for role in ("write", "read"))
     circuit = RateCircuit(connectome, balance, choose_device(device), dtype)
     progress("rate engine", 0.0)
@@ -258,7 +256,7 @@ def simulate(
 
 
 def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float64]:
-    """t_CF - t_PF (s) at each Purkinje cell for a pattern's first volley, (Purkinje cells, 1); nan where no CF comes."""
+    """t_CF - t_PF (s) at each Purkinje cell for a pattern's first volley, (cells, 1); nan where no CF comes."""
     description, rule = circuit.circuit, circuit.rule
     stimulus = next((s for s in block.stimulus.values() if isinstance(s, Pointer)), None)
     purkinje = circuit.teacher.shape[1]
