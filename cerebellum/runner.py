@@ -169,7 +169,7 @@ def _check_blocks(plan: Protocol, engine: str) -> None:
     if engine != "spiking" and plan.patterns is None:
         raise ArgumentError("engine", engine, "the rate engine wants a protocol with patterns; run with engine spiking")
     if engine != "spiking" and plan.lesion:
-        raise ArgumentError("engine", engine, f"the rate engine cannot block {', '.join(plan.lesion)}; use engine spiking")
+        raise ArgumentError("engine", engine, f"the rate engine cannot block {', '.join(plan.lesion)}")
     for role in ("baseline", "write"):
         if plan.block_of("read") and plan.block_of(role) is None:
             raise ProtocolFileError(f"block: a protocol with a read block wants one with role = {role!r} too")
