@@ -59,14 +59,14 @@ def checkout(package: Path | None = None) -> Path:
     return root
 
 
-def names(root: Path | None = None) -> list[str]:
+def available(root: Path | None = None) -> list[str]:
     """Names of the claim modules of the checkout at `root`, sorted; nothing is imported."""
     folder = (checkout() if root is None else root) / "analysis"
     return sorted(path.stem for path in folder.glob("*.py") if _CLAIM.search(path.read_text(encoding="utf-8")))
 
 
 def run_figures(
-    names_wanted: list[str] | None = None,
+    names: list[str] | None = None,
     out: Path | None = None,
     progress: Progress = silent,
     root: Path | None = None,
@@ -75,7 +75,7 @@ def run_figures(
 
     Parameters
     ----------
-    names_wanted : without ``analysis.``, in this order; None or empty: all of them, sorted
+    names : without ``analysis.``, in this order; None or empty: all of them, sorted
     out : folder for the files, made if absent; default ``analysis/output`` of the checkout
     progress : told the name of the module at work and the share of modules done
     root : of the checkout; default the one this package lies in
@@ -92,8 +92,8 @@ def run_figures(
         A name that does not exist; lists those that do. Nothing has run by then.
     """
     root = checkout() if root is None else root
-    known = names(root)
-    wanted = [name.removeprefix("analysis.") for name in names_wanted or known]
+    known = available(root)
+    wanted = [name.removeprefix("analysis.") for name in names or known]
     for name in wanted:
         if name not in known:
             raise UnknownNameError.of("figure", name, known)

@@ -43,7 +43,7 @@ def root(tmp_path):
 
 
 def test_claims_are_found_by_their_name(root):
-    assert figures.names(root) == ["alpha", "beta", "broken"]
+    assert figures.available(root) == ["alpha", "beta", "broken"]
 
 
 def test_outcomes_tell_what_holds_and_what_failed(root, tmp_path):
@@ -93,7 +93,7 @@ def test_outside_a_checkout_the_error_says_what_to_do(tmp_path):
 
 def test_the_figures_of_this_checkout():
     try:
-        found = figures.names()
+        found = figures.available()
     except InputError:
         pytest.skip("the package is installed without its checkout")
     assert {"circle_intersection", "sdm_is_softmax", "granule_betas"} <= set(found)
