@@ -20,7 +20,10 @@ INPUT = "mossy_fiber_to_granule"
 @pytest.mark.parametrize("theta", [2, 3, 4])
 def test_a_cell_of_four_dendrites_is_a_step_at_its_threshold(theta: int) -> None:
     # At the model's own 100 pA inhibition cannot set a threshold as low as two.
-    settings = {"projection.golgi_to_granule.weight.matches": str(theta), "projection.mossy_fiber_to_granule.weight": "150"}
+    settings = {
+        "projection.golgi_to_granule.weight.matches": str(theta),
+        "projection.mossy_fiber_to_granule.weight": "150",
+    }
     circuit = load_model("jaeckel", settings)
     assert np.array_equal(matches_response(circuit, INPUT, solve(circuit)), np.arange(5) >= theta)
 
@@ -104,13 +107,25 @@ def test_naive_purkinje_cells_keep_their_rate_under_average_volleys(circuit: Cir
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"projection.golgi_to_granule.weight.matches": "1"}, ["golgi_to_granule.weight.matches", "found 1", "at least 3"]),
-        ({"population.golgi.parameters.I_e": "0"}, ["golgi_to_granule.weight", "silent", "population.golgi.parameters.I_e"]),
-        ({"projection.mossy_fiber_to_granule.weight": "0"}, ["golgi_to_granule.weight.matches", "wanted a larger projection.mossy_fiber_to_granule.weight"]),
+        (
+            {"projection.golgi_to_granule.weight.matches": "1"},
+            ["golgi_to_granule.weight.matches", "found 1", "at least 3"],
+        ),
+        (
+            {"population.golgi.parameters.I_e": "0"},
+            ["golgi_to_granule.weight", "silent", "population.golgi.parameters.I_e"],
+        ),
+        (
+            {"projection.mossy_fiber_to_granule.weight": "0"},
+            ["golgi_to_granule.weight.matches", "wanted a larger projection.mossy_fiber_to_granule.weight"],
+        ),
         ({"projection.parallel_fiber_to_stellate.weight": "0"}, ["stellate_to_purkinje.weight"]),
-        ({"population.purkinje.parameters.I_e": "0"}, ["stellate_to_purkinje.weight", "population.purkinje.parameters.I_e"]),
+        (
+            {"population.purkinje.parameters.I_e": "0"},
+            ["stellate_to_purkinje.weight", "population.purkinje.parameters.I_e"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_circuit_that_cannot_be_balanced_says_what_to_change(settings: dict[str, str], words: list[str]) -> None:
     with pytest.raises(ModelFileError) as caught:
         solve(load_model("jaeckel", settings))

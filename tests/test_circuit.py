@@ -122,7 +122,10 @@ def test_si_values(circuit: Circuit) -> None:
         ({"population.granull": {"cell": "source"}}, ["population.granull", "granule"]),
         ({"population.granule.start": "hot"}, ["population.granule.start", "'rest'", "'hot'"]),
         ({"population.granule.receptor.tonic.effect": "calming"}, ["tonic.effect", "'calming'", "inhibitory"]),
-        ({"population.granule.receptor.tonic.tau": [0, "ms", "assumed: x"]}, ["tonic.tau", "found 0 ms", "more than 0"]),
+        (
+            {"population.granule.receptor.tonic.tau": [0, "ms", "assumed: x"]},
+            ["tonic.tau", "found 0 ms", "more than 0"],
+        ),
         ({"time_step": [0, "ms", "assumed: x"]}, ["time_step", "found 0 ms", "more than 0"]),
         ({"time_step": REMOVED}, ["time_step", "missing"]),
         ({f"{INPUT}.weight": [-1.0, "pA", "assumed: x"]}, [f"{INPUT}.weight", "found -1 pA", "at least 0"]),
@@ -133,21 +136,32 @@ def test_si_values(circuit: Circuit) -> None:
         ({f"{INPUT}.to": "golgi"}, [INPUT, "must end in _to_golgi"]),
         ({f"{INPUT}.receptor": "ampa"}, [f"{INPUT}.receptor", "'ampa'", "excitatory, tonic"]),
         ({f"{INPUT}.rule": {"kind": "magic"}}, [f"{INPUT}.rule", "'magic'", "dendrites", "all_to_all"]),
-        ({f"{INPUT}.rule.dendrites": [257, "1", "assumed: x"]}, [f"{INPUT}.rule.dendrites", "257", "256 address lines"]),
+        (
+            {f"{INPUT}.rule.dendrites": [257, "1", "assumed: x"]},
+            [f"{INPUT}.rule.dendrites", "257", "256 address lines"],
+        ),
         ({"population.mossy_fiber.count": [511, "1", "assumed: x"]}, ["mossy_fiber.count", "even number"]),
         ({f"{GOLGI}.weight.matches": [5, "1", "assumed: x"]}, [f"{GOLGI}.weight.matches", "found 5", "4 dendrites"]),
         ({f"{GOLGI}.weight.of": "nothing"}, [f"{GOLGI}.weight.of", "'nothing'", "mossy_fiber_to_granule"]),
         ({f"{PLASTIC}.plasticity.teacher": "nobody"}, [f"{PLASTIC}.plasticity.teacher", "'nobody'", "climbing_fiber"]),
-        ({f"{PLASTIC}.plasticity.w_max": [0, "pA", "assumed: x"]}, [f"{PLASTIC}.plasticity", "w_max", "more than w_min"]),
+        (
+            {f"{PLASTIC}.plasticity.w_max": [0, "pA", "assumed: x"]},
+            [f"{PLASTIC}.plasticity", "w_max", "more than w_min"],
+        ),
         ({f"{PLASTIC}.plasticity.potentiation": [-1, "pA", "assumed: x"]}, ["potentiation", "found -1 pA"]),
         ({f"{PLASTIC}.plasticity.kernel.window": [0, "ms", "assumed: x"]}, ["kernel", "window", "found 0 ms"]),
         ({f"{PLASTIC}.plasticity.kernel.kind": "square"}, [f"{PLASTIC}.plasticity.kernel", "'square'", "rectangular"]),
-        ({"population.purkinje.count": [100, "1", "assumed: x"]}, ["population.purkinje.count", "100", "64 microzones"]),
+        (
+            {"population.purkinje.count": [100, "1", "assumed: x"]},
+            ["population.purkinje.count", "100", "64 microzones"],
+        ),
         ({"population.golgi": REMOVED}, [GOLGI, "no population named 'golgi'", "mossy_fiber"]),
-        ({"projection.golgi_to_granule.rule": {"kind": "convergence", "convergence": [31, "1", "assumed: x"]}},
-         [f"{GOLGI}.rule.convergence", "31"]),
+        (
+            {"projection.golgi_to_granule.rule": {"kind": "convergence", "convergence": [31, "1", "assumed: x"]}},
+            [f"{GOLGI}.rule.convergence", "31"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_names_its_place_what_was_found_and_what_is_wanted(changes: dict[str, Any], words: list[str]) -> None:
     lines = faults_of(changes)
     assert any(all(word in line for word in words) for line in lines), "\n".join(lines)

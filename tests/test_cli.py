@@ -32,7 +32,7 @@ def tiny(*more: str) -> list[str]:
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):  # noqa: ANN201
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
     """Run the command line in this process and an empty folder: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
 
@@ -181,7 +181,9 @@ def test_graph_writes_graphml_and_asks_before_replacing(call, tmp_path: Path) ->
 def test_anything_else_exits_one(call, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    code, _, err = call("run", "recall", "--model", "jaeckel", "--engine", "rate", "--out", str(blocked / "run"), *tiny())
+    code, _, err = call(
+        "run", "recall", "--model", "jaeckel", "--engine", "rate", "--out", str(blocked / "run"), *tiny()
+    )
     assert code == 1
     assert err.startswith("error: ")
 
@@ -202,19 +204,6 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "cerebellum", *arguments]
 
 
-def test_a_second_run_in_another_process_compiles_nothing(tmp_path: Path, small_settings: dict[str, str]) -> None:
-    objects = Path(os.environ["CEREBELLUM_CACHE"]) / "objects"
-    settings = [word for key, text in small_settings.items() for word in ("--set", f"{key}={text}")]
-    kept = []
-    for out in ("first", "second"):
-        arguments = command("run", "recall", "--model", "jaeckel", "--out", out, *settings)
-        found = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
-        assert found.returncode == 0, found.stderr
-        kept.append({path.name: path.stat().st_ino for path in objects.glob("*.o")})
-    assert kept[0] == kept[1]
-    assert len(kept[0]) >= 2
-
-
 def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     try:
         return psutil.Process(process.pid).children(recursive=True)
@@ -222,11 +211,12 @@ def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return []
 
 
-def test_an_interrupt_leaves_no_folder_and_no_child(tmp_path: Path) -> None:
+def test_an_interrupt_leaves_no_folder_and_no_child(tmp_path: Path, small_settings: dict[str, str]) -> None:
     """Ctrl-C while the compiled simulation runs: the program is stopped, and what it had written goes."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    long = tiny("block.baseline.trial_duration=3000000", "block.baseline.window.duration=2000")
+    settings = {**small_settings, "block.read.trial_duration": "200000"}  # minutes of simulation
+    long = [word for key, text in settings.items() for word in ("--set", f"{key}={text}")]
     process = subprocess.Popen(
         command("run", "recall", "--model", "jaeckel", "--out", str(tmp_path / "run"), *long),
         cwd=tmp_path,

@@ -94,7 +94,9 @@ def test_every_cell_reads_different_lines_one_fibre_of_each(
 @settings(max_examples=25, deadline=None)
 @given(convergence=st.integers(1, 30), seed=st.integers(0, 2**31))
 def test_convergence_draws_different_sources(convergence: int, seed: int) -> None:
-    sources = sample(rewired("golgi_to_granule", "convergence", convergence=convergence), seed).matrix("golgi_to_granule")
+    sources = sample(rewired("golgi_to_granule", "convergence", convergence=convergence), seed).matrix(
+        "golgi_to_granule"
+    )
     assert sources.shape == (200, convergence)
     assert all(len(set(row)) == convergence for row in sources)
     assert 0 <= sources.min() <= sources.max() < 30
@@ -122,7 +124,9 @@ def test_edges_are_ordered_by_source_and_never_doubled(connectome: Connectome) -
 def test_spread_parameters_have_the_described_mean_and_deviation() -> None:
     circuit = load_model("jaeckel", {"population.purkinje.count": "6400", "population.granule.count": "10"})
     drawn = sample(circuit, 1).parameters["purkinje"]["I_e"]
-    assert drawn.mean() == pytest.approx(circuit.population["purkinje"].si()["I_e"], abs=4 * 25e-12 / 80)  # four standard errors
+    assert drawn.mean() == pytest.approx(
+        circuit.population["purkinje"].si()["I_e"], abs=4 * 25e-12 / 80
+    )  # four standard errors
     assert drawn.std() == pytest.approx(25e-12, rel=4 / np.sqrt(2 * 6400))
 
 

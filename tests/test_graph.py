@@ -37,15 +37,16 @@ def test_the_cell_graph_has_every_synapse_of_the_chosen_projections(connectome: 
 
 @pytest.mark.parametrize("cells", [False, True])
 def test_graphml_comes_back_as_it_went(connectome: Connectome, tmp_path: Path, cells: bool) -> None:
-    made = (
-        graphs.cell_graph(connectome, ["mossy_fiber_to_granule"]) if cells else graphs.population_graph(connectome)
-    )
+    made = graphs.cell_graph(connectome, ["mossy_fiber_to_granule"]) if cells else graphs.population_graph(connectome)
     path = tmp_path / "graph.graphml"
     graphs.write_graphml(made, path)
     back = nx.read_graphml(path, force_multigraph=True)
     assert dict(back.nodes(data=True)) == dict(made.nodes(data=True))
     ends = sorted((a, b, str(sorted(data.items()))) for a, b, data in made.edges(data=True))
-    assert sorted((a, b, str(sorted(d for d in data.items() if d[0] != "id"))) for a, b, data in back.edges(data=True)) == ends
+    assert (
+        sorted((a, b, str(sorted(d for d in data.items() if d[0] != "id"))) for a, b, data in back.edges(data=True))
+        == ends
+    )
 
 
 def test_a_cell_graph_that_would_not_fit_is_refused(connectome: Connectome, monkeypatch: pytest.MonkeyPatch) -> None:

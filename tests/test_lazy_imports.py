@@ -35,7 +35,10 @@ def test_import_cerebellum_takes_well_under_a_second() -> None:
     ("code", "absent"),
     [
         ("import cerebellum; cerebellum.load_model('kanerva')", {"brian2", "torch", "matplotlib", "pynwb", "sklearn"}),
-        ("import cerebellum; cerebellum.load_protocol('recall')", {"brian2", "torch", "matplotlib", "pynwb", "sklearn"}),
+        (
+            "import cerebellum; cerebellum.load_protocol('recall')",
+            {"brian2", "torch", "matplotlib", "pynwb", "sklearn"},
+        ),
         ("import cerebellum.cli", {"brian2", "torch", "matplotlib", "pydantic", "pynwb", "sklearn"}),
         ("import cerebellum.spiking", {"torch", "pynwb"}),  # brian2 brings matplotlib by itself
         ("import cerebellum.rate", {"brian2", "matplotlib", "pynwb"}),

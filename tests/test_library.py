@@ -83,7 +83,7 @@ def test_a_cycle_is_refused_and_shown(tmp_path: Path, length: int) -> None:
 def test_extends_wants_a_name_that_exists(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"bad\.toml: extends = 3: wanted the name of a model"):
         library.read_extended("models", write(tmp_path, "bad", "extends = 3"))
-    with pytest.raises(UnknownNameError, match="no protocol named 'kanerva'; there is: .*recall"):
+    with pytest.raises(UnknownNameError, match=r"no protocol named 'kanerva'; there is: .*recall"):
         library.read_extended("protocols", write(tmp_path, "bad", "extends = 'kanerva'"))
 
 
@@ -140,7 +140,8 @@ def test_settings_are_read_as_toml_or_else_as_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "listed"), [("cuont", "count, noise"), ("deep.tua", "deep.tau"), ("deep.tau.x", "nothing"), ("a.b.c", "deep")]
+    ("key", "listed"),
+    [("cuont", "count, noise"), ("deep.tua", "deep.tau"), ("deep.tau.x", "nothing"), ("a.b.c", "deep")],
 )
 def test_a_setting_of_no_key_lists_the_keys_there(key: str, listed: str) -> None:
     with pytest.raises(UnknownNameError) as caught:

@@ -31,7 +31,9 @@ def test_the_rate_is_zero_up_to_rheobase_and_rises_above() -> None:
     assert (rate[:3] == 0).all()
     assert (np.diff(rate[2:]) > 0).all()
     assert rate[-1] < 1 / PURKINJE["t_ref"]
-    assert lif.rate({**PURKINJE, "I_e": RHEOBASE}, current[4]) == pytest.approx(lif.rate(PURKINJE, current[4] + RHEOBASE))
+    assert lif.rate({**PURKINJE, "I_e": RHEOBASE}, current[4]) == pytest.approx(
+        lif.rate(PURKINJE, current[4] + RHEOBASE)
+    )
 
 
 @pytest.mark.parametrize("dt", [1e-4, 2e-5])

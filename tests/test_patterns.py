@@ -13,7 +13,7 @@ from cerebellum.patterns import make_patterns
 from cerebellum.protocol import load_protocol
 
 
-def random_plan(count: int, noise: list[int], repeats: int = 2):  # noqa: ANN201
+def random_plan(count: int, noise: list[int], repeats: int = 2):
     return load_protocol(
         "recall",
         {

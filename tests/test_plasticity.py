@@ -34,9 +34,7 @@ REFERENCE = {
     "alpha": lambda lag: lag / 0.03 * math.exp(1 - lag / 0.03) if 0 < lag <= 0.12 else 0.0,
     # cereb-nest, stdp_connection_sinexp.h, in milliseconds and with s = t_PF - t_CF as there.
     "sin_exp": lambda lag: (
-        math.exp(-(-1e3 * lag - 150.0) / 1000.0)
-        * math.sin(2 * math.pi * (-1e3 * lag - 150.0) / 1000.0) ** 20
-        / 1.2848
+        math.exp(-(-1e3 * lag - 150.0) / 1000.0) * math.sin(2 * math.pi * (-1e3 * lag - 150.0) / 1000.0) ** 20 / 1.2848
         if 0 < lag <= 0.2
         else 0.0
     ),
@@ -49,7 +47,7 @@ def kernel_of(name: str) -> Kernel:
     return TypeAdapter(Kernel).validate_python(KERNELS[name])
 
 
-def rule_of(name: str, potentiation: float = 4.0, depression: float = 8.0, top: float = 32.0, spikes: int = 1):  # noqa: ANN201
+def rule_of(name: str, potentiation: float = 4.0, depression: float = 8.0, top: float = 32.0, spikes: int = 1):
     return {
         "teacher": "climbing_fiber_to_purkinje",
         "kernel": KERNELS[name],
@@ -69,7 +67,14 @@ def test_a_kernel_is_its_formula(name: str) -> None:
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_kernels_brian2_text_says_the_same(name: str) -> None:
     text = kernel_of(name).text("lag")
-    names = {"exp": math.exp, "sin": math.sin, "pi": math.pi, "second": 1.0, "int": int, "clip": lambda x, a, b: min(max(x, a), b)}
+    names = {
+        "exp": math.exp,
+        "sin": math.sin,
+        "pi": math.pi,
+        "second": 1.0,
+        "int": int,
+        "clip": lambda x, a, b: min(max(x, a), b),
+    }
     found = [eval(text, {"__builtins__": {}}, {**names, "lag": float(lag)}) for lag in LAGS]
     assert kernel_of(name)(LAGS) == pytest.approx(found, abs=1e-12)
 
@@ -142,7 +147,9 @@ def pairing(name: str, cells: int, spikes: int = 1) -> Circuit:
     )  # fmt: skip
 
 
-def run_pairs(circuit: Circuit, parallel: list[tuple[int, int]], climbing: list[tuple[int, int]], steps: int) -> np.ndarray:
+def run_pairs(
+    circuit: Circuit, parallel: list[tuple[int, int]], climbing: list[tuple[int, int]], steps: int
+) -> np.ndarray:
     """Weights (A) after spikes given as (step, cell), plasticity on throughout."""
 
     def events(pairs: list[tuple[int, int]]) -> Events:

@@ -56,9 +56,18 @@ def test_recall_runs_on_the_memories(model: str) -> None:
 def test_recall_is_what_it_says() -> None:
     plan = load_protocol("recall")
     assert list(plan.block) == ["baseline", "write", "read"]
-    assert [plan.trials_in(block) for block in plan.block.values()] == [1, 10, 110]  # ten clean cues, fifty with 6 and fifty with 12 flips
+    assert [plan.trials_in(block) for block in plan.block.values()] == [
+        1,
+        10,
+        110,
+    ]  # ten clean cues, fifty with 6 and fifty with 12 flips
     assert plan.duration == pytest.approx(1.1 + 10 * 0.15 + 110 * 0.25)
-    assert [plan.block_of(role) for role in ("baseline", "write", "read", "other")] == ["baseline", "write", "read", None]
+    assert [plan.block_of(role) for role in ("baseline", "write", "read", "other")] == [
+        "baseline",
+        "write",
+        "read",
+        None,
+    ]
     assert [name for name, block in plan.block.items() if block.plasticity] == ["write"]
 
 
@@ -118,7 +127,9 @@ def test_times_off_the_circuits_grid_are_refused(circuit: Circuit, key: str) -> 
 def test_more_patterns_than_the_readout_can_tell_apart_are_refused(circuit: Circuit) -> None:
     at_most = {"patterns.source": "random", "patterns.count": [32, "1", "assumed: x"]}
     check_together(protocol_with(at_most), circuit)
-    with pytest.raises(ProtocolFileError, match=r"patterns\.count: found 33; with 64 pointer bits .* at most 32 patterns"):
+    with pytest.raises(
+        ProtocolFileError, match=r"patterns\.count: found 33; with 64 pointer bits .* at most 32 patterns"
+    ):
         check_together(protocol_with({**at_most, "patterns.count": [33, "1", "assumed: x"]}), circuit)
 
 

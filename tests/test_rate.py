@@ -130,7 +130,8 @@ def test_mean_inhibition_cancels_mean_excitation(connectome: Connectome, balance
     active, volleys = 50.0, 50.0
     tonic = lif.rate(wired.parameters["stellate"], np.array([[0.0]])).sum()
     driven = lif.rate(
-        wired.parameters["stellate"], np.array([[active * volleys * 20e-3 * solved.weight["parallel_fiber_to_stellate"]]])
+        wired.parameters["stellate"],
+        np.array([[active * volleys * 20e-3 * solved.weight["parallel_fiber_to_stellate"]]]),
     ).sum()
     inhibition = (driven - tonic) * 5e-3 * solved.weight["stellate_to_purkinje"]
     excitation = active * volleys * 5e-3 * solved.weight[PLASTIC]

@@ -15,7 +15,7 @@ from cerebellum.result import Result, open_run, whole_folder, write_json
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_a_failure_leaves_nothing(tmp_path: Path, failure: type[BaseException]) -> None:
-    with pytest.raises(failure), whole_folder(tmp_path / "run", force=False) as part:
+    with pytest.raises(failure), whole_folder(tmp_path / "run", force=False) as part:  # noqa: PT012
         (part / "run.json").write_text("{}")
         raise failure
     assert list(tmp_path.iterdir()) == []
@@ -25,7 +25,7 @@ def test_a_failure_leaves_the_old_run_as_it_was(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with whole_folder(out, force=False) as part:
         (part / "run.json").write_text("old")
-    with pytest.raises(RuntimeError), whole_folder(out, force=True) as part:
+    with pytest.raises(RuntimeError), whole_folder(out, force=True) as part:  # noqa: PT012
         (part / "run.json").write_text("new")
         raise RuntimeError
     assert (out / "run.json").read_text() == "old"
@@ -138,7 +138,7 @@ def test_nwb_passes_the_fields_reader(finished: tuple[Result, Path]) -> None:
     pynapple = pytest.importorskip("pynapple")
     result, out = finished
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Some epochs have no duration")  # cells with a single spike
+        warnings.simplefilter("ignore")  # cells with a single spike span no time
         data = pynapple.load_file(str(out / "spikes.nwb"))
         units = data["units"]
     assert len(units) == sum(result.circuit.size(name) for name in result.circuit.population)

@@ -139,7 +139,7 @@ def test_a_failing_compiler_is_told_with_what_it_printed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     broken = tmp_path / "g++"
-    broken.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo broken 1.0 && exit 0\necho no such luck >&2; exit 3\n")
+    broken.write_text('#!/bin/sh\n[ "$1" = --version ] && echo broken 1.0 && exit 0\necho no such luck >&2; exit 3\n')
     broken.chmod(0o755)
     monkeypatch.setenv("CXX", str(broken))
     monkeypatch.setenv("CEREBELLUM_CACHE", str(tmp_path / "cache"))

@@ -8,7 +8,7 @@ import pytest
 from cerebellum.circuit import Circuit
 from cerebellum.errors import ProtocolFileError
 from cerebellum.patterns import Patterns
-from cerebellum.protocol import Protocol, load_protocol
+from cerebellum.protocol import Protocol
 from cerebellum.schema import parse
 from cerebellum.stimuli import Schedule, plastic_spans, schedule, trials
 

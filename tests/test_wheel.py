@@ -50,13 +50,20 @@ def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, 
 
 
 def test_the_installed_package_finds_its_own_files(site: Path, tmp_path: Path) -> None:
-    code = "import cerebellum, cerebellum.library as l; print(cerebellum.__file__); print(l.folder('models'), l.folder('protocols'))"
+    code = (
+        "import cerebellum, cerebellum.library as l\n"
+        "print(cerebellum.__file__, l.folder('models'), l.folder('protocols'))"
+    )
     found = run(site, tmp_path, "-c", code)
     assert found.returncode == 0, found.stderr
     assert all(Path(word).is_relative_to(site) for word in found.stdout.split()), found.stdout
 
 
+@pytest.mark.usefixtures("finished")
 def test_the_installed_command_lists_and_runs(site: Path, tmp_path: Path, small_settings: dict[str, str]) -> None:
+    """The run is the one that other tests read, so its compiled objects are found: another process compiles nothing."""
+    objects = Path(os.environ["CEREBELLUM_CACHE"]) / "objects"
+    before = {path.name: path.stat().st_ino for path in objects.glob("*.o")}
     found = run(site, tmp_path, "-m", "cerebellum", "list")
     assert found.returncode == 0, found.stderr
     assert "kanerva" in found.stdout
@@ -68,3 +75,4 @@ def test_the_installed_command_lists_and_runs(site: Path, tmp_path: Path, small_
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"run.json", "summary.json", "spikes.nwb", "figures"}
+    assert {path.name: path.stat().st_ino for path in objects.glob("*.o")} == before
