@@ -41,7 +41,7 @@ def effective_weights(readout: Floats, signs: Floats) -> Floats:
         raise ArgumentError("signs", signs.shape, f"{patterns} patterns want at least {2 * patterns} pointer bits")
     design = np.column_stack([np.ones(bits), signs.T])
     coefficients, *_ = np.linalg.lstsq(design, readout.T, rcond=None)
-    return normalized(coefficients[1:].T)
+    return normalized(np.asarray(coefficients[1:].T, dtype=np.float64))
 
 
 def normalized(weights: Floats) -> Floats:
@@ -66,8 +66,11 @@ def shuffled_r2(a: Floats, b: Floats, rng: np.random.Generator) -> float:
     """r2 after the patterns of `a` are permuted with none left in place, mean over SHUFFLES permutations.
 
     Shuffling the pointers among the patterns permutes the columns of the least-squares weights, so this is the
-    negative control of the regression itself.
+    negative control of the regression itself. nan for fewer than three patterns: two weights that sum to 1 correlate
+    as strongly when they are swapped, so there is nothing to control with.
     """
+    if a.shape[1] < 3:
+        return float("nan")
     found = []
     for _ in range(SHUFFLES):
         order = rng.permutation(a.shape[1])
@@ -102,7 +105,7 @@ def effective_beta(weights: Floats, cosine: Floats, target: NDArray[np.int64], r
     queries, patterns = weights.shape
     if patterns < 2:
         return Beta(float("nan"), float("nan"), float("nan"))
-    rows = np.arange(queries)
+    rows: NDArray[np.int64] = np.arange(queries)
     own, own_cosine = weights[rows, target], cosine[rows, target]
     rest = (weights.sum(axis=1) - own) / (patterns - 1)
     apart = own_cosine - (cosine.sum(axis=1) - own_cosine) / (patterns - 1)
@@ -118,7 +121,7 @@ def effective_beta(weights: Floats, cosine: Floats, target: NDArray[np.int64], r
                 rise, run = rise + x * np.log(near / far), run + x * x
         return float(rise / run) if run else float("nan")
 
-    resampled = np.array([slope(rng.integers(0, queries, queries)) for _ in range(RESAMPLES)])
+    resampled = np.array([slope(rng.integers(0, queries, size=queries, dtype=np.int64)) for _ in range(RESAMPLES)])
     usable = resampled[np.isfinite(resampled)]
     low, high = np.percentile(usable, [2.5, 97.5]) if len(usable) else (np.nan, np.nan)
     return Beta(slope(rows), float(low), float(high))

@@ -235,7 +235,8 @@ def _cancelling(circuit: Circuit, name: str, projection: Projection, balance: Ba
             break
     else:
         raise ModelFileError(
-            f"projection.{name}.weight: no weight between {low * 1e12:g} and {high * 1e12:g} pA cancels {excitation} at "
-            f"the firing rate of {projection.target}; raise population.{projection.target}.parameters.I_e or give a number"
+            f"projection.{name}.weight: no weight between {low * 1e12:g} and {high * 1e12:g} pA cancels {excitation} "
+            f"at the firing rate of {projection.target}; raise population.{projection.target}.parameters.I_e "
+            "or give a number"
         )
     return float(brentq(excess, low, high, xtol=1e-3 * guess))

@@ -65,9 +65,9 @@ def run(
         If anything asked for does not exist, does not fit together, or does not fit in memory.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    for argument, found, known in (("engine", engine, ENGINES), ("dtype", dtype, DTYPES), ("target", target, TARGETS)):
-        if found not in known:
-            raise ArgumentError(argument, found, f"wanted one of {', '.join(known)}")
+    for argument, given, known in (("engine", engine, ENGINES), ("dtype", dtype, DTYPES), ("target", target, TARGETS)):
+        if given not in known:
+            raise ArgumentError(argument, given, f"wanted one of {', '.join(known)}")
     if out is not None:
         refuse_existing(Path(out), force)
     circuit, plan = resolve(model, protocol, settings or {})

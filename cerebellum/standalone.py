@@ -33,9 +33,14 @@ CLOCKS = re.compile(r"(?:^ *_array_\w*clock_(?:timestep|t)\[0\] = 0(?:\.0)?;\n)+
 CACHE_LIMIT = 256 * 2**20  # bytes; the least recently used objects go first
 
 
+def _command() -> list[str]:
+    """The C++ compiler's command, from CXX as make would take it: `ccache g++` is two words."""
+    return shlex.split(os.environ.get("CXX") or "g++")
+
+
 def compiler() -> str:
-    """The C++ compiler's command, from CXX as make would take it."""
-    return shlex.split(os.environ.get("CXX") or "g++")[0]
+    """The program that the compiler's command starts."""
+    return _command()[0]
 
 
 def cache_folder() -> Path:
@@ -98,7 +103,7 @@ def _compile(folder: Path, progress: Progress) -> None:
     for path in objects.values():
         path.touch()
     # Hot first: of an inline function that both units have, the linker keeps the first copy.
-    _call([compiler(), str(objects["hot"]), str(objects["cold"]), "-o", "main", *link_flags], folder)
+    _call([*_command(), str(objects["hot"]), str(objects["cold"]), "-o", "main", *link_flags], folder)
     _prune(store, keep=set(objects.values()))
 
 
@@ -128,7 +133,7 @@ def _flags(folder: Path) -> tuple[list[str], list[str]]:
 @cache
 def _identity() -> str:
     """Compiler version and processor: -march=native objects of one machine may not run on another."""
-    version = subprocess.run([compiler(), "--version"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run([*_command(), "--version"], capture_output=True, text=True, check=True).stdout
     cpu = Path("/proc/cpuinfo")
     features = re.search(r"^(flags|Features).*$", cpu.read_text(), re.M) if cpu.exists() else None
     return version + (features.group() if features else os.uname().machine)
@@ -140,7 +145,7 @@ def _object(folder: Path, name: str, text: str, level: str, flags: list[str], ta
     handle, part = tempfile.mkstemp(dir=target.parent, suffix=".part")
     os.close(handle)
     try:
-        _call([compiler(), *flags, level, f"{name}.cpp", "-o", part], folder)
+        _call([*_command(), *flags, level, f"{name}.cpp", "-o", part], folder)
         os.replace(part, target)
     finally:
         Path(part).unlink(missing_ok=True)

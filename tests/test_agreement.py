@@ -93,6 +93,14 @@ def test_shuffling_the_patterns_brings_r2_to_chance(patterns: int) -> None:
     assert shuffled_r2(weights, weights, rng) == pytest.approx(1 / (patterns - 1) ** 2, abs=0.01)
 
 
+def test_two_patterns_have_no_control() -> None:
+    rng = np.random.default_rng(1)
+    first = rng.random((30, 1))
+    weights = np.hstack([first, 1 - first])
+    assert r2(weights[:, ::-1], weights) == pytest.approx(1)
+    assert math.isnan(shuffled_r2(weights, weights, rng))
+
+
 def test_the_control_is_the_regression_with_shuffled_pointers() -> None:
     """Permuting columns of the weights is the regression of the same readout on permuted pointers."""
     rng = np.random.default_rng(1)

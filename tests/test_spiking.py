@@ -157,6 +157,9 @@ def test_a_compiler_given_with_a_wrapper_is_called_whole(monkeypatch: pytest.Mon
     assert working_target("runtime") == "numpy"
     monkeypatch.setenv("CXX", "")
     assert standalone.compiler() == "g++"
+    plain = standalone._identity.__wrapped__()
+    monkeypatch.setenv("CXX", "env g++")
+    assert standalone._identity.__wrapped__() == plain
 
 
 def test_the_cache_forgets_the_oldest_objects_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
