@@ -58,7 +58,7 @@ def test_what_a_lesion_blocks(small: Circuit) -> None:
 
 def test_an_unknown_lesion_lists_what_exists(small: Circuit) -> None:
     plan = load_protocol("background", {"lesion": '["golgi_to_grannule"]'})
-    with pytest.raises(ProtocolFileError, match="'golgi_to_grannule'.*gabazine.*golgi_to_granule"):
+    with pytest.raises(ProtocolFileError, match=r"'golgi_to_grannule'.*gabazine.*golgi_to_granule"):
         check_together(plan, small)
 
 

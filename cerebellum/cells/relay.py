@@ -11,5 +11,5 @@ def equations(ports: Ports) -> str:
 
 
 MODEL = CellModel(
-    name="relay", equations=equations, arrival="arrived_post += 1", threshold="arrived > 0", reset="arrived = 0"
+    name="relay", equations=equations, arrival="arrived_post += 1", threshold="arrived > 0", reset="arrived -= 1"
 )
