@@ -42,6 +42,7 @@ GROUPS = {
         "empty_balls",
         "learned_projection",
     ),
+    "The circuit": ("spiking_matches_sdm", "mouse_rates", "single_cells", "eglif_integration", "centre_surround"),
     "Transformers and the follow-up": ("transformer_betas", "interpretations", "sdm_layer_continual"),
 }
 FIGURES = {
