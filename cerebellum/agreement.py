@@ -121,7 +121,7 @@ def effective_beta(weights: Floats, cosine: Floats, target: NDArray[np.int64], r
                 rise, run = rise + x * np.log(near / far), run + x * x
         return float(rise / run) if run else float("nan")
 
-    resampled = np.array([slope(rng.integers(0, queries, size=queries, dtype=np.int64)) for _ in range(RESAMPLES)])
+    resampled = np.array([slope(rng.choice(rows, queries)) for _ in range(RESAMPLES)])
     usable = resampled[np.isfinite(resampled)]
     low, high = np.percentile(usable, [2.5, 97.5]) if len(usable) else (np.nan, np.nan)
     return Beta(slope(rows), float(low), float(high))
