@@ -19,8 +19,8 @@ CLAIM = (
     " at the published slope within 15%, and a time step ten times smaller changes its rate by less than 2%."
 )
 CAPTION = (
-    "Rate of the first two interspike intervals against injected current, mean of 20 cells without synapses; dashed: the"
-    " published slope through the first point. Titles: rate without current, measured (published)."
+    "Rate of the first two interspike intervals against injected current, mean of 20 cells without synapses; dashed:"
+    " the published slope through the first point. Titles: rate without current, measured (published)."
 )
 
 CELLS = 20

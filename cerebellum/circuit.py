@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -33,18 +33,21 @@ from cerebellum.units import Value, parse_value, steps
 
 __all__ = ["AllToAll", "Circuit", "Convergence", "Dendrites", "Microzone", "load_model"]
 
-PopulationName = Literal[
-    "mossy_fiber",
-    "glomerulus",
-    "granule",
-    "golgi",
-    "purkinje",
-    "basket",
-    "stellate",
-    "nuclear",
-    "nucleo_olivary",
-    "inferior_olive",
-]
+if TYPE_CHECKING:
+    PopulationName = str  # one type for names that a file gives and names that code looks up
+else:
+    PopulationName = Literal[
+        "mossy_fiber",
+        "glomerulus",
+        "granule",
+        "golgi",
+        "purkinje",
+        "basket",
+        "stellate",
+        "nuclear",
+        "nucleo_olivary",
+        "inferior_olive",
+    ]
 
 
 DIMENSION = {"exponential": "current", "alpha": "conductance"}

@@ -91,10 +91,10 @@ def psth(spikes: Spikes, cells: int, onsets: list[float], before: float, after: 
 
 
 def synchrony(spikes: Spikes, cells: int, start: float, stop: float, width: float = 0.005) -> float | None:
-    """chi of Golomb (2007, Scholarpedia 2(1):1347) on spike counts in bins: 1 if all cells fire alike, 1/sqrt(cells) if alone.
+    """chi of Golomb (2007, Scholarpedia 2(1):1347): 1 if all cells fire alike, 1/sqrt(cells) if each for itself.
 
-    The square root of the variance of the population's mean count over the mean variance of the cells' counts; None
-    if no cell's count varies.
+    On spike counts in bins of `width`: the square root of the variance of the population's mean count over the mean
+    variance of the cells' counts; None if no cell's count varies.
     """
     bins = round((stop - start) / width)
     inside = (spikes.time >= start) & (spikes.time < stop)
@@ -115,7 +115,7 @@ def latency(spikes: Spikes, cells: int, onset: float, within: float) -> Floats:
 
 
 def grid(values: Floats, places: Floats, extent: tuple[float, float], width: float) -> Floats:
-    """Mean of cells' values in squares of `width` (m) seen from above, nan where no cell lies, shape (x bins, y bins)."""
+    """Mean of cells' values in squares of `width` (m) seen from above, nan where no cell lies, shape (x, y bins)."""
     bins = [max(1, round(length / width)) for length in extent]
     area = [(0.0, length) for length in extent]
     total, _, _ = np.histogram2d(places[:, 0], places[:, 1], bins=bins, range=area, weights=values)

@@ -31,7 +31,7 @@ Target = Literal["standalone", "runtime", "numpy"]
 
 @dataclass(frozen=True)
 class SpikingRun:
-    """What a simulation leaves: spikes of all populations, final weights (A or S) of plastic projections, seconds spent."""
+    """What a simulation leaves: spikes of all populations, final weights (A or S) of plastic ones, seconds spent."""
 
     spikes: dict[str, Spikes]
     weights: dict[str, NDArray[np.float64]]

@@ -75,8 +75,9 @@ def _plain(circuit: Circuit, projection: Projection, rng: np.random.Generator) -
         pre, post = np.nonzero(zone_of(sources, circuit.zones)[:, None] == zone_of(targets, circuit.zones)[None, :])
         return Edges(pre.astype(np.int32), post.astype(np.int32))
     if isinstance(rule, AllToAll):
-        pre = np.repeat(np.arange(sources, dtype=np.int32), targets)
-        return Edges(pre, np.tile(np.arange(targets, dtype=np.int32), sources))
+        pre: Ints = np.repeat(np.arange(sources, dtype=np.int32), targets)
+        post: Ints = np.tile(np.arange(targets, dtype=np.int32), sources)
+        return Edges(pre, post)
     return None
 
 

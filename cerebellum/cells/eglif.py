@@ -143,7 +143,7 @@ def respond(
     h = {port: np.zeros(cells) for port in ports}
     spiked: list[tuple[int, NDArray[np.int64]]] = []
     for step, injected in enumerate(current):
-        total, drive = 0.0, c["drive"] + 2 * injected
+        total, drive = np.zeros(cells), c["drive"] + 2 * injected
         for name, port in ports.items():
             mean = c[f"mean_g_{name}"] * g[name] + c[f"mean_h_{name}"] * h[name]
             total = total + mean
