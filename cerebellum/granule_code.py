@@ -71,7 +71,7 @@ class Activity:
     @property
     def _single(self) -> float | None:
         """The spikes of an active cell, if all fire alike."""
-        spikes = self.response[self.response != 0].unique()
+        spikes = torch.unique(self.response[self.response != 0])
         return float(spikes[0]) if len(spikes) == 1 else None
 
 

@@ -73,6 +73,8 @@ def read_extended(kind: str, name: str) -> tuple[dict[str, Any], Path, list[Path
         if not isinstance(base_name, str):
             raise InputError(f"{chain[-1].name}: extends = {base_name!r}: wanted the name of a {KINDS[kind]}")
         base = find(kind, base_name, beside=chain[-1].parent)
+        if base == chain[-1] and base_name in names(kind):
+            base = find(kind, base_name)  # a file named as the shipped one that it lies over
         if base in chain:
             raise InputError(f"{path.name}: extends itself through {' -> '.join(p.name for p in [*chain, base])}")
         chain.append(base)

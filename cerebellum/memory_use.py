@@ -42,7 +42,7 @@ def check(circuit: Circuit, engine: str) -> None:
         largest = max(synapses, key=lambda name: synapses[name])
         source, target = circuit.projection[largest].source, circuit.projection[largest].target
         raise ResourceError(
-            f"this run needs about {wanted / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free; most of it is the "
-            f"{synapses[largest]:,} synapses of {largest}: make population.{source}.count or population.{target}.count "
+            f"this run needs about {wanted / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free; most of it is "
+            f"the {synapses[largest]:,} synapses of {largest}: make population.{source}.count or population.{target}.count "
             f"smaller with --set"
         )

@@ -61,7 +61,7 @@ def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
         far = np.hypot(*(b - a)) > 3.1 and min(abs(b - a)) < 0.1  # would run through the population between
         bend = 0.25 if (target, source) in pairs or far else 0.0
         ax.annotate(
-            "", b, a,
+            "", tuple(b), tuple(a),
             arrowprops={
                 "arrowstyle": "-[,widthB=0.5,lengthB=0.1" if inhibits else "-|>", "color": COLOURS[source],
                 "lw": 3 if any(circuit.projection[n].plasticity for n in names) else 1.3, "shrinkA": 24, "shrinkB": 34,
@@ -73,7 +73,7 @@ def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
         middle = 0.5 * (a + b) + 0.5 * bend * across
         label = f"{sum(synapses[n] for n in names):,}"
         box = {"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.85}
-        ax.text(*middle, label, fontsize=7, ha="center", va="center", color=COLOURS[source], bbox=box)
+        ax.text(middle[0], middle[1], label, fontsize=7, ha="center", va="center", color=COLOURS[source], bbox=box)
     for name in circuit.population:
         own = sum(synapses[n] for n in pairs.get((name, name), []))
         lines = [words(name), f"{circuit.size(name):,} cells"] + ([f"{own:,} among them"] if own else [])
@@ -124,7 +124,7 @@ def connectivity_figure(result: Result) -> Figure:
     columns = 5
     rows = -(-len(connectome.edges) // columns)
     figure = Figure(figsize=(10, 5.2 + 1.35 * rows), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(5.2, 1.35 * rows))
+    top, bottom = figure.subfigures(2, 1, height_ratios=(5.2, 1.35 * rows))  # type: ignore[misc]
     image = draw_convergence(top.subplots(), connectome)
     top.colorbar(image.images[0], ax=image, label="synapses on a target cell (mean)", shrink=0.8)
     bottom.supxlabel("synapses made by a source cell", fontsize=8)
@@ -147,10 +147,10 @@ def draw_convergence(ax: Axes, connectome: Connectome) -> Axes:
         projection = circuit.projection[name]
         place = names.index(projection.source), names.index(projection.target)
         table[place] += len(edges) / circuit.size(projection.target)
-    shown = np.ma.masked_equal(table, 0)
-    ax.imshow(shown, cmap="viridis", norm=LogNorm(max(shown.min(), 0.1), shown.max()))
+    shown = np.where(table > 0, table, np.nan)
+    ax.imshow(shown, cmap="viridis", norm=LogNorm(max(np.nanmin(shown), 0.1), table.max()))
     for row, column in np.argwhere(table > 0):
-        light = np.log(table[row, column]) < np.log(shown.max()) * 0.7
+        light = np.log(table[row, column]) < np.log(table.max()) * 0.7
         ax.text(
             column,
             row,
@@ -214,7 +214,7 @@ def draw_raster(ax: Axes, spikes: Spikes, cells: int, start: float, stop: float,
     if cells > SHOWN_CELLS and len(firing):
         shown = firing[np.linspace(0, len(firing) - 1, min(SHOWN_CELLS, len(firing))).astype(int)]
         keep = np.isin(cell, shown)
-        time, cell = time[keep], np.searchsorted(shown, cell[keep])
+        time, cell = time[keep], np.searchsorted(shown, cell[keep]).astype(np.int32)
     ax.plot((time - start) * 1e3, cell, "|", ms=2, mew=0.6, color=colour, rasterized=True)
     ax.set(xlim=(0, (stop - start) * 1e3), yticks=[])
     return ax

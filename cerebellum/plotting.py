@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -49,7 +49,7 @@ def write_figures(result: Result, folder: Path) -> list[Path]:
         makers["recall"] = recall_figure if result.patterns.image_shape else recall_bars_figure
     folder.mkdir(parents=True)
     written = []
-    style = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "cerebellum"}
+    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "cerebellum"}
     with matplotlib.rc_context(style):
         for name, maker in makers.items():
             figure = maker(result)

@@ -51,17 +51,21 @@ class Result:
 
 
 def refuse_existing(out: Path, force: bool) -> None:
-    """Complain about an existing run folder before any work is done.
+    """Complain about an existing run folder, or one that cannot be written, before any work is done.
 
     Raises
     ------
     InputError
-        If `out` exists and `force` is false, or `out` is anything but a run folder, which is never replaced.
+        If `out` exists and `force` is false, or `out` is anything but a run folder, which is never replaced; or if
+        the folder above cannot be written.
     """
     if out.exists() and not force:
         raise InputError(f"{out} exists already; choose another --out, or add --force to replace it")
     if out.exists() and not (out / "run.json").is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is no run folder (it has no run.json), and --force replaces nothing else")
+    standing = next(parent for parent in out.absolute().parents if parent.exists())
+    if not os.access(standing, os.W_OK | os.X_OK) or not standing.is_dir():
+        raise InputError(f"{out}: cannot write in {standing}; choose another --out")
 
 
 @contextmanager

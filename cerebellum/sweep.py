@@ -103,15 +103,16 @@ def run_sweep(
         from dask.distributed import Client, LocalCluster, as_completed
 
         # Processes of one thread: Brian2's device is global state of its process.
-        cluster = scheduler or LocalCluster(
-            n_workers=workers or os.cpu_count(), threads_per_worker=1, processes=True, dashboard_address=None
-        )
-        with Client(cluster) as client:
+        local = None
+        if scheduler is None:
+            cores = workers or os.cpu_count()
+            local = LocalCluster(n_workers=cores, threads_per_worker=1, processes=True, dashboard_address=None)  # type: ignore[no-untyped-call]
+        with Client(local or scheduler) as client:  # type: ignore[no-untyped-call]
             futures = {
                 client.submit(_run_point, protocol, model, engine, {**fixed, **dict(p.settings)}, p.seed, key=p.key): p
                 for p in todo
             }
-            for future in as_completed(futures):
+            for future in as_completed(futures):  # type: ignore[no-untyped-call]
                 point = futures[future]
                 if future.status == "finished":
                     _keep(store, point, future.result())
@@ -119,8 +120,8 @@ def run_sweep(
                     failed.append(f"{dict(point.settings)} seed {point.seed}: {future.exception()}")
                 done = len(wanted) - sum(f.status == "pending" for f in futures)
                 progress("sweeping", done / len(wanted))
-        if not scheduler:
-            cluster.close()
+        if local is not None:
+            local.close()
     from cerebellum.plotting import sweep_figure
 
     table = read_table(store, wanted)
