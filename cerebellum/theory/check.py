@@ -20,7 +20,7 @@ def whole_number(argument: str, value: object, low: int, high: int | None = None
     is_whole = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
     if not is_whole or int(value) < low or (high is not None and int(value) > high):  # type: ignore[call-overload]
         raise ArgumentError(argument, value, f"must be a whole number {limits}")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[call-overload]
 
 
 def whole_numbers(
