@@ -75,9 +75,9 @@ def _plain(circuit: Circuit, projection: Projection, rng: np.random.Generator) -
         pre, post = np.nonzero(zone_of(sources, circuit.zones)[:, None] == zone_of(targets, circuit.zones)[None, :])
         return Edges(pre.astype(np.int32), post.astype(np.int32))
     if isinstance(rule, AllToAll):
-        pre: Ints = np.repeat(np.arange(sources, dtype=np.int32), targets)
-        post: Ints = np.tile(np.arange(targets, dtype=np.int32), sources)
-        return Edges(pre, post)
+        repeated = np.repeat(np.arange(sources, dtype=np.int32), targets)
+        tiled = np.tile(np.arange(targets, dtype=np.int32), sources)
+        return Edges(np.asarray(repeated, np.int32), np.asarray(tiled, np.int32))
     return None
 
 
