@@ -141,18 +141,31 @@ def _reach(
         sizes = int(mean) + (rng.random(len(targets)) < mean % 1)
     else:
         sizes = np.maximum(np.rint(mean + rule.sd.number * rng.standard_normal(len(targets))), 0).astype(int)
-    pre, post, folds = [], [], []
-    for cell, place in enumerate(targets):
-        allowed = source_zone == target_zone[cell] if rule.microzone else np.ones(len(sources), dtype=bool)
+    by_y = np.argsort(sources[:, 1], kind="stable")
+    sorted_y = sources[by_y, 1]
+
+    def within(cell: int, candidates: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+        """Those of the candidates that the rule allows, and their distances."""
+        if rule.microzone:
+            candidates = candidates[source_zone[candidates] == target_zone[cell]]
         if own:
-            allowed[cell] = False
-        open_to = np.flatnonzero(allowed)
-        wanted = int(sizes[cell])
-        distance = _distance(sources[open_to] - place, rule)
+            candidates = candidates[candidates != cell]
+        return candidates, _distance(sources[candidates] - targets[cell], rule)
+
+    everyone = np.arange(len(sources))
+    pre, post, folds = [], [], []
+    for cell, wanted in enumerate(sizes.tolist()):
+        band = everyone
+        if rule.y is not None:  # look only where cells can lie; the margin keeps rounding out of it
+            width = 1.001 * rule.y.si
+            first, last = np.searchsorted(sorted_y, [targets[cell, 1] - width, targets[cell, 1] + width])
+            band = np.sort(by_y[first:last])
+        open_to, distance = within(cell, band)
         inside = open_to[distance <= 1.0]
         if len(inside) >= wanted:
             chosen = rng.choice(inside, wanted, replace=False, shuffle=False)
         else:
+            open_to, distance = within(cell, everyone)
             chosen = open_to[np.argsort(distance, kind="stable")[:wanted]]
         pre.append(chosen)
         post.append(np.full(len(chosen), cell))
