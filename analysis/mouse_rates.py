@@ -1,6 +1,7 @@
 """Rates of the mouse microcircuit beside the published ones: at rest in two states, in a burst, in a CS.
 
-Claim: with published cell parameters, weights and convergences the circuit fires as published. Published rates: the
+Claim: with published cell parameters and weights, and convergences derived from published ones (models/mouse.toml; the
+rates were in view when they were chosen), the circuit fires as published. Published rates: the
 documentation of cerebellar-models 4.2 (dbbs-lab/cerebellar-models, docs nest.rst, dcn.rst, io.rst), mean and standard
 deviation over cells that fired at least once. Run time: about five minutes on one core.
 """
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLAIM = (
-    "The mouse microcircuit with published cell parameters, synaptic weights and convergences fires at the published"
-    " rates: at rest, awake and in vitro, each population within 15% or half the published standard deviation; in a"
+    "The mouse microcircuit with published cell parameters, synaptic weights, and convergences derived from"
+    " published ones, fires at the published rates: at rest, awake and in vitro, each population within 15% or half the published standard deviation; in a"
     " mossy-fibre burst and in a conditioned stimulus in vitro, within one published standard deviation."
 )
 CAPTION = (
