@@ -11,7 +11,9 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -115,7 +117,14 @@ def before_first_step(seconds: dict[str, float]) -> float:
     return seconds["build"] + seconds["write"] + seconds["compile"]
 
 
-def spiking_row(label: str, case: tuple[Any, Any, Any], threads: int = 1) -> str:
+def spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: object, threads: int = 1) -> str:
+    """One row of the table, measured in a process of its own: peak memory is known only for all children together."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_spiking_row, label, make, of, threads).result()
+
+
+def _spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: object, threads: int) -> str:
+    case = make(of)
     wired, _, scheduled = case
     cold, warm, memory = fresh_and_warm(case, threads)
     synapses = sum(len(edges) for edges in wired.edges.values())
@@ -172,10 +181,10 @@ def main() -> None:
           "synaptic event | peak memory |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|")
     for model in ("kanerva", "jaeckel"):
-        print(spiking_row(f"`recall` on `{model}`", spiking_case(model)), flush=True)
-    print(spiking_row("`background` on `mouse`, two threads", mouse_case(1.0), threads=2), flush=True)
+        print(spiking_row(f"`recall` on `{model}`", spiking_case, model), flush=True)
+    print(spiking_row("`background` on `mouse`, two threads", mouse_case, 1.0, threads=2), flush=True)
     for scale in SCALES:
-        print(spiking_row(f"`background` on `mouse`, scale {scale:g}", mouse_case(scale)), flush=True)
+        print(spiking_row(f"`background` on `mouse`, scale {scale:g}", mouse_case, scale), flush=True)
     print(f"\n### Rate engine: reads per second, {BATCH} cues at once\n")
     print(f"{LINES} address bits, {DENDRITES} dendrites, {OUTPUTS} outputs.\n")
     print("| granule cells | active | this engine | dense product | torchhd | over dense | over torchhd |")
