@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLAIM = (
-    "The mouse microcircuit with published cell parameters, synaptic weights, and convergences derived from"
-    " published ones, fires at the published rates: at rest, awake and in vitro, each population within 15% or half the published standard deviation; in a"
-    " mossy-fibre burst and in a conditioned stimulus in vitro, within one published standard deviation."
+    "The mouse microcircuit with published cell parameters and synaptic weights, and convergences derived from"
+    " published ones, fires at the published rates: at rest, awake and in vitro, each population within 15% or half the"
+    " published standard deviation; in a mossy-fibre burst and in a conditioned stimulus in vitro, within one published"
+    " standard deviation."
 )
 CAPTION = (
     "Mean rate of every population of the full circuit over five connectomes (points: single seeds; all cells that"
