@@ -5,10 +5,11 @@ Numbers are from one process on one machine; quote ratios measured in one run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
-import resource
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +18,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -101,16 +103,38 @@ def test_rate_read(benchmark: Any) -> None:
 
 
 def fresh_and_warm(case: tuple[Any, Any, Any], threads: int = 1) -> tuple[float, Any, float]:
-    """Seconds to the first step with an empty cache, a second run, and the simulation's peak memory (GiB)."""
+    """Seconds to the first step with an empty cache, a second run, and the peak memory of both processes (GiB)."""
     from cerebellum import spiking
 
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as cache, PeakMemory() as memory:
         os.environ["CEREBELLUM_CACHE"] = cache
         cold = spiking.simulate(*case, threads=threads)
         warm = spiking.simulate(*case, threads=threads)
         del os.environ["CEREBELLUM_CACHE"]
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    return before_first_step(cold.seconds), warm, memory
+    return before_first_step(cold.seconds), warm, memory.peak / 2**30
+
+
+class PeakMemory:
+    """Largest resident memory of this process and its children together, sampled; bytes."""
+
+    def __enter__(self) -> PeakMemory:
+        self.peak, self.watching = 0, True
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.watching = False
+        self.thread.join()
+
+    def _watch(self) -> None:
+        own = psutil.Process()
+        while self.watching:
+            # A child may end between being listed and being asked.
+            with contextlib.suppress(psutil.Error):
+                together = sum(process.memory_info().rss for process in [own, *own.children(recursive=True)])
+                self.peak = max(self.peak, together)
+            time.sleep(0.05)
 
 
 def before_first_step(seconds: dict[str, float]) -> float:
@@ -118,7 +142,7 @@ def before_first_step(seconds: dict[str, float]) -> float:
 
 
 def spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: object, threads: int = 1) -> str:
-    """One row of the table, measured in a process of its own: peak memory is known only for all children together."""
+    """One row of the table, measured in a process of its own, so that memory of one row is not in the next."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_spiking_row, label, make, of, threads).result()
 
