@@ -41,8 +41,9 @@ def check(circuit: Circuit, engine: str) -> None:
         synapses = expected_synapses(circuit)
         largest = max(synapses, key=lambda name: synapses[name])
         source, target = circuit.projection[largest].source, circuit.projection[largest].target
+        need, have = wanted / 2**30, free / 2**30
         raise ResourceError(
-            f"this run needs about {wanted / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free; most of it is "
-            f"the {synapses[largest]:,} synapses of {largest}: make population.{source}.count or population.{target}.count "
-            f"smaller with --set"
+            f"this run needs about {need:.1f} GiB of memory and {have:.1f} GiB are free; most of it is the "
+            f"{synapses[largest]:,} synapses of {largest}: make population.{source}.count or "
+            f"population.{target}.count smaller with --set"
         )
