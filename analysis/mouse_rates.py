@@ -217,7 +217,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
             )
         axes.set_xticks(places, [name.replace("_", "\n") for name in names], fontsize=7)
         axes.set(title=condition, ylabel="rate (Hz)", ylim=(0, None))
-    figure.axes[0].legend(fontsize=7, loc="upper left")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="outside lower center", ncols=len(labels), frameon=False)
     return figure
 
 
