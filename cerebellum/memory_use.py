@@ -6,9 +6,9 @@ from cerebellum.circuit import Circuit
 from cerebellum.connectome import expected_synapses
 from cerebellum.errors import ResourceError
 
-# Bytes a synapse. With these the estimate is 1.1 to 2.0 times the peak resident memory of both processes together, as
-# measured for recall on kanerva (1.98 GB, estimate 2.23) and jaeckel (0.79, 0.93) and background on mouse (0.32, 0.64).
-SPIKING_STATIC, SPIKING_PLASTIC = 60, 110
+# Bytes a synapse. With these the estimate is 1.1 to 2 times the peak resident memory of both processes together, as
+# measured for recall on kanerva (2.18 GB, estimate 2.37) and jaeckel (0.93, 0.96) and background on mouse (0.32, 0.64).
+SPIKING_STATIC, SPIKING_PLASTIC = 65, 120
 RATE_PLASTIC = 24
 BASE = 600e6  # interpreter, torch, brian2
 
