@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,24 @@ def mouse_case(scale: float) -> tuple[Any, Any, Any]:
     return connectome.sample(circuit, 1), balance.solve(circuit), stimuli.schedule(protocol, circuit, None, 1)
 
 
+def scaling_figure(rows: list[str], path: Path) -> None:
+    """Time and memory against cells, from the rows of the table."""
+    from matplotlib.figure import Figure
+
+    columns = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    cells = [int(column[1].replace(",", "")) for column in columns]
+    seconds = [float(column[5]) for column in columns]
+    memory = [float(column[8].split()[0]) for column in columns]
+    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    for ax, values, label in zip(
+        figure.subplots(1, 2), (seconds, memory), ("s per biological second", "peak memory (GiB)"), strict=True
+    ):
+        ax.loglog(cells, values, "o-")
+        ax.set(xlabel="cells", ylabel=label)
+    figure.axes[0].axhline(1.0, color="0.6", lw=0.8)
+    figure.savefig(path, dpi=110)
+
+
 def rate_row(cells: int) -> str:
     code, fired, counters = rate_case(cells)
     activity = code(fired)
@@ -207,8 +226,11 @@ def main() -> None:
     for model in ("kanerva", "jaeckel"):
         print(spiking_row(f"`recall` on `{model}`", spiking_case, model), flush=True)
     print(spiking_row("`background` on `mouse`, two threads", mouse_case, 1.0, threads=2), flush=True)
+    rows = []
     for scale in SCALES:
-        print(spiking_row(f"`background` on `mouse`, scale {scale:g}", mouse_case, scale), flush=True)
+        rows.append(spiking_row(f"`background` on `mouse`, scale {scale:g}", mouse_case, scale))
+        print(rows[-1], flush=True)
+    scaling_figure(rows, Path(__file__).parents[2] / "docs" / "figures" / "scaling.png")
     print(f"\n### Rate engine: reads per second, {BATCH} cues at once\n")
     print(f"{LINES} address bits, {DENDRITES} dendrites, {OUTPUTS} outputs.\n")
     print("| granule cells | active | this engine | dense product | torchhd | over dense | over torchhd |")
