@@ -125,6 +125,10 @@ def run(
         result.readout.update(readings.readout)
         result.weights.update(readings.weights)
         summary |= readers.summarize(readings, code, patterns, seed)
+    summary["convergence"] = {
+        degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
+        for degree in connectomes.degrees(wired)
+    }
     seconds["total"] = time.perf_counter() - clock
     result.summary.update(summary, timing=seconds, biological_seconds=scheduled.duration)
     result.provenance.update(_provenance(result, engine, seed, started, device, dtype, target, threads))
