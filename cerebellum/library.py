@@ -83,10 +83,16 @@ def read_extended(kind: str, name: str) -> tuple[dict[str, Any], Path, list[Path
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, table by table, new keys last; a table of another `kind` replaces the old one whole."""
+    """`over` laid on `base`, table by table, new keys last.
+
+    A table of another `kind` replaces the old one whole; one of another `cell` its `parameters` and their `spread`,
+    which are the cell model's.
+    """
     if "kind" in over and over["kind"] != base.get("kind", over["kind"]):
         return over
     merged = dict(base)
+    if "cell" in over and over["cell"] != base.get("cell", over["cell"]):
+        merged = {key: value for key, value in base.items() if key not in ("parameters", "spread")}
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else value

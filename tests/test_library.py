@@ -91,6 +91,13 @@ def test_a_table_of_another_kind_replaces_the_old_one_whole() -> None:
     base = {"rule": {"kind": "dendrites", "dendrites": 4}, "delay": 1}
     assert library.merge(base, {"rule": {"kind": "all_to_all"}}) == {"rule": {"kind": "all_to_all"}, "delay": 1}
     assert library.merge(base, {"rule": {"dendrites": 5}})["rule"] == {"kind": "dendrites", "dendrites": 5}
+
+
+def test_another_cell_replaces_the_parameters_and_keeps_the_rest() -> None:
+    base = {"cell": "eglif", "layer": "olive", "parameters": {"A1": 1, "E_L": 2}, "spread": {"A1": 1}}
+    over = {"cell": "conductance_lif", "parameters": {"E_L": 3}}
+    assert library.merge(base, over) == {"cell": "conductance_lif", "layer": "olive", "parameters": {"E_L": 3}}
+    assert library.merge(base, {"cell": "eglif", "parameters": {"E_L": 3}})["parameters"] == {"A1": 1, "E_L": 3}
     assert library.merge(base, {"rule": 3})["rule"] == 3
 
 

@@ -7,22 +7,24 @@ cell may be ordered differently by threads; no such difference reached a spike i
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cerebellum import standalone
+from cerebellum import library, standalone
 from cerebellum.balance import Balance, solve
 from cerebellum.circuit import Circuit
 from cerebellum.connectome import Connectome, sample
-from cerebellum.errors import CerebellumError
+from cerebellum.errors import CerebellumError, ModelFileError
 from cerebellum.patterns import Patterns, make_patterns
 from cerebellum.protocol import load_protocol
 from cerebellum.readers import active_sets, code_of
 from cerebellum.readout import counts, window
-from cerebellum.spiking import SpikingRun, simulate, working_target
-from cerebellum.stimuli import Schedule, schedule
+from cerebellum.schema import parse
+from cerebellum.spiking import SpikingRun, Target, simulate, working_target
+from cerebellum.stimuli import Events, Schedule, schedule
 
 # One second of biological time: rest, two writes, two reads.
 SHORT = {
@@ -172,3 +174,43 @@ def test_the_cache_forgets_the_oldest_objects_first(tmp_path: Path, monkeypatch:
         os.utime(path, (1e9 - age, 1e9 - age))
     standalone._prune(tmp_path, keep={paths[3]})
     assert sorted(path.name for path in tmp_path.glob("*.o")) == ["0.o", "3.o"]
+
+
+def few(model: str) -> Circuit:
+    """20 Golgi cells of `model` that inhibit each other under 10 mossy fibres, without places."""
+    tables = library.read_extended("models", model)[0]
+    golgi, assumed = tables["population"]["golgi"], "assumed: small"
+    for key in ("density", "layer", "soma"):
+        del golgi[key]
+    golgi["count"] = [20, "1", assumed]
+    tables["population"] = {"mossy_fiber": {"cell": "source", "count": [10, "1", assumed]}, "golgi": golgi}
+    common = {"to": "golgi", "delay": [4, "ms", assumed]}
+    rule = {"kind": "convergence", "convergence": [5, "1", assumed]}
+    tables["projection"] = {
+        "mossy_fiber_to_golgi": {
+            **common, "from": "mossy_fiber", "receptor": "mossy", "weight": [5, "nS", assumed], "rule": rule
+        },
+        "golgi_to_golgi": {
+            **common, "from": "golgi", "receptor": "inhibitory", "weight": [0.5, "nS", assumed], "rule": rule
+        },
+    }  # fmt: skip
+    del tables["volume"], tables["gap_junction"], tables["scale"]
+    return parse(Circuit, tables, "few.toml", ModelFileError)
+
+
+@functools.cache
+def few_run(model: str, target: Target) -> SpikingRun:
+    """0.3 s of them, mossy fibres at 40 Hz."""
+    circuit, rng = few(model), np.random.default_rng(5)
+    step, cell = np.nonzero(rng.random((3000, 10)) < 0.004)
+    made = Schedule([], {"mossy_fiber": Events(step, cell.astype(np.int32))}, 0.3)
+    return simulate(sample(circuit, 5), solve(circuit), made, target=target)
+
+
+@pytest.mark.parametrize("model", ["mouse", "mouse_lif"])
+def test_conductance_cells_are_the_same_on_every_target(model: str) -> None:
+    """E-GLIF and plain cells, noise and synapses included: identical spikes, no tolerance."""
+    compiled = few_run(model, working_target("standalone"))
+    assert len(compiled.spikes["golgi"]) > 60
+    for target in ("runtime", "numpy"):
+        assert same_spikes(compiled, few_run(model, working_target(target))), target

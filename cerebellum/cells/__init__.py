@@ -5,9 +5,10 @@ To add a model, add a file with a `MODEL` and name it in `MODELS`.
 
 from __future__ import annotations
 
-from cerebellum.cells import eglif, lif, relay, source
+from cerebellum.cells import conductance_lif, eglif, lif, relay, source
 from cerebellum.cells.model import CellModel, Port, Ports
 
-MODELS: dict[str, CellModel] = {model.name: model for model in (source.MODEL, relay.MODEL, lif.MODEL, eglif.MODEL)}
+_EVERY = (source.MODEL, relay.MODEL, lif.MODEL, conductance_lif.MODEL, eglif.MODEL)
+MODELS: dict[str, CellModel] = {model.name: model for model in _EVERY}
 
 __all__ = ["MODELS", "CellModel", "Port", "Ports"]

@@ -7,8 +7,7 @@
     at a spike     : V = V_reset for t_ref, I_dep = A1 (set), I_adap += A2
 
 The leak's sign is plus, as published (Geminiani et al. 2018, Front Neuroinform 12:88, and the authors' NEST module):
-stability comes from I_adap, and with a minus the published rates are not obtained. A port's conductance after a spike
-is weight (t / tau) exp(1 - t / tau).
+stability comes from I_adap, and with a minus the published rates are not obtained.
 
 One step is Crank-Nicolson on (V, I_adap) with the conductances replaced by their exact mean over the step; all other
 decays are exact. Exponential Euler, as the papers use it, integrates short conductances at first order only and makes
@@ -24,6 +23,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from cerebellum.cells import ports as alpha
 from cerebellum.cells.model import CellModel, Floats, Parameters, Ports
 
 HELD = 64.0
@@ -35,30 +35,23 @@ CEILING = 1.0  # V; only gives `clip` its second bound
 
 def equations(ports: Ports) -> str:
     """State: voltage, two currents, the hazard left, the cell's last random number, and two stages a port."""
-    names = ["v", "I_adap", "I_dep", "H", "draw"]
-    return "\n".join(f"{name} : 1" for name in names + [f"{stage}_{port}" for port in ports for stage in "gh"])
+    names = ["v", "I_adap", "I_dep", "H", "draw", *alpha.states(ports)]
+    return "\n".join(f"{name} : 1" for name in names)
 
 
 def update(ports: Ports, currents: str) -> str:
     """One step. No exp(), no random number, one division: compilers then turn the loop into vector code."""
-    mean = [f"c_{port} = mean_g_{port} * g_{port} + mean_h_{port} * h_{port}" for port in ports]
-    # A port that reverses at 0 V brings no current of its own.
-    synaptic = "".join(f" + twice_E_{name} * c_{name}" for name, port in ports.items() if port.reversal)
-    beside = f" + 2 * ({currents})" if currents else ""
-    drive = f"drive{synaptic}{beside}"
-    total = " + ".join(f"c_{port}" for port in ports) or "0.0"
+    drive = alpha.drive(ports, currents)
     lines = [
-        *mean,
-        f"G = {total}",
+        *alpha.means(ports),
         "free = int(H < HELD)",
         f"aim = (v * (above - G) - adap_sum * I_adap + dep_sum * I_dep + {drive}) / (below + G)",
         "w = clip(aim, V_min, CEILING) * free + V_reset * (1 - free)",
         "I_adap = adap_keep * I_adap + adap_gain * (v + w - twice_E_L)",
         "I_dep = dep_keep * I_dep",
         "v = w",
+        *alpha.decays(ports),
     ]
-    for port in ports:
-        lines += [f"g_{port} = (g_{port} + step * h_{port}) * decay_{port}", f"h_{port} = h_{port} * decay_{port}"]
     # exp((V - V_th) / tau_V) within +-20 by squaring its 256th root eight times; on one line it would become pow.
     lines += ["x = clip((v - V_th) * steep, -0.078125, 0.078125)", "y1 = 1 + x * (1 + x * (0.5 + x / 6.0))"]
     lines += [f"y{k + 1} = y{k} * y{k}" for k in range(1, 9)]
@@ -89,19 +82,9 @@ def constants(parameters: Parameters, ports: Ports, dt: float) -> dict[str, floa
         "steep": 1 / (256 * p["tau_V"]),
         "clamp": HELD * np.rint(p["t_ref"] / dt),
     }
-    for name, port in ports.items():
-        decay = np.exp(-dt / port.tau)
-        mean = port.tau / dt * (1 - decay)
-        numbers |= {
-            f"decay_{name}": decay,
-            f"mean_g_{name}": mean,
-            f"mean_h_{name}": port.tau * (mean - decay),
-            f"kick_{name}": np.e / port.tau,
-        }
-        if port.reversal:
-            numbers[f"twice_E_{name}"] = np.asarray(2 * port.reversal)
-    plain = {"HELD": HELD, "MULTIPLIER": MULTIPLIER, "PRIME": PRIME, "CEILING": CEILING, "step": dt}
-    return {**{key: value if np.ndim(value) else float(value) for key, value in numbers.items()}, **plain}
+    plain = {"HELD": HELD, "MULTIPLIER": MULTIPLIER, "PRIME": PRIME, "CEILING": CEILING}
+    given = {key: value if np.ndim(value) else float(value) for key, value in numbers.items()}
+    return {**given, **plain, **alpha.constants(ports, dt)}
 
 
 def start(parameters: Parameters, cells: int, rng: np.random.Generator) -> dict[str, float | Floats]:
@@ -110,17 +93,13 @@ def start(parameters: Parameters, cells: int, rng: np.random.Generator) -> dict[
     return {"v": parameters["V_init"], "draw": draw, "H": -np.log(draw / PRIME)}
 
 
-Arrivals = Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]
-"""Time step -> (port, cells, weights in S) of the spikes that arrive in it."""
-
-
 def respond(
     parameters: Parameters,
     ports: Ports,
     state: Mapping[str, float | Floats],
     current: Floats,
     dt: float,
-    arrivals: Arrivals | None = None,
+    arrivals: alpha.Arrivals | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Spikes of uncoupled cells, step for step what the spiking engine does, in numpy.
 
@@ -139,17 +118,11 @@ def respond(
     cells = np.size(state["draw"])
     v, draw, left = (np.broadcast_to(np.asarray(state[key], dtype=float), cells).copy() for key in ("v", "draw", "H"))
     I_adap, I_dep = np.zeros(cells), np.zeros(cells)
-    g = {port: np.zeros(cells) for port in ports}
-    h = {port: np.zeros(cells) for port in ports}
+    conductances = alpha.Conductances(ports, cells, dt)
     spiked: list[tuple[int, NDArray[np.int64]]] = []
     for step, injected in enumerate(current):
-        total, drive = np.zeros(cells), c["drive"] + 2 * injected
-        for name, port in ports.items():
-            mean = c[f"mean_g_{name}"] * g[name] + c[f"mean_h_{name}"] * h[name]
-            total = total + mean
-            drive = drive + 2 * (port.reversal or 0.0) * mean
-            g[name] = (g[name] + dt * h[name]) * c[f"decay_{name}"]
-            h[name] = h[name] * c[f"decay_{name}"]
+        total, reversal = conductances.advance()
+        drive = c["drive"] + reversal + 2 * injected
         free = left < HELD
         aim = (v * (c["above"] - total) - c["adap_sum"] * I_adap + c["dep_sum"] * I_dep + drive) / (c["below"] + total)
         w = np.where(free, np.clip(aim, c["V_min"], CEILING), c["V_reset"])
@@ -167,7 +140,7 @@ def respond(
             I_adap = np.where(fired, I_adap + c["A2"], I_adap)
             left = np.where(fired, c["clamp"] - np.log(draw / PRIME), left)
         for name, who, weights in (arrivals or {}).get(step, ()):
-            np.add.at(h[name], who, weights * c[f"kick_{name}"])
+            conductances.arrive(name, who, weights)
     steps = np.repeat([step for step, _ in spiked], [len(who) for _, who in spiked]).astype(np.int64)
     return steps, np.concatenate([who for _, who in spiked] or [np.empty(0, np.int64)])
 
@@ -196,7 +169,7 @@ MODEL = CellModel(
     synapse="alpha",
     equations=equations,
     update=update,
-    arrival="h_{port}_post += {amount} * kick_{port}",
+    arrival=alpha.ARRIVAL,
     threshold="H <= 0",
     reset="v = V_reset\nI_dep = A1\nI_adap += A2\ndraw = (MULTIPLIER * draw) % PRIME\nH = clamp - log(draw / PRIME)",
     constants=constants,
