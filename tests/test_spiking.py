@@ -15,6 +15,7 @@ import pytest
 
 from cerebellum import library, standalone
 from cerebellum.balance import Balance, solve
+from cerebellum.cells import conductance_lif, eglif
 from cerebellum.circuit import Circuit
 from cerebellum.connectome import Connectome, sample
 from cerebellum.errors import CerebellumError, ModelFileError
@@ -25,6 +26,7 @@ from cerebellum.readout import counts, window
 from cerebellum.schema import parse
 from cerebellum.spiking import SpikingRun, Target, simulate, working_target
 from cerebellum.stimuli import Events, Schedule, schedule
+from cerebellum.streams import generator
 
 # One second of biological time: rest, two writes, two reads.
 SHORT = {
@@ -207,10 +209,36 @@ def few_run(model: str, target: Target) -> SpikingRun:
     return simulate(sample(circuit, 5), solve(circuit), made, target=target)
 
 
-@pytest.mark.parametrize("model", ["mouse", "mouse_lif"])
-def test_conductance_cells_are_the_same_on_every_target(model: str) -> None:
+@pytest.mark.parametrize(("model", "target"), [("mouse", "runtime"), ("mouse", "numpy"), ("mouse_lif", "numpy")])
+def test_conductance_cells_are_the_same_on_every_target(model: str, target: Target) -> None:
     """E-GLIF and plain cells, noise and synapses included: identical spikes, no tolerance."""
     compiled = few_run(model, working_target("standalone"))
     assert len(compiled.spikes["golgi"]) > 60
-    for target in ("runtime", "numpy"):
-        assert same_spikes(compiled, few_run(model, working_target(target))), target
+    assert same_spikes(compiled, few_run(model, working_target(target)))
+
+
+@pytest.mark.parametrize("model", ["mouse", "mouse_lif"])
+def test_the_engine_does_what_the_plain_reference_does_with_the_same_input(model: str) -> None:
+    """`respond` of both cells, given the spikes that the engine's synapses carried."""
+    run, wired = few_run(model, working_target("standalone")), sample(few(model), 5)
+    population = wired.circuit.population["golgi"]
+    arrivals: dict[int, list[tuple[str, np.ndarray, np.ndarray]]] = {}
+    for name, projection in wired.circuit.projection.items():
+        edges, sent = wired.edges[name], run.spikes[projection.source]
+        for step, cell in zip(np.rint(sent.time / 1e-4).astype(int), sent.cell, strict=True):
+            post = edges.post[edges.pre == cell]
+            weights = np.full(len(post), projection.weight.si)
+            arrivals.setdefault(step + 40, []).append((projection.receptor, post, weights))
+    ports = {key: receptor.port for key, receptor in population.receptor.items()}
+    parameters, current = population.si(), np.zeros((3000, 1))
+    if model == "mouse":
+        state = eglif.start(parameters, 20, generator(5, "cells", "golgi"))
+        step, cell = eglif.respond(parameters, ports, state, current, 1e-4, arrivals)
+    else:
+        low, high = parameters["V_reset"], parameters["V_th"]
+        begin = low + wired.start["golgi"] * (high - low)
+        step, cell = np.nonzero(conductance_lif.respond(parameters, ports, begin, current, 1e-4, arrivals)[1])
+    found = run.spikes["golgi"]
+    order = np.lexsort((found.cell, np.rint(found.time / 1e-4)))
+    np.testing.assert_array_equal(np.rint(found.time[order] / 1e-4), step)
+    np.testing.assert_array_equal(found.cell[order], cell)
