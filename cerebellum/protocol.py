@@ -201,7 +201,9 @@ class Block(Table):
             if isinstance(stimulus, Poisson | Regular | CurrentStep):
                 end = stimulus.onset.si + stimulus.duration.si
                 if end > self.trial_duration.si * (1 + 1e-9):
-                    raise InputError(f"stimulus.{name}: ends at {end * 1e3:g} ms, after the trial ({self.trial_duration})")
+                    raise InputError(
+                        f"stimulus.{name}: ends at {end * 1e3:g} ms, after the {self.trial_duration} trial"
+                    )
             if isinstance(stimulus, CurrentStep) and (
                 self.trials is None or len(stimulus.amplitudes) != self.trials.number
             ):
@@ -303,8 +305,8 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
                 faults.append(f"block.{name}.{key}: {error}")
     if protocol.patterns is not None and protocol.block_of("read") and 2 * protocol.pattern_count > circuit.zones:
         faults.append(
-            f"patterns.count: found {protocol.pattern_count}; with {circuit.zones} pointer bits (microzones) the weights "
-            f"of at most {circuit.zones // 2} patterns can be told apart; store fewer, or set more microzones"
+            f"patterns.count: found {protocol.pattern_count}; with {circuit.zones} pointer bits (microzones) the "
+            f"weights of at most {circuit.zones // 2} patterns can be told apart; store fewer, or set more microzones"
         )
     if faults:
         raise ProtocolFileError("\n".join(faults))
