@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CLAIM = "Purkinje spikes carry the weights of sparse distributed memory, and of attention as far as SDM itself does."
 CAPTION = (
     "Weights regressed from Purkinje spikes against each theory, three seeds (dots) and their mean (bars). Grey: "
-    "the ceilings, exact counts against expectation (finite circuit), expected SDM against attention (theory's own gap). "
+    "ceilings, exact counts against expectation (finite circuit), expected SDM against attention (theory's own gap). "
     "Control: pointers shuffled among patterns."
 )
 SEEDS = 3
