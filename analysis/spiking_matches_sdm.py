@@ -53,7 +53,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
 def _picked(result: Any) -> dict[str, Any]:
     """The part of a summary that the claim needs."""
     summary = result.summary
-    pairs = ("purkinje_vs_sdm_exact", "purkinje_vs_sdm", "purkinje_vs_attention", "rate_vs_sdm_exact")
+    pairs: tuple[str, ...] = ("purkinje_vs_sdm_exact", "purkinje_vs_sdm", "purkinje_vs_attention", "rate_vs_sdm_exact")
     pairs += ("sdm_vs_sdm_exact", "sdm_vs_attention", "control")
     written = next(iter(summary["written_weights"].values()))["r_ideal_counters"]
     return {
