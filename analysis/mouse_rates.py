@@ -1,9 +1,10 @@
 """Rates of the mouse microcircuit beside the published ones: at rest in two states, in a burst, in a CS.
 
 Claim: with published cell parameters and weights, and convergences derived from published ones (models/mouse.toml; the
-rates were in view when they were chosen), the circuit fires as published. Published rates: the
-documentation of cerebellar-models 4.2 (dbbs-lab/cerebellar-models, docs nest.rst, dcn.rst, io.rst), mean and standard
-deviation over cells that fired at least once. Run time: about five minutes on one core.
+rates were in view when they were chosen), the circuit fires as published. The circuit is that of Geminiani et al.
+(2024, doi:10.1371/journal.pcbi.1011277) and De Schepper et al. (2022, doi:10.1038/s42003-022-04213-y). Published
+rates: the documentation of cerebellar-models 4.2 (dbbs-lab/cerebellar-models, docs nest.rst, dcn.rst, io.rst), mean
+and standard deviation over cells that fired at least once. Run time: about five minutes on one core.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Single cells of the mouse circuit: autorhythms, current-frequency slopes and the time step.
 
-Claim: each E-GLIF cell alone fires as published. Published targets: cerebellar-models 4.2, tests/test_cell_models.py
-(10 cells, 10 s of rest, then steps of 1 s; slope of the rate of the first two intervals on current). Run time: about
-two minutes on one core.
+Claim: each E-GLIF cell alone fires as published (Geminiani et al. 2019, doi:10.3389/fncom.2019.00035). Targets:
+cerebellar-models 4.2, tests/test_cell_models.py (10 cells, 10 s of rest, then steps of 1 s; slope of the rate of the
+first two intervals on current). Run time: about two minutes on one core.
 """
 
 from __future__ import annotations
