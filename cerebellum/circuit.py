@@ -83,18 +83,25 @@ class Receptor(Table):
     effect: Literal["excitatory", "inhibitory"]
     tau: Duration
     reversal: Voltage | None = None
+    tonic: Conductance | None = None
+    """Conductance that is always open, as of receptors outside the synapses which ambient transmitter binds to."""
 
     @model_validator(mode="after")
     def _reversal_of_a_conductance(self) -> Receptor:
         if (self.kind == "alpha") != (self.reversal is not None):
             raise InputError("reversal: wanted for an alpha conductance, and only there")
+        if self.tonic is not None and self.kind != "alpha":
+            raise InputError("tonic: wanted for an alpha conductance only")
         return self
 
     @property
     def port(self) -> Port:
         """The receptor in SI units."""
         return Port(
-            1 if self.effect == "excitatory" else -1, self.tau.si, None if self.reversal is None else self.reversal.si
+            1 if self.effect == "excitatory" else -1,
+            self.tau.si,
+            None if self.reversal is None else self.reversal.si,
+            0.0 if self.tonic is None else self.tonic.si,
         )
 
 
@@ -357,12 +364,10 @@ class Circuit(Table):
         if isinstance(projection.weight, ThresholdWeight | CancelWeight):
             faults += self._weight_faults(f"{place}.weight", projection.weight, projection)
         if projection.plasticity:
+            kind, contacts = MODELS[target.cell].synapse, projection.contacts is not None
             teachers = [name for name, p in self.projection.items() if p.target == projection.target]
-            if projection.plasticity.teacher not in teachers:
-                faults.append(
-                    f"{place}.plasticity.teacher: no projection {projection.plasticity.teacher!r} to "
-                    f"{projection.target}; there is: {', '.join(teachers)}"
-                )
+            found = projection.plasticity.faults(projection.target, teachers, DIMENSION[kind] if kind else None, contacts)
+            faults += [f"{place}.plasticity{fault}" for fault in found]
         if projection.short_term and self.population[projection.source].cell == "source":
             faults.append(f"{place}.short_term: {projection.source} are given spikes and keep no state")
         try:

@@ -16,11 +16,12 @@ Synapse = Literal["exponential", "alpha"]
 
 @dataclass(frozen=True)
 class Port:
-    """Where synapses enter a cell: +1 or -1, time constant (s), and for a conductance its reversal (V)."""
+    """Where synapses enter a cell: +1 or -1, time constant (s); for a conductance its reversal (V), what is always open (S)."""
 
     sign: int
     tau: float
     reversal: float | None = None
+    tonic: float = 0.0
 
 
 Ports = Mapping[str, Port]

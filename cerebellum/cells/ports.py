@@ -1,7 +1,7 @@
 """Alpha conductances, the ports of every cell whose synapses bring conductance: text, numbers and a numpy reference.
 
 A port's conductance after a spike is weight (t / tau) exp(1 - t / tau): g' = h - g / tau, h' = -h / tau, both decayed
-exactly. Over a step a cell sees a port's exact mean conductance `c`, and in all `G`.
+exactly. Over a step a cell sees a port's exact mean conductance `c`, its tonic one included, and in all `G`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ def states(ports: Ports) -> list[str]:
 def means(ports: Ports) -> list[str]:
     """Lines that give `c` of each port and `G`, of the conductances at the step's begin."""
     total = " + ".join(f"c_{port}" for port in ports) or "0.0"
-    return [*(f"c_{port} = mean_g_{port} * g_{port} + mean_h_{port} * h_{port}" for port in ports), f"G = {total}"]
+    lines = []
+    for name, port in ports.items():
+        tonic = f" + tonic_{name}" if port.tonic else ""
+        lines.append(f"c_{name} = mean_g_{name} * g_{name} + mean_h_{name} * h_{name}{tonic}")
+    return [*lines, f"G = {total}"]
 
 
 def drive(ports: Ports, currents: str) -> str:
@@ -61,6 +65,8 @@ def constants(ports: Ports, dt: float) -> dict[str, float]:
         }
         if port.reversal:
             numbers[f"twice_E_{name}"] = 2 * port.reversal
+        if port.tonic:
+            numbers[f"tonic_{name}"] = port.tonic
     return numbers
 
 
@@ -79,7 +85,7 @@ class Conductances:
         total, current = np.zeros(self.cells), np.zeros(self.cells)
         for name, port in self.ports.items():
             g, h = self.g[name], self.h[name]
-            mean = c[f"mean_g_{name}"] * g + c[f"mean_h_{name}"] * h
+            mean = c[f"mean_g_{name}"] * g + c[f"mean_h_{name}"] * h + port.tonic
             total = total + mean
             current = current + 2 * (port.reversal or 0.0) * mean
             self.g[name], self.h[name] = (g + c["step"] * h) * c[f"decay_{name}"], h * c[f"decay_{name}"]
