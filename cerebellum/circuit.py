@@ -366,7 +366,8 @@ class Circuit(Table):
         if projection.plasticity:
             kind, contacts = MODELS[target.cell].synapse, projection.contacts is not None
             teachers = [name for name, p in self.projection.items() if p.target == projection.target]
-            found = projection.plasticity.faults(projection.target, teachers, DIMENSION[kind] if kind else None, contacts)
+            dimension = DIMENSION[kind] if kind else None
+            found = projection.plasticity.faults(projection.target, teachers, dimension, contacts)
             faults += [f"{place}.plasticity{fault}" for fault in found]
         if projection.short_term and self.population[projection.source].cell == "source":
             faults.append(f"{place}.short_term: {projection.source} are given spikes and keep no state")

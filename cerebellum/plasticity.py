@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from cerebellum.errors import InputError
-from cerebellum.schema import Count, CurrentWeight, Duration, Table
+from cerebellum.schema import Count, Duration, SynapticWeight, Table
+from cerebellum.units import Value
 
 Floats = NDArray[np.float64]
 # Lags are differences of grid times; far below any time step, this makes their comparison with 0 and the window exact.
@@ -109,21 +110,56 @@ class ClimbingFiberRule(Table):
 
     teacher: str
     kernel: Kernel
-    potentiation: CurrentWeight
-    depression: CurrentWeight
-    w_min: CurrentWeight
-    w_max: CurrentWeight
+    potentiation: SynapticWeight
+    depression: SynapticWeight
+    w_min: SynapticWeight
+    w_max: SynapticWeight
     climbing_spikes: Count
     """Most climbing-fibre spikes of one Purkinje cell that can fall in one window; older ones are forgotten."""
 
     @model_validator(mode="after")
     def _bounds(self) -> ClimbingFiberRule:
+        found = {value.dimension for value in self.amounts.values()}
+        if len(found) > 1:
+            given = ", ".join(f"{key} = {value}" for key, value in self.amounts.items())
+            raise InputError(f"found {given}; wanted all of one dimension, that of the weight")
         if self.w_max.si <= self.w_min.si:
             raise InputError(f"w_max: found {self.w_max}; wanted more than w_min = {self.w_min}")
         return self
 
+    @property
+    def amounts(self) -> dict[str, Value]:
+        """The rule's weights and changes of weight; currents or conductances, as the projection's weight."""
+        return {key: getattr(self, key) for key in ("potentiation", "depression", "w_min", "w_max")}
+
+    def faults(self, population: str, teachers: list[str], dimension: str | None, contacts: bool) -> list[str]:
+        """What does not fit the projection, each begun with the key at fault.
+
+        Parameters
+        ----------
+        population : the target
+        teachers : projections to it
+        dimension : of weights onto it; None if it has none
+        contacts : whether the projection folds several contacts into one weight
+        """
+        faults = []
+        if self.teacher not in teachers:
+            known = ", ".join(teachers)
+            faults.append(f".teacher: no projection {self.teacher!r} to {population}; there is: {known}")
+        if dimension is None:
+            faults.append(f": {population} cells have no weights to learn")
+        else:
+            faults += [
+                f".{key}: needs a {dimension}, as weights onto {population}; got {value.unit!r} (a {value.dimension})"
+                for key, value in self.amounts.items()
+                if value.dimension != dimension
+            ]
+        if contacts:
+            faults.append(": bounds are of one weight, not of a pair's folded contacts; wanted no contacts")
+        return faults
+
     def change(self, lags: Floats) -> Floats:
-        """Weight change (A) of one parallel-fibre spike, before clipping.
+        """Weight change (A or S) of one parallel-fibre spike, before clipping.
 
         Parameters
         ----------

@@ -26,7 +26,10 @@ def make(
     common = {"source": source, "target": target, "clock": clock, "name": name}
     rule = projection.plasticity
     if rule is not None:
-        return [_plastic(projection, rule, connectome, balance, schedule, common)]
+        made = [_plastic(projection, rule, connectome, balance, schedule, common)]
+        if projection.short_term is not None:
+            made.append(_release(name, projection.short_term, source, delay, clock))
+        return made
     teaches = [other for other in taught(connectome, projection.target).values() if other.teacher == name]
     namespace = _namespace(circuit, projection.target, projection.receptor)
     amount, equations, unit = "weight", "", _unit(circuit, projection.target)
@@ -151,10 +154,11 @@ def _plastic(
     circuit, name = connectome.circuit, common["name"]
     edges, unit = connectome.edges[name], _unit(circuit, projection.target)
     delay, window = projection.delay.si * b2.second, rule.kernel.support * b2.second
+    transmitted = "w" if projection.short_term is None else f"w * sent_{name}_pre"
     synapses = b2.Synapses(
         model=f"w : {_unit_text(circuit, projection.target)}",
         on_pre={
-            "transmit": _arrival(circuit, projection.target, projection.receptor, "w"),
+            "transmit": _arrival(circuit, projection.target, projection.receptor, transmitted),
             "learn": _learning(rule, schedule),
         },
         delay={"transmit": delay, "learn": delay + window},

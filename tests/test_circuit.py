@@ -148,6 +148,14 @@ def test_si_values(circuit: Circuit) -> None:
             {f"{PLASTIC}.plasticity.w_max": [0, "pA", "assumed: x"]},
             [f"{PLASTIC}.plasticity", "w_max", "more than w_min"],
         ),
+        (
+            {f"{PLASTIC}.plasticity.potentiation": [1, "nS", "assumed: x"]},
+            [f"{PLASTIC}.plasticity", "potentiation = 1 nS", "depression = 8 pA", "one dimension"],
+        ),
+        (
+            {f"{PLASTIC}.contacts": {"mean": [2, "1", "assumed: x"], "sd": [0, "1", "assumed: x"]}},
+            [f"{PLASTIC}.plasticity", "no contacts"],
+        ),
         ({f"{PLASTIC}.plasticity.potentiation": [-1, "pA", "assumed: x"]}, ["potentiation", "found -1 pA"]),
         ({f"{PLASTIC}.plasticity.kernel.window": [0, "ms", "assumed: x"]}, ["kernel", "window", "found 0 ms"]),
         ({f"{PLASTIC}.plasticity.kernel.kind": "square"}, [f"{PLASTIC}.plasticity.kernel", "'square'", "rectangular"]),
@@ -183,6 +191,13 @@ def test_a_fault_shows_nothing_of_the_checking_machinery() -> None:
     for weight in ([-1.0, "pA", "assumed: x"], {"kind": "nope"}, {"kind": "granule_threshold", "of": 3}):
         message = "\n".join(faults_of({f"{INPUT}.weight": weight}))
         assert not any(word in message for word in ("0x", "function", "union", "pydantic")), message
+
+
+def test_a_rules_weights_are_of_the_receptors_dimension() -> None:
+    changes = {f"{PLASTIC}.plasticity.{key}": [1 + (key == "w_max"), "nS", "assumed: x"]
+               for key in ("potentiation", "depression", "w_min", "w_max")}  # fmt: skip
+    lines = faults_of(changes)
+    assert any(f"{PLASTIC}.plasticity.w_max: needs a current" in line and "'nS'" in line for line in lines), lines
 
 
 def test_a_teacher_must_reach_the_cells_it_teaches() -> None:

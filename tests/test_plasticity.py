@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from cerebellum.balance import Balance
-from cerebellum.circuit import Circuit
+from cerebellum.balance import Balance, solve
+from cerebellum.circuit import Circuit, load_model
 from cerebellum.connectome import Connectome, sample
 from cerebellum.patterns import Patterns
 from cerebellum.plasticity import ClimbingFiberRule, Kernel
+from cerebellum.protocol import load_protocol
 from cerebellum.readers import code_of, ideal_counters, written_correlation
-from cerebellum.spiking import SpikingRun, simulate
-from cerebellum.stimuli import Events, Schedule, Trial
+from cerebellum.spiking import SpikingRun, simulate, working_target
+from cerebellum.stimuli import Events, Schedule, Trial, schedule
 
 
 def ms(value: float) -> list[object]:
@@ -229,3 +231,41 @@ def test_the_write_is_kanervas_write(
     assert simulated.weights[name] == pytest.approx(expected[edges.pre, edges.post], abs=1e-18)
     assert written_correlation(connectome, code, patterns, simulated.weights[name], name) >= 0.995
     assert np.abs(ideal_counters(connectome, code, patterns)).max() <= 6
+
+
+@pytest.mark.parametrize("model", ["mouse", "mouse_stp"])
+def test_a_write_on_conductance_synapses_changes_them_as_the_rule_says(model: str, tmp_path: Path) -> None:
+    """A tenth of the volume, the olive driven at 0.5 s: every weight from the recorded spikes of both fibres alone."""
+    learning, block = tmp_path / "learning.toml", tmp_path / "write.toml"
+    naive = load_model(model).projection["parallel_fiber_to_purkinje"].weight
+    shares = {"potentiation": 0.01, "depression": 0.3, "w_min": 0.8, "w_max": 1.05}
+    learning.write_text(
+        f"extends = '{model}'\n[projection.parallel_fiber_to_purkinje.plasticity]\n"
+        "teacher = 'climbing_fiber_to_purkinje'\nkernel = { kind = 'sin_exp' }\n"
+        "climbing_spikes = [16, '1', 'assumed: more than fall in one window']\n"
+        + "".join(f"{key} = [{share * naive.number}, 'nS', 'assumed: x']\n" for key, share in shares.items())
+    )
+    block.write_text("extends = 'complex_spike'\n[block.complex_spike]\nplasticity = true\n")
+    circuit = load_model(str(learning), {"scale": "0.1"})
+    made = schedule(load_protocol(str(block), {"block.complex_spike.trials": "1"}), circuit, None, 2)
+    wired, solved, name = sample(circuit, 2), solve(circuit), "parallel_fiber_to_purkinje"
+    run = simulate(wired, solved, made, target=working_target("standalone"))
+    plastic, teacher = circuit.projection[name], circuit.projection["climbing_fiber_to_purkinje"]
+    rule, edges = plastic.plasticity, wired.edges[name]
+    assert rule is not None
+
+    sent = run.spikes["granule"]
+    arrived = sent.time + plastic.delay.si
+    counted = arrived + rule.kernel.support < made.duration - 1e-9
+    expected = np.full(len(edges.pre), solved.weight[name])
+    for cell in range(circuit.size("purkinje")):
+        olive = wired.edges["climbing_fiber_to_purkinje"].pre[wired.edges["climbing_fiber_to_purkinje"].post == cell]
+        taught = run.spikes["inferior_olive"].time[np.isin(run.spikes["inferior_olive"].cell, olive)] + teacher.delay.si
+        change = rule.change(taught[None, :] - arrived[:, None])
+        for synapse in np.flatnonzero(edges.post == cell):
+            for step in change[counted & (sent.cell == edges.pre[synapse])]:
+                expected[synapse] = np.clip(expected[synapse] + step, rule.w_min.si, rule.w_max.si)
+    assert len(run.spikes["inferior_olive"]) > 0
+    assert expected.min() == rule.w_min.si  # depressed, and down to the bound
+    assert rule.w_min.si < np.median(expected) < rule.w_max.si
+    assert run.weights[name] == pytest.approx(expected, rel=1e-9, abs=0.0)
