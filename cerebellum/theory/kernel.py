@@ -87,22 +87,27 @@ uint64_t throughput(const uint64_t *words, int64_t count, int64_t repeats)
 """
 
 
-@functools.cache
 def library() -> ctypes.CDLL | None:
     """The compiled loops, built on first use; None where there is no C compiler or it fails."""
+    return build("hamming", _SOURCE)
+
+
+@functools.cache
+def build(name: str, source: str) -> ctypes.CDLL | None:
+    """C `source` compiled into the user's cache folder and loaded; None where there is no C compiler or it fails."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None
-    key = hashlib.sha256("\0".join((_SOURCE, compiler, *_FLAGS, _processor())).encode()).hexdigest()[:16]
+    key = hashlib.sha256("\0".join((source, compiler, *_FLAGS, _processor())).encode()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cerebellum"
-    path = folder / f"hamming-{key}.so"
+    path = folder / f"{name}-{key}.so"
     try:
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder) as building:
-                source, built = Path(building, "hamming.c"), Path(building, path.name)
-                source.write_text(_SOURCE)
-                command = [*compiler.split(), *_FLAGS, str(source), "-o", str(built)]
+                code, built = Path(building, f"{name}.c"), Path(building, path.name)
+                code.write_text(source)
+                command = [*compiler.split(), *_FLAGS, str(code), "-o", str(built)]
                 subprocess.run(command, check=True, capture_output=True, timeout=120)
                 built.replace(path)  # whole or not at all, also when two processes build at once
         return ctypes.CDLL(str(path))

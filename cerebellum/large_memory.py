@@ -1,0 +1,301 @@
+"""Sparse distributed memory of 1e4 to 1e9 granule cells in torch: same cells, same sums on CPU and GPU.
+
+    inputs = HammingCells(64, radius=15, seed=1)              # p = 1.2e-5 of the cells active
+    memory = LargeMemory(10**9, inputs, outputs=64, store="sparse")
+    memory.write(addresses, pointers)
+    memory.read(cues)                                         # sums of active cells' counters: the recall is the sign
+
+Cells go by in blocks that stay in the cache, their inputs made on the fly or kept. Reads and writes touch the counters
+of active cells alone. A sparse store has counters only for cells that were ever active, and a read then asks only
+these: the others would add nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from cerebellum import memory_kernel
+from cerebellum.counter_store import DTYPES, KEY_BYTES, CounterStore, DenseCounters, SparseCounters
+from cerebellum.errors import ArgumentError, ResourceError
+from cerebellum.hard_locations import DendriteCells, HardLocations
+from cerebellum.rate import choose_device
+from cerebellum.theory.check import one_of, whole_number
+from cerebellum.theory.memory import bits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+STORES = ("dense", "sparse")
+ADDRESSES = ("generated", "stored")
+CPU_BLOCK = 1 << 17  # cells at a time: the words drawn for them stay in the third-level cache
+GPU_PAIRS = 1 << 27  # pairs of cue and cell at a time
+CUES = 256  # cues that pass over the cells together
+PAIR_BYTES = 64  # working memory for each active pair of pattern and cell in a write: places, orders, counts
+WORKING = {"cpu": 300e6, "cuda": 2e9}  # of one block: its inputs, the pairs found, the counters gathered
+
+
+def bytes_needed(
+    cells: int,
+    inputs: HardLocations,
+    outputs: int,
+    counters: str = "int8",
+    store: str = "dense",
+    addresses: str = "generated",
+    patterns: int = 0,
+    device: str = "cpu",
+) -> float:
+    """Bytes that a memory of this size takes at its largest, with `patterns` written; arguments as in `LargeMemory`.
+
+    Of a sparse store the expected number of cells ever active, cells (1 - (1 - p)^patterns), counts.
+    """
+    share = float(inputs.kernel()[0])
+    row = outputs * DTYPES[counters].itemsize
+    kept = cells * inputs.stored_bytes if addresses == "stored" else 0
+    fixed = WORKING[device] + kept
+    if store == "dense":
+        return fixed + cells * row
+    ever = cells * (1.0 - (1.0 - share) ** patterns)
+    # The store grows by a copy, and the pairs of one batch lie beside it.
+    return fixed + 2 * ever * (row + KEY_BYTES) + PAIR_BYTES * cells * share * min(patterns, CUES)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory of the device that is free now."""
+    if device.type == "cuda":
+        idle = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + idle
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+class LargeMemory:
+    """The memory, or the part of it that one rank holds.
+
+    Parameters
+    ----------
+    cells : granule cells of the whole memory
+    inputs : what they read, `HammingCells` or `DendriteCells`
+    outputs : pointer bits
+    counters : "int8", "int16", "bfloat16" or "float32"; they saturate as `counter_store` says
+    store : "dense", or "sparse" with counters only for cells that were ever active
+    addresses : "generated" at each use, or "stored"; the cells are the same
+    device : "cpu" or "cuda"
+    part : numbers of the first cell and of the one after the last held here; all by default
+    patterns : how many will be written, if known: a sparse store that cannot hold them is then refused at once
+    compiled : use compiled loops on the CPU where there is a compiler; the answers are the same
+
+    Raises
+    ------
+    ArgumentError
+        For values out of range.
+    ResourceError
+        If it would not fit on the device, before anything is allocated; says what would.
+    """
+
+    def __init__(
+        self,
+        cells: int,
+        inputs: HardLocations,
+        outputs: int,
+        *,
+        counters: str = "int8",
+        store: str = "dense",
+        addresses: str = "generated",
+        device: str = "cpu",
+        part: tuple[int, int] | None = None,
+        patterns: int = 0,
+        compiled: bool = True,
+    ) -> None:
+        self.cells = whole_number("cells", cells, 1, 2**62)
+        self.first, self.last = (0, self.cells) if part is None else part
+        if not 0 <= self.first < self.last <= self.cells:
+            raise ArgumentError("part", part, f"must be two growing numbers from 0 to cells = {self.cells}")
+        self.inputs, self.compiled = inputs, compiled
+        self.outputs = whole_number("outputs", outputs, 1)
+        self.counters = one_of("counters", counters, tuple(DTYPES))
+        self.kind = one_of("store", store, STORES)
+        self.addresses = one_of("addresses", addresses, ADDRESSES)
+        self.device = choose_device(device)
+        self.written = 0
+        self._refuse_unless_it_fits(whole_number("patterns", patterns, 0), held=0)
+        self.store: CounterStore = (
+            DenseCounters(self.first, self.last, self.outputs, counters, self.device)
+            if store == "dense"
+            else SparseCounters(self.outputs, counters, self.device)
+        )
+        self._kept = self._make_all() if addresses == "stored" else None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in counters and stored inputs."""
+        return self.store.nbytes + (0 if self._kept is None else self._kept.nbytes)
+
+    def _refuse_unless_it_fits(self, patterns: int, held: int) -> None:
+        """Raise ResourceError if so many patterns need more than the device has free beside the bytes held."""
+        free = free_bytes(self.device) + held
+        size = self.last - self.first
+
+        def needed(size: int, store: str, addresses: str, counters: str) -> float:
+            return bytes_needed(size, self.inputs, self.outputs, counters, store, addresses, patterns, self.device.type)
+
+        wanted = needed(size, self.kind, self.addresses, self.counters)
+        if wanted <= free:
+            return
+        settings = [
+            (store, addresses, counters)
+            for store in dict.fromkeys((self.kind, "sparse"))
+            for addresses in dict.fromkeys((self.addresses, "generated"))
+            for counters in dict.fromkeys((self.counters, "int8"))
+        ]
+        fitting = next((setting for setting in settings if needed(size, *setting) <= free), None)
+        if fitting is not None:
+            remedy = f"{_setting(*fitting)} with {patterns} patterns"
+        else:
+            fixed = needed(0, *settings[-1])
+            each = (needed(10**9, *settings[-1]) - fixed) / 1e9
+            remedy = f"{max(0, int((free - fixed) / each)):,} cells with {_setting(*settings[-1])}"
+        raise ResourceError(
+            f"cells = {size:,}: these need {wanted:,.0f} bytes ({wanted / 2**30:.1f} GiB) on {self.device} and "
+            f"{free / 2**30:.1f} GiB are free; what fits: {remedy}"
+        )
+
+    def write(self, addresses: NDArray[Any] | torch.Tensor, pointers: NDArray[Any] | torch.Tensor) -> None:
+        """Add each pointer, in -1 and +1, to the counters of the cells active at its address.
+
+        Parameters
+        ----------
+        addresses : bits (patterns, n). pointers : bits (patterns, outputs). Bits are -1 and +1, 0 and 1, or booleans.
+
+        Raises
+        ------
+        ArgumentError
+            For other shapes or values.
+        ResourceError
+            If a sparse store would outgrow the device.
+        """
+        where = bits("addresses", addresses, self.inputs.n).to(self.device)
+        what = bits("pointers", pointers, self.outputs).to(self.device)
+        if len(what) != len(where):
+            raise ArgumentError("pointers", tuple(what.shape), f"must have a row for each of {len(where)} addresses")
+        for first in range(0, len(where), CUES):
+            some = slice(first, first + CUES)
+            self._write(where[some], what[some])
+
+    def _write(self, addresses: torch.Tensor, pointers: torch.Tensor) -> None:
+        if self.kind == "sparse":
+            self._refuse_unless_it_fits(self.written + len(addresses), held=self.nbytes)
+        batch = self.inputs.batch(addresses)
+        patterns, cells = [], []
+        for start, inputs in self._blocks(len(addresses)):
+            pattern, position = self.inputs.search(inputs, batch, self.compiled)
+            if self.kind == "dense":  # cells of different blocks have nothing in common
+                self.store.add(pattern, position + start, pointers)
+            else:
+                patterns.append(pattern)
+                cells.append(position + start)
+        if patterns:
+            pattern, order = torch.sort(torch.cat(patterns), stable=True)
+            self.store.add(pattern, torch.cat(cells)[order], pointers)
+        self.written += len(addresses)
+
+    def read(self, cues: NDArray[Any] | torch.Tensor) -> torch.Tensor:
+        """Sums of counters over the active cells of each cue, int64 (cues, outputs), on the memory's device.
+
+        cues : bits (cues, n). The recalled bits are the sums' signs; sums are exact for every kind of counter. Raises
+        ArgumentError for other shapes or values.
+        """
+        asked = bits("cues", cues, self.inputs.n).to(self.device)
+        sums = torch.zeros((len(asked), self.outputs), dtype=torch.int64, device=self.device)
+        for first in range(0, len(asked), CUES):
+            some = slice(first, first + CUES)
+            self._read(self.inputs.batch(asked[some]), sums[some])
+        return sums
+
+    def _read(self, batch: torch.Tensor, sums: torch.Tensor) -> None:
+        if isinstance(self.store, SparseCounters):
+            size = self._block(len(sums))
+            for first in range(0, len(self.store.cells), size):
+                cells = self.store.cells[first : first + size]
+                cue, position = self.inputs.search(self._inputs(cells), batch, self.compiled)
+                self.store.summed(cue, self.store.place[first + position], sums)
+            return
+        for start, inputs in self._blocks(len(sums)):
+            if self._read_at_once(start - self.first, inputs, batch, sums):
+                continue
+            cue, position = self.inputs.search(inputs, batch, self.compiled)
+            self.store.summed(cue, position + (start - self.first), sums)
+
+    def _read_at_once(self, place: int, inputs: torch.Tensor, batch: torch.Tensor, sums: torch.Tensor) -> bool:
+        """Search and sum in one pass, where there is a loop for it: few dendrites and int8 counters on the CPU."""
+        fused = self.compiled and isinstance(self.inputs, DendriteCells) and self.counters == "int8"
+        if not fused or self.device.type != "cpu":
+            return False
+        assert isinstance(self.inputs, DendriteCells)
+        rows = self.store.rows[place : place + inputs.shape[1]]
+        whole = torch.zeros((batch.shape[1] * memory_kernel.WORD, self.outputs), dtype=torch.int64)
+        if not memory_kernel.read_few(inputs, self.inputs.threshold, batch, rows, whole):
+            return False
+        sums += whole[: len(sums)]
+        return True
+
+    def active(self, cues: NDArray[Any] | torch.Tensor) -> list[torch.Tensor]:
+        """Numbers of the cells active for each cue, ascending, int64."""
+        asked = bits("cues", cues, self.inputs.n).to(self.device)
+        found: list[list[torch.Tensor]] = [[] for _ in asked]
+        for first in range(0, len(asked), CUES):
+            batch = self.inputs.batch(asked[first : first + CUES])
+            count = len(asked[first : first + CUES])
+            for start, inputs in self._blocks(count):
+                cue, position = self.inputs.search(inputs, batch, self.compiled)
+                sizes = torch.bincount(cue, minlength=count).tolist()
+                for row, part in enumerate(torch.split(position + start, sizes)):
+                    found[first + row].append(part)
+        return [torch.cat(parts) for parts in found]
+
+    def activity(self, cues: NDArray[Any] | torch.Tensor) -> torch.Tensor:
+        """Number of cells active for each cue, int64 (cues,)."""
+        asked = bits("cues", cues, self.inputs.n).to(self.device)
+        counts = torch.zeros(len(asked), dtype=torch.int64, device=self.device)
+        for first in range(0, len(asked), CUES):
+            some = counts[first : first + CUES]
+            batch = self.inputs.batch(asked[first : first + CUES])
+            for _, inputs in self._blocks(len(some)):
+                some += torch.bincount(self.inputs.search(inputs, batch, self.compiled)[0], minlength=len(some))
+        return counts
+
+    def _block(self, cues: int) -> int:
+        return CPU_BLOCK if self.device.type == "cpu" else max(CPU_BLOCK, GPU_PAIRS // max(1, cues))
+
+    def _blocks(self, cues: int) -> Iterator[tuple[int, torch.Tensor]]:
+        """The cells' inputs, block by block, with the number of the first cell of each."""
+        size = self._block(cues)
+        for first in range(self.first, self.last, size):
+            yield first, self._inputs_of_range(first, min(first + size, self.last))
+
+    def _inputs_of_range(self, first: int, last: int) -> torch.Tensor:
+        if self._kept is not None:
+            return self._kept[:, first - self.first : last - self.first]
+        return self.inputs.inputs(torch.arange(first, last, device=self.device), self.compiled)
+
+    def _inputs(self, cells: torch.Tensor) -> torch.Tensor:
+        if self._kept is not None:
+            return self._kept[:, cells - self.first]
+        return self.inputs.inputs(cells, self.compiled)
+
+    def _make_all(self) -> torch.Tensor:
+        """Inputs of all cells held here, made block by block so that what is drawn for them never lies there whole."""
+        one = self.inputs.inputs(torch.zeros(1, dtype=torch.int64, device=self.device), self.compiled)
+        kept = torch.empty((len(one), self.last - self.first), dtype=one.dtype, device=self.device)
+        for first in range(self.first, self.last, CPU_BLOCK):
+            last = min(first + CPU_BLOCK, self.last)
+            made = self.inputs.inputs(torch.arange(first, last, device=self.device), self.compiled)
+            kept[:, first - self.first : last - self.first] = made
+        return kept
+
+
+def _setting(store: str, addresses: str, counters: str) -> str:
+    return f"store={store!r}, addresses={addresses!r}, counters={counters!r}"
