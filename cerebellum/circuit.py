@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from cerebellum import library, rules
 from cerebellum.cells import MODELS, Port
 from cerebellum.errors import InputError, ModelFileError, UnknownNameError
-from cerebellum.plasticity import ClimbingFiberRule
+from cerebellum.plasticity import Plasticity
 from cerebellum.rules import AllToAll, Convergence, Dendrites, Microzone, Rule
 from cerebellum.schema import (
     Conductance,
@@ -235,7 +235,7 @@ class Projection(Table):
     contacts: Contacts | None = None
     rule: Rule
     short_term: ShortTerm | None = None
-    plasticity: ClimbingFiberRule | None = None
+    plasticity: Plasticity | None = None
 
 
 class GapJunction(Table):
@@ -365,7 +365,9 @@ class Circuit(Table):
             faults += self._weight_faults(f"{place}.weight", projection.weight, projection)
         if projection.plasticity:
             kind, contacts = MODELS[target.cell].synapse, projection.contacts is not None
-            teachers = [name for name, p in self.projection.items() if p.target == projection.target]
+            teachers = {
+                n: p.plasticity is not None for n, p in self.projection.items() if p.target == projection.target
+            }
             dimension = DIMENSION[kind] if kind else None
             found = projection.plasticity.faults(projection.target, teachers, dimension, contacts)
             faults += [f"{place}.plasticity{fault}" for fault in found]

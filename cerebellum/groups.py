@@ -10,22 +10,28 @@ from numpy.typing import NDArray
 
 from cerebellum.balance import Balance
 from cerebellum.cells import MODELS, CellModel
+from cerebellum.circuit import Circuit
 from cerebellum.connectome import Connectome
-from cerebellum.plasticity import ClimbingFiberRule
 from cerebellum.stimuli import Events, Pulse, Schedule
 from cerebellum.streams import generator
 
 SI_UNIT = {"voltage": "volt", "current": "amp", "capacitance": "farad", "time": "second"}
-NEVER = -1e6  # s; the time of a climbing-fibre spike that has not come, and of a release before the first
+NEVER = -1e6  # s; the time of a teacher's spike that has not come, and of a release before the first
 
 
-def taught(connectome: Connectome, population: str) -> dict[str, ClimbingFiberRule]:
-    """Plastic projections onto a population."""
-    return {
-        name: p.plasticity
-        for name, p in connectome.circuit.projection.items()
-        if p.target == population and p.plasticity is not None
-    }
+def teachers(circuit: Circuit, population: str) -> dict[str, int]:
+    """Projections whose spikes teach others onto the same cells, and how many of the last ones each cell keeps."""
+    kept: dict[str, int] = {}
+    for projection in circuit.projection.values():
+        rule = projection.plasticity
+        if projection.target == population and rule is not None:
+            kept[rule.teacher] = max(kept.get(rule.teacher, 0), rule.remembered)
+    return kept
+
+
+def taught_at(teacher: str, number: int) -> str:
+    """Name of the time of a teacher's last spike but `number`."""
+    return f"{teacher}_at_{number}"
 
 
 def given(name: str, cells: int, events: Events, clock: Any) -> Any:
@@ -69,8 +75,8 @@ def make(name: str, connectome: Connectome, balance: Balance, schedule: Schedule
     if coupled:
         equations.append("I_gap : 1")
         beside.append("I_gap")
-    for rule in taught(connectome, name).values():
-        equations += [f"cf_{i} : second" for i in range(int(rule.climbing_spikes.number))]
+    times = [taught_at(teacher, i) for teacher, kept in teachers(circuit, name).items() for i in range(kept)]
+    equations += [f"{time} : second" for time in times]
     released = [key for key, p in circuit.projection.items() if p.source == name and p.short_term is not None]
     for key in released:
         equations += [f"{state}_{key} : 1" for state in ("used", "recovered", "sent")] + [f"last_{key} : second"]
@@ -91,9 +97,8 @@ def make(name: str, connectome: Connectome, balance: Balance, schedule: Schedule
     for key, value in drawn.items():
         setattr(group, key, value)
     _begin(group, name, connectome, balance, model)
-    for rule in taught(connectome, name).values():
-        for i in range(int(rule.climbing_spikes.number)):
-            setattr(group, f"cf_{i}", NEVER * b2.second)
+    for time in times:
+        setattr(group, time, NEVER * b2.second)
     for key in released:
         setattr(group, f"recovered_{key}", 1.0)
         setattr(group, f"last_{key}", NEVER * b2.second)

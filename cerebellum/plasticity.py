@@ -1,144 +1,85 @@
-"""Climbing-fibre plasticity at the parallel fibre to Purkinje synapse: the write step of the memory.
+"""Plasticity rules: how a teacher's spikes change the weights of the synapses that were active about then.
 
-At every parallel-fibre spike, w <- w + potentiation - depression * sum over climbing-fibre spikes K(t_CF - t_PF),
-clipped to [w_min, w_max]. K looks back from the climbing-fibre spike; it is zero outside (0, window]. The sum is
-applied one window after the parallel-fibre spike, when every climbing-fibre spike that can count has come; so the
-cost is per active synapse, silent synapses cost nothing, and any kernel shape is possible.
+At every presynaptic spike, w <- w + alone + paired * sum over the teacher's spikes K(t_teacher - t_presynaptic),
+clipped to [w_min, w_max]. The sum is applied one support of K after the presynaptic spike, when every teacher's spike
+that can count has come; so the cost is per active synapse, silent synapses cost nothing, and any kernel shape is
+possible. The rules differ in kernel, teacher and sign:
 
-With K = 1 and depression = 2 * potentiation this is Kanerva's write: bit 0 (no climbing-fibre spike) adds
-+potentiation, bit 1 adds -potentiation to each active synapse.
+    climbing_fiber   parallel fibre to Purkinje: alone = +potentiation, paired = -depression; the write of the memory
+    sdm              the same with K = 1 in a window and depression twice the potentiation: Kanerva's write of +-1
+    stdp_alpha       parallel fibre to interneuron: alone = -depression, paired = +potentiation; climbing fibres teach
+    stdp_cosexp      mossy fibre to nuclear: alone = +potentiation, paired = -depression; Purkinje cells teach
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from abc import abstractmethod
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Tag, model_validator
 
 from cerebellum.errors import InputError
-from cerebellum.schema import Count, Duration, SynapticWeight, Table
+from cerebellum.kernels import Alpha, CosExp, Kernel, Rectangular, TimingKernel
+from cerebellum.schema import Count, Duration, Rate, SynapticWeight, Table
 from cerebellum.units import Value
 
 Floats = NDArray[np.float64]
-# Lags are differences of grid times; far below any time step, this makes their comparison with 0 and the window exact.
-EPSILON = 1e-9
+ASSUMED = "assumed: in the rule"
 
 
-def _inside(lag: Floats, support: float) -> NDArray[np.bool_]:
-    return (lag > EPSILON) & (lag <= support + EPSILON)
-
-
-def _inside_text(lag: str, support: float) -> str:
-    return f"int({lag} > {EPSILON!r}*second and {lag} <= {support + EPSILON!r}*second)"
-
-
-class Rectangular(Table):
-    """K(s) = 1 for 0 < s <= window (Kuriyama et al. 2021 use 50 ms)."""
-
-    kind: Literal["rectangular"]
-    window: Duration
-
-    @property
-    def support(self) -> float:
-        """Longest lag with K > 0, s."""
-        return self.window.si
-
-    def __call__(self, lag: Floats) -> Floats:
-        """K at `lag` = t_CF - t_PF (s)."""
-        return np.where(_inside(lag, self.support), 1.0, 0.0)
-
-    def text(self, lag: str) -> str:
-        """K as a Brian2 expression of `lag`."""
-        return _inside_text(lag, self.support)
-
-
-class Alpha(Table):
-    """K(s) = (s / peak) exp(1 - s / peak), cut at `window`; peak 1 at s = `peak`."""
-
-    kind: Literal["alpha"]
-    peak: Duration
-    window: Duration
-
-    @property
-    def support(self) -> float:
-        """Longest lag with K > 0, s."""
-        return self.window.si
-
-    def __call__(self, lag: Floats) -> Floats:
-        """K at `lag` = t_CF - t_PF (s)."""
-        x = np.clip(lag, 0.0, self.support) / self.peak.si  # no overflow where no climbing-fibre spike has come yet
-        return np.where(_inside(lag, self.support), x * np.exp(1.0 - x), 0.0)
-
-    def text(self, lag: str) -> str:
-        """K as a Brian2 expression of `lag`."""
-        x = f"(clip({lag}, 0*second, {self.support!r}*second)/({self.peak.si!r}*second))"
-        return f"{_inside_text(lag, self.support)} * {x} * exp(1 - {x})"
-
-
-class SinExp(Table):
-    """K(s) = exp(-(s - 150 ms) / 1 s) sin(2 pi (s - 150 ms) / 1 s)^20 / 1.2848, s = t_PF - t_CF in [-200, 0) ms.
-
-    cereb-nest, stdp_connection_sinexp.h (Antonietti, Casellato, Luque, Garrido; used by Geminiani et al. 2022),
-    written here with the lag t_CF - t_PF = -s. It peaks near 100 ms.
-    """
-
-    kind: Literal["sin_exp"]
-
-    @property
-    def support(self) -> float:
-        """Longest lag with K > 0, s."""
-        return 0.2
-
-    def __call__(self, lag: Floats) -> Floats:
-        """K at `lag` = t_CF - t_PF (s)."""
-        x = -lag - 0.15
-        return np.where(_inside(lag, self.support), np.exp(-x) * np.sin(2 * np.pi * x) ** 20 / 1.2848, 0.0)
-
-    def text(self, lag: str) -> str:
-        """K as a Brian2 expression of `lag`."""
-        x = f"(-({lag})/second - 0.15)"
-        return f"{_inside_text(lag, self.support)} * exp(-{x}) * sin(2*pi*{x})**20 / 1.2848"
-
-
-Kernel = Annotated[Rectangular | Alpha | SinExp, Field(discriminator="kind")]
-
-
-class ClimbingFiberRule(Table):
-    """The rule's numbers. `teacher` names the projection whose spikes depress."""
+class PlasticityRule(Table):
+    """What all rules share. `teacher` names the projection to the same cells whose spikes teach."""
 
     teacher: str
-    kernel: Kernel
-    potentiation: SynapticWeight
-    depression: SynapticWeight
     w_min: SynapticWeight
     w_max: SynapticWeight
-    climbing_spikes: Count
-    """Most climbing-fibre spikes of one Purkinje cell that can fall in one window; older ones are forgotten."""
+
+    @property
+    @abstractmethod
+    def timing(self) -> TimingKernel:
+        """K."""
+
+    @property
+    @abstractmethod
+    def alone(self) -> float:
+        """Change of weight at every presynaptic spike, A or S."""
+
+    @property
+    @abstractmethod
+    def paired(self) -> float:
+        """Change of weight at K = 1, for each of the teacher's spikes, A or S."""
+
+    @property
+    @abstractmethod
+    def remembered(self) -> int:
+        """Most teacher's spikes of one cell that can fall in one window; older ones are forgotten."""
+
+    @property
+    def amounts(self) -> dict[str, Value]:
+        """The file's weights and changes of weight; currents or conductances, as the projection's weight."""
+        found = {key: getattr(self, key) for key in type(self).model_fields}
+        return {
+            key: v for key, v in found.items() if isinstance(v, Value) and v.dimension in ("current", "conductance")
+        }
 
     @model_validator(mode="after")
-    def _bounds(self) -> ClimbingFiberRule:
-        found = {value.dimension for value in self.amounts.values()}
-        if len(found) > 1:
+    def _bounds(self) -> PlasticityRule:
+        if len({value.dimension for value in self.amounts.values()}) > 1:
             given = ", ".join(f"{key} = {value}" for key, value in self.amounts.items())
             raise InputError(f"found {given}; wanted all of one dimension, that of the weight")
         if self.w_max.si <= self.w_min.si:
             raise InputError(f"w_max: found {self.w_max}; wanted more than w_min = {self.w_min}")
         return self
 
-    @property
-    def amounts(self) -> dict[str, Value]:
-        """The rule's weights and changes of weight; currents or conductances, as the projection's weight."""
-        return {key: getattr(self, key) for key in ("potentiation", "depression", "w_min", "w_max")}
-
-    def faults(self, population: str, teachers: list[str], dimension: str | None, contacts: bool) -> list[str]:
+    def faults(self, population: str, teachers: dict[str, bool], dimension: str | None, contacts: bool) -> list[str]:
         """What does not fit the projection, each begun with the key at fault.
 
         Parameters
         ----------
         population : the target
-        teachers : projections to it
+        teachers : projections to it, and whether each is plastic itself
         dimension : of weights onto it; None if it has none
         contacts : whether the projection folds several contacts into one weight
         """
@@ -146,6 +87,8 @@ class ClimbingFiberRule(Table):
         if self.teacher not in teachers:
             known = ", ".join(teachers)
             faults.append(f".teacher: no projection {self.teacher!r} to {population}; there is: {known}")
+        elif teachers[self.teacher]:
+            faults.append(f".teacher: {self.teacher!r} learns itself; wanted a projection without plasticity")
         if dimension is None:
             faults.append(f": {population} cells have no weights to learn")
         else:
@@ -159,11 +102,195 @@ class ClimbingFiberRule(Table):
         return faults
 
     def change(self, lags: Floats) -> Floats:
-        """Weight change (A or S) of one parallel-fibre spike, before clipping.
+        """Weight change (A or S) of one presynaptic spike, before clipping.
 
         Parameters
         ----------
-        lags : t_CF - t_PF of the climbing-fibre spikes, s, shape (..., spikes); nan for none
+        lags : t_teacher - t_presynaptic of the teacher's spikes, s, shape (..., spikes); nan for none
         """
-        k = np.nan_to_num(self.kernel(np.asarray(lags, dtype=float)))
-        return self.potentiation.si - self.depression.si * k.sum(axis=-1)
+        return np.asarray(self.alone + self.paired * self.timing(np.asarray(lags, dtype=float)).sum(axis=-1))
+
+    def drift(self, teacher_rate: float) -> float:
+        """Expected change of weight (A or S) a presynaptic spike, for a teacher (Hz) that knows nothing of it."""
+        return self.alone + self.paired * teacher_rate * self.timing.area
+
+    def diffusion(self, presynaptic_rate: float, teacher_rate: float) -> float:
+        """Variance that a weight between its bounds gains a second, A^2/s or S^2/s.
+
+        For Poisson spikes of both sides (Hz), independent of each other. With f, r the rates, d = `paired`:
+        f (drift^2 + d^2 r int K^2) + f^2 d^2 r area^2; the last term is shared by all synapses of a teacher's spike.
+        """
+        f, shot = presynaptic_rate, self.paired**2 * teacher_rate
+        return f * (self.drift(teacher_rate) ** 2 + shot * self.timing.moment(2)) + f**2 * shot * self.timing.area**2
+
+
+class Balanced(Table):
+    """Potentiation solved so that weights do not drift under climbing-fibre spikes of `climbing_rate` by themselves."""
+
+    kind: Literal["balanced"]
+    climbing_rate: Rate
+
+
+class ClimbingFiberRule(PlasticityRule):
+    """Climbing fibres depress the parallel-fibre synapses active before them; activity alone potentiates.
+
+    The cereb-nest and EDLUT rule (Antonietti, Casellato, Luque, Garrido); Kuriyama et al. 2021 with a rectangle.
+    """
+
+    kind: Literal["climbing_fiber"] = "climbing_fiber"
+    kernel: Kernel
+    potentiation: SynapticWeight | Balanced
+    depression: SynapticWeight
+    climbing_spikes: Count
+    """Most climbing-fibre spikes of one Purkinje cell that can fall in one window; older ones are forgotten."""
+
+    @property
+    def timing(self) -> TimingKernel:
+        """K."""
+        return self.kernel
+
+    @property
+    def alone(self) -> float:
+        """Potentiation."""
+        if isinstance(self.potentiation, Balanced):
+            return balanced_potentiation(self.depression.si, self.kernel, self.potentiation.climbing_rate.si)
+        return self.potentiation.si
+
+    @property
+    def paired(self) -> float:
+        """Depression, negative."""
+        return -self.depression.si
+
+    @property
+    def remembered(self) -> int:
+        """`climbing_spikes`."""
+        return int(self.climbing_spikes.number)
+
+
+class SdmRule(PlasticityRule):
+    """Kanerva's write: a spike with no climbing-fibre spike in the window after it adds `step`, one with takes it away.
+
+    A burst of the climbing fibre counts once.
+    """
+
+    kind: Literal["sdm"]
+    step: SynapticWeight
+    window: Duration
+
+    @property
+    def timing(self) -> TimingKernel:
+        """1 within the window."""
+        return Rectangular(kind="rectangular", window=self.window)
+
+    @property
+    def alone(self) -> float:
+        """The step."""
+        return self.step.si
+
+    @property
+    def paired(self) -> float:
+        """Twice the step, negative."""
+        return -2 * self.step.si
+
+    @property
+    def remembered(self) -> int:
+        """1."""
+        return 1
+
+
+class StdpAlpha(PlasticityRule):
+    """Climbing fibres potentiate the parallel fibres onto interneurons that were active before; activity depresses.
+
+    cereb-nest's stdp_connection_alpha.h: K(s) = (s / 50 ms) exp(1 - s / 50 ms), s <= 200 ms.
+    """
+
+    kind: Literal["stdp_alpha"]
+    potentiation: SynapticWeight
+    depression: SynapticWeight
+    climbing_spikes: Count
+
+    @property
+    def timing(self) -> TimingKernel:
+        """K of the reference."""
+        return Alpha(kind="alpha", peak=_ms(50.0), window=_ms(200.0))
+
+    @property
+    def alone(self) -> float:
+        """Depression, negative."""
+        return -self.depression.si
+
+    @property
+    def paired(self) -> float:
+        """Potentiation."""
+        return self.potentiation.si
+
+    @property
+    def remembered(self) -> int:
+        """`climbing_spikes`."""
+        return int(self.climbing_spikes.number)
+
+
+class StdpCosExp(PlasticityRule):
+    """Purkinje spikes depress the mossy-fibre synapses on nuclear cells active within 10 ms; activity potentiates.
+
+    cereb-nest's stdp_connection_cosexp.h. Every pair of spikes counts, Purkinje before mossy fibre as well as after;
+    the reference pairs a mossy-fibre spike with the last Purkinje spike before it only.
+    """
+
+    kind: Literal["stdp_cosexp"]
+    potentiation: SynapticWeight
+    depression: SynapticWeight
+    purkinje_spikes: Count
+    """Most Purkinje spikes onto one cell that can fall in 20 ms; older ones are forgotten."""
+
+    @property
+    def timing(self) -> TimingKernel:
+        """K of the reference."""
+        return CosExp()
+
+    @property
+    def alone(self) -> float:
+        """Potentiation."""
+        return self.potentiation.si
+
+    @property
+    def paired(self) -> float:
+        """Depression, negative."""
+        return -self.depression.si
+
+    @property
+    def remembered(self) -> int:
+        """`purkinje_spikes`."""
+        return int(self.purkinje_spikes.number)
+
+
+def balanced_potentiation(depression: float, kernel: TimingKernel, climbing_rate: float) -> float:
+    """Potentiation a spike at which spontaneous climbing-fibre spikes (Hz) leave the mean weight where it is.
+
+    depression * rate * area of K, in the unit of `depression`: what those spikes take from a synapse whose activity
+    knows nothing of them. It holds between the bounds; rates are those at which spikes reach the Purkinje cell.
+    """
+    return depression * climbing_rate * kernel.area
+
+
+def _ms(number: float) -> Value:
+    return Value(number, "ms", ASSUMED, "time")
+
+
+def _tag(found: Any) -> str:
+    """Which rule a table is, `climbing_fiber` unless it says; in brackets, as a fault's place leaves those out."""
+    kind = found.get("kind", "climbing_fiber") if isinstance(found, dict) else getattr(found, "kind", None)
+    return f"[{kind}]"
+
+
+Plasticity = Annotated[
+    Annotated[ClimbingFiberRule, Tag("[climbing_fiber]")]
+    | Annotated[SdmRule, Tag("[sdm]")]
+    | Annotated[StdpAlpha, Tag("[stdp_alpha]")]
+    | Annotated[StdpCosExp, Tag("[stdp_cosexp]")],
+    Discriminator(
+        _tag,
+        custom_error_type="unknown_rule",
+        custom_error_message="wanted kind = 'climbing_fiber' (as without a kind), 'sdm', 'stdp_alpha' or 'stdp_cosexp'",
+    ),
+]

@@ -19,7 +19,7 @@ from cerebellum.connectome import Connectome, zone_of
 from cerebellum.errors import ArgumentError, ProtocolFileError, ResourceError
 from cerebellum.granule_code import Activity, GranuleCode
 from cerebellum.patterns import Bits, Patterns
-from cerebellum.plasticity import ClimbingFiberRule
+from cerebellum.plasticity import PlasticityRule
 from cerebellum.progress import Progress, silent
 from cerebellum.protocol import Block, Pointer, Protocol, Volley
 
@@ -94,7 +94,7 @@ class RateCircuit:
         self.plastic = _only(circuit, lambda p: p.plasticity is not None, "with climbing-fibre plasticity")
         rule = circuit.projection[self.plastic].plasticity
         assert rule is not None
-        self.rule: ClimbingFiberRule = rule
+        self.rule: PlasticityRule = rule
         self.fibers = circuit.size(circuit.projection[self.input].source)
         self.granule = GranuleCode(
             connectome.matrix(self.input), matches_response(circuit, self.input, balance), self.fibers, device, dtype

@@ -31,10 +31,19 @@ Target = Literal["standalone", "runtime", "numpy"]
 
 @dataclass(frozen=True)
 class SpikingRun:
-    """What a simulation leaves: spikes of all populations, final weights (A or S) of plastic ones, seconds spent."""
+    """What a simulation leaves.
+
+    Attributes
+    ----------
+    spikes : of every population
+    weights : plastic projection -> weights at the end, A or S, shape (synapses,)
+    snapshots : plastic projection -> block with plasticity on -> weights that spikes up to its end have made
+    seconds : spent in each part
+    """
 
     spikes: dict[str, Spikes]
     weights: dict[str, NDArray[np.float64]]
+    snapshots: dict[str, dict[str, NDArray[np.float64]]]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -72,7 +81,8 @@ def simulate(
             report = _runtime_report(progress)
             network.brian.run(schedule.duration * b2.second, report=report, report_period=0.5 * b2.second)
             seconds["simulate"] = time.perf_counter() - started
-        return SpikingRun(network.spikes(), network.weights(), seconds)
+        weights = network.weights()
+        return SpikingRun(network.spikes(), weights, network.snapshots(schedule, weights), seconds)
     finally:
         b2.get_device().reinit()
         b2.set_device("runtime")
@@ -147,6 +157,20 @@ class _Network:
     def weights(self) -> dict[str, NDArray[np.float64]]:
         plastic = (n for n, p in self.circuit.projection.items() if p.plasticity is not None and n in self.synapses)
         return {name: np.asarray(self.synapses[name].w, dtype=float) for name in plastic}
+
+    def snapshots(
+        self, schedule: Schedule, final: dict[str, NDArray[np.float64]]
+    ) -> dict[str, dict[str, NDArray[np.float64]]]:
+        blocks = list(synapses.plastic_ends(schedule.trials))
+        kept = [synapses.weight_after(number) for number in range(len(blocks) - 1)]
+        return {
+            name: {
+                block: np.asarray(getattr(self.synapses[name], variable), dtype=float)
+                for block, variable in zip(blocks[:-1], kept, strict=True)
+            }
+            | {block: weights for block in blocks[-1:]}
+            for name, weights in final.items()
+        }
 
 
 def working_target(wanted: Target) -> Target:

@@ -11,9 +11,9 @@ from cerebellum.balance import Balance
 from cerebellum.cells import MODELS
 from cerebellum.circuit import Afferent, Circuit, Projection, ShortTerm
 from cerebellum.connectome import Connectome
-from cerebellum.groups import taught
-from cerebellum.plasticity import ClimbingFiberRule
-from cerebellum.stimuli import Schedule, plastic_spans
+from cerebellum.groups import taught_at, teachers
+from cerebellum.plasticity import PlasticityRule
+from cerebellum.stimuli import Schedule, Trial, plastic_spans
 
 
 def make(
@@ -30,7 +30,7 @@ def make(
         if projection.short_term is not None:
             made.append(_release(name, projection.short_term, source, delay, clock))
         return made
-    teaches = [other for other in taught(connectome, projection.target).values() if other.teacher == name]
+    kept = teachers(circuit, projection.target).get(name, 0)
     namespace = _namespace(circuit, projection.target, projection.receptor)
     amount, equations, unit = "weight", "", _unit(circuit, projection.target)
     if projection.receptor:
@@ -40,16 +40,16 @@ def make(
     if projection.short_term is not None:
         amount += f" * sent_{name}_pre"
     lines = [_arrival(circuit, projection.target, projection.receptor, amount)]
-    for other in teaches:
-        last = int(other.climbing_spikes.number) - 1
-        lines += [f"cf_{i}_post = cf_{i - 1}_post" for i in range(last, 0, -1)] + ["cf_0_post = t"]
-    # Before the parallel fibres' learning pathway in a step, so that a spike at the window's edge counts.
+    if kept:
+        lines += [f"{taught_at(name, i)}_post = {taught_at(name, i - 1)}_post" for i in range(kept - 1, 0, -1)]
+        lines.append(f"{taught_at(name, 0)}_post = t")
+    # Before the learning pathways in a step, so that a spike at the window's edge counts.
     synapses = b2.Synapses(
         model=equations,
         on_pre="\n".join(lines),
         delay=delay,
         namespace=namespace,
-        order=-1 if teaches else 0,
+        order=-1 if kept else 0,
         **common,
     )
     synapses.connect(i=edges.pre, j=edges.post)
@@ -145,7 +145,7 @@ def _release(name: str, rule: ShortTerm, source: Any, delay: Any, clock: Any) ->
 
 def _plastic(
     projection: Projection,
-    rule: ClimbingFiberRule,
+    rule: PlasticityRule,
     connectome: Connectome,
     balance: Balance,
     schedule: Schedule,
@@ -153,18 +153,20 @@ def _plastic(
 ) -> Any:
     circuit, name = connectome.circuit, common["name"]
     edges, unit = connectome.edges[name], _unit(circuit, projection.target)
-    delay, window = projection.delay.si * b2.second, rule.kernel.support * b2.second
+    delay, window = projection.delay.si * b2.second, _window(rule, circuit.dt) * b2.second
     transmitted = "w" if projection.short_term is None else f"w * sent_{name}_pre"
+    unit_text = _unit_text(circuit, projection.target)
+    variables = ["w", *(weight_after(number) for number in range(len(plastic_ends(schedule.trials)) - 1))]
     synapses = b2.Synapses(
-        model=f"w : {_unit_text(circuit, projection.target)}",
+        model="\n".join(f"{variable} : {unit_text}" for variable in variables),
         on_pre={
             "transmit": _arrival(circuit, projection.target, projection.receptor, transmitted),
-            "learn": _learning(rule, schedule),
+            "learn": _learning(rule, schedule, circuit.dt),
         },
         delay={"transmit": delay, "learn": delay + window},
         namespace={
-            "potentiation": rule.potentiation.si * unit,
-            "depression": rule.depression.si * unit,
+            "alone": rule.alone * unit,
+            "paired": rule.paired * unit,
             "w_min": rule.w_min.si * unit,
             "w_max": rule.w_max.si * unit,
             "window": window,
@@ -173,15 +175,38 @@ def _plastic(
         **common,
     )
     synapses.connect(i=edges.pre, j=edges.post)
-    synapses.w = balance.weight[name] * unit
+    for variable in variables:
+        setattr(synapses, variable, balance.weight[name] * unit)
     return synapses
 
 
-def _learning(rule: ClimbingFiberRule, schedule: Schedule) -> str:
-    """Weight change of one parallel-fibre spike, applied `window` after it reached the synapse."""
-    kernels = " + ".join(
-        rule.kernel.text(f"(cf_{i}_post - t + window)") for i in range(int(rule.climbing_spikes.number))
-    )
-    spans = plastic_spans(schedule.trials)
+def plastic_ends(trials: list[Trial]) -> dict[str, float]:
+    """Blocks in which plasticity is on, in order, and when each ends (s)."""
+    return {trial.block: trial.stop for trial in trials if trial.plasticity}
+
+
+def weight_after(number: int) -> str:
+    """Name of the weight as it was at the end of a plastic block; that of the last one is `w`."""
+    return f"w_after_{number}"
+
+
+def _window(rule: PlasticityRule, dt: float) -> float:
+    """The kernel's support, s, up to the next time step."""
+    return float(np.ceil(rule.timing.support / dt - 1e-6)) * dt
+
+
+def _learning(rule: PlasticityRule, schedule: Schedule, dt: float) -> str:
+    """Weight change of one presynaptic spike, applied `window` after it reached the synapse.
+
+    A spike that came before the end of an earlier plastic block changes also the weight kept from that end.
+    """
+    lags = [f"({taught_at(rule.teacher, i)}_post - t + window)" for i in range(rule.remembered)]
+    kernels = " + ".join(rule.timing.text(lag) for lag in lags)
+    half = dt / 2  # spikes come on the time grid, edges lie between two of its points
+    spans = [(a - half, b - half) for a, b in plastic_spans(schedule.trials)]
     on = " + ".join(f"int(t - window >= {a!r}*second and t - window < {b!r}*second)" for a, b in spans) or "0"
-    return f"w = clip(w + ({on}) * (potentiation - depression * ({kernels})), w_min, w_max)"
+    lines = [f"w = clip(w + ({on}) * (alone + paired * ({kernels})), w_min, w_max)"]
+    for number, end in enumerate(list(plastic_ends(schedule.trials).values())[:-1]):
+        kept = weight_after(number)
+        lines.append(f"{kept} = {kept} + int(t - window < {end - half!r}*second) * (w - {kept})")
+    return "\n".join(lines)

@@ -14,8 +14,9 @@ from pydantic import TypeAdapter
 from cerebellum.balance import Balance, solve
 from cerebellum.circuit import Circuit, load_model
 from cerebellum.connectome import Connectome, sample
+from cerebellum.kernels import Kernel
 from cerebellum.patterns import Patterns
-from cerebellum.plasticity import ClimbingFiberRule, Kernel
+from cerebellum.plasticity import ClimbingFiberRule
 from cerebellum.protocol import load_protocol
 from cerebellum.readers import code_of, ideal_counters, written_correlation
 from cerebellum.spiking import SpikingRun, simulate, working_target
