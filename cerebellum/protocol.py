@@ -34,17 +34,29 @@ class DigitPatterns(Table):
 
 
 class RandomPatterns(Table):
-    """Independent fair bits for addresses and pointers."""
+    """Independent fair bits for addresses and pointers; `balanced` pointers have as many ones as zeros."""
 
     source: Literal["random"]
     count: Count
+    balanced: bool = False
 
 
-PatternSource = Annotated[DigitPatterns | RandomPatterns, Field(discriminator="source")]
+class SparsePatterns(Table):
+    """Random sets of `active` mossy fibres, each fibre a line of its own; pointers have as many ones as zeros.
+
+    Noise moves active lines: a cue with n flipped elements has n of its fibres replaced by n others.
+    """
+
+    source: Literal["sparse"]
+    count: Count
+    active: Count
+
+
+PatternSource = Annotated[DigitPatterns | RandomPatterns | SparsePatterns, Field(discriminator="source")]
 
 
 class Volley(Table):
-    """The trial's address on the mossy fibres: of each pair the fibre of the bit's value fires once a volley."""
+    """The trial's address on the mossy fibres: each fibre of the address fires once a volley."""
 
     kind: Literal["volley"]
     population: Literal["mossy_fiber"] = "mossy_fiber"
@@ -102,7 +114,13 @@ class Edge(Table):
     cells: Count
 
 
-Where = Annotated[Sphere | Cylinder | Nearest | Edge, Field(discriminator="kind")]
+class Address(Table):
+    """The mossy fibres that are on in the trial's address: of a pair the fibre of the bit's value, or a sparse set."""
+
+    kind: Literal["address"]
+
+
+Where = Annotated[Sphere | Cylinder | Nearest | Edge | Address, Field(discriminator="kind")]
 
 
 class Poisson(Table):
@@ -150,6 +168,11 @@ class CurrentStep(Table):
 Stimulus = Annotated[Volley | Pointer | Poisson | Regular | Burst | CurrentStep, Field(discriminator="kind")]
 
 
+def needs_pattern(stimulus: Stimulus) -> bool:
+    """Whether the stimulus shows the trial's address or pointer."""
+    return isinstance(stimulus, Volley | Pointer) or isinstance(getattr(stimulus, "where", None), Address)
+
+
 class Window(Table):
     """The part of a trial in which spikes are counted."""
 
@@ -163,6 +186,8 @@ class Block(Table):
     over: Literal["patterns", "cues", "trials"]
     """One trial for each stored pattern, for each noisy cue, or `trials` alike."""
     trials: Count | None = None
+    repeats: Count | None = None
+    """Patterns only: how often all of them are shown, one round after another; once if not given."""
     trial_duration: Duration
     plasticity: bool = False
     role: Literal["baseline", "write", "read", "other"] = "other"
@@ -185,12 +210,16 @@ class Block(Table):
             raise InputError('over = \'trials\' wants trials = [number, "1", "source"]')
         if self.over == "cues" and (not self.noise or self.cues_per_pattern is None):
             raise InputError('over = \'cues\' wants noise = [0, ...] and cues_per_pattern = [number, "1", "source"]')
+        if self.repeats is not None and self.over != "patterns":
+            raise InputError(f"repeats: wanted with over = 'patterns' only; found over = {self.over!r}")
         if self.role in ("baseline", "read") and self.window is None:
             raise InputError(f"role = {self.role!r} wants a window: [block.NAME.window] with onset and duration")
         if self.role == "read" and self.over != "cues":
             raise InputError(f"role = 'read' asks with cues; found over = {self.over!r}; wanted over = 'cues'")
-        if self.over == "trials" and any(s.kind in ("volley", "pointer") for s in self.stimulus.values()):
-            raise InputError("over = 'trials' has no pattern for a volley or pointer; use over = 'patterns' or 'cues'")
+        if self.over == "trials" and any(needs_pattern(s) for s in self.stimulus.values()):
+            raise InputError(
+                "over = 'trials' has no pattern for a volley, pointer or address; use over = 'patterns' or 'cues'"
+            )
         if self.window and self.window.onset.si + self.window.duration.si > self.trial_duration.si * (1 + 1e-9):
             raise InputError(f"window ends after the trial ({self.trial_duration})")
         for name, stimulus in self.stimulus.items():
@@ -259,6 +288,11 @@ class Protocol(Table):
         """Number of stored patterns."""
         return int(self.patterns.count.number) if self.patterns else 0
 
+    @property
+    def active_lines(self) -> int | None:
+        """Fibres on in every address of a sparse code; None for other codes."""
+        return int(self.patterns.active.number) if isinstance(self.patterns, SparsePatterns) else None
+
     def block_of(self, role: str) -> str | None:
         """Name of the block with this role."""
         return next((name for name, block in self.block.items() if block.role == role), None)
@@ -269,7 +303,7 @@ class Protocol(Table):
             assert block.trials is not None
             return int(block.trials.number)
         if block.over == "patterns":
-            return self.pattern_count
+            return self.pattern_count * (int(block.repeats.number) if block.repeats else 1)
         assert block.cues_per_pattern is not None
         return self.pattern_count * sum(block.cues_at(flips) for flips in block.noise)
 
@@ -328,6 +362,9 @@ def _stimulus_faults(place: str, stimulus: Stimulus, circuit: Circuit) -> list[s
         ]
     if isinstance(stimulus, Volley | Pointer):
         return []
+    if isinstance(stimulus.where, Address):
+        wrong = stimulus.population != "mossy_fiber"
+        return [f"{place}.where: an address lies on the mossy fibres, not on {stimulus.population}"] if wrong else []
     if stimulus.where is not None and circuit.volume is None:
         return [f"{place}.where: the cells of this model have no positions"]
     if isinstance(stimulus.where, Nearest | Edge) and stimulus.where.cells.number > circuit.size(stimulus.population):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cerebellum.connectome import zone_of
 from cerebellum.protocol import Protocol
 from cerebellum.spikes import Spikes
-from cerebellum.stimuli import Schedule, Trial
+from cerebellum.stimuli import Trial
+
+if TYPE_CHECKING:
+    from cerebellum.result import Result
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,8 +58,13 @@ def pause(baseline: Floats, asked: Floats, zones: int) -> Floats:
     return zone_mean(baseline[None, :] - asked, zones)
 
 
-def granule_overlap(spikes: Spikes, cells: int, schedule: Schedule, protocol: Protocol) -> Floats:
-    """Granule spikes shared by each read and each write trial: sum over cells of the product, (cues, patterns)."""
-    written = np.stack([counts(spikes, cells, trial.start, trial.stop) for trial in schedule.of("write")])
-    asked = np.stack([counts(spikes, cells, *window(protocol, trial)) for trial in schedule.of("read")])
-    return asked.astype(float) @ written.astype(float).T
+def granule_counts(result: Result, role: str) -> Ints:
+    """Granule spikes in the windows of all trials of a role, those that show the same pattern or cue added up.
+
+    Shape (patterns or cues, cells).
+    """
+    spikes, cells, trials = result.spikes["granule"], result.circuit.size("granule"), result.schedule.of(role)
+    out = np.zeros((max(trial.pattern for trial in trials) + 1, cells), dtype=np.int64)
+    for trial in trials:
+        out[trial.pattern] += counts(spikes, cells, *window(result.protocol, trial))
+    return out

@@ -20,7 +20,7 @@ from cerebellum import connectome as connectomes
 from cerebellum import memory_use, rates, readers, readout, stimuli
 from cerebellum.circuit import Circuit, load_model
 from cerebellum.errors import ArgumentError, ProtocolFileError, UnknownNameError
-from cerebellum.patterns import Patterns, make_patterns
+from cerebellum.patterns import make_patterns
 from cerebellum.progress import Progress, silent
 from cerebellum.protocol import Protocol, check_together, load_protocol
 from cerebellum.result import Result, refuse_existing, whole_folder, write_json
@@ -79,13 +79,15 @@ def run(
 
         choose_device(device)  # complain before any work is done
     progress("sampling the connectome", None)
-    patterns = _patterns(plan, circuit, seed)
+    code = readers.code_of(circuit, plan.active_lines) if plan.patterns is not None else None
+    patterns = make_patterns(plan, code.lines, circuit.zones, seed) if code is not None else None
     balance = balances.solve(circuit)
     wired = connectomes.sample(circuit, seed)
     scheduled = stimuli.schedule(plan, circuit, patterns, seed)
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
     result = Result(circuit, plan, scheduled, patterns, connectome=wired)
-    measured, overlap = {}, None
+    measured: dict[str, readers.Floats] = {}
+    overlap = None
     summary: dict[str, Any] = {}
     if engine != "rate":
         from cerebellum import spiking
@@ -96,14 +98,16 @@ def run(
         result.spikes.update(simulated.spikes)
         summary["rates"] = _rates(result)
         if patterns is not None and plan.block_of("read"):
-            measured["purkinje"] = _purkinje(result)
-            overlap = readout.granule_overlap(simulated.spikes["granule"], circuit.size("granule"), scheduled, plan)
+            assert code is not None
+            measured |= _measured(result)
+            written, asked = (readout.granule_counts(result, role) for role in ("write", "read"))
+            overlap = asked.astype(float) @ written.T.astype(float)
+            if not readers.states_threshold(circuit):
+                stored, cued = (readers.matches(wired, code, a) for a in (patterns.addresses, patterns.cues))
+                code = readers.tuned(code, (stored, written), (cued, asked))
+                summary["granule_response"] = {"written": code.written, "asked": code.asked}
             summary["written_weights"] = {
-                name: {
-                    "r_ideal_counters": readers.written_correlation(
-                        wired, readers.code_of(circuit), patterns, weights, name
-                    )
-                }
+                name: {"r_ideal_counters": readers.written_correlation(wired, code, patterns, weights, name)}
                 for name, weights in simulated.weights.items()
             }
     if engine != "spiking":
@@ -120,7 +124,7 @@ def run(
         measured["rate"] = readout.pause(found.baseline, found.purkinje, circuit.zones)
     if measured and patterns is not None:
         progress("comparing readers", None)
-        code = readers.code_of(circuit)
+        assert code is not None
         readings = readers.read_all(wired, code, patterns, measured, overlap)
         result.readout.update(readings.readout)
         result.weights.update(readings.weights)
@@ -195,18 +199,16 @@ def _rates(result: Result) -> dict[str, Any]:
     return out
 
 
-def _patterns(plan: Protocol, circuit: Circuit, seed: int) -> Patterns | None:
-    if plan.patterns is None:
-        return None
-    return make_patterns(plan, readers.code_of(circuit).lines, circuit.zones, seed)
-
-
-def _purkinje(result: Result) -> np.ndarray[Any, np.dtype[np.float64]]:
-    circuit, plan, spikes = result.circuit, result.protocol, result.spikes["purkinje"]
-    cells = circuit.size("purkinje")
-    baseline = readout.rates(spikes, cells, plan, result.schedule.of("baseline")).mean(axis=0)
-    asked = readout.rates(spikes, cells, plan, result.schedule.of("read"))
-    return readout.pause(baseline, asked, circuit.zones)
+def _measured(result: Result) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """Readout y of Purkinje cells, and of nuclear cells where there are any, (cues, microzones)."""
+    circuit, plan, found = result.circuit, result.protocol, {}
+    for name, sign in (("purkinje", -1.0), ("nuclear", 1.0)):
+        if name in circuit.population:
+            spikes, cells = result.spikes[name], circuit.size(name)
+            baseline = readout.rates(spikes, cells, plan, result.schedule.of("baseline")).mean(axis=0)
+            asked = readout.rates(spikes, cells, plan, result.schedule.of("read"))
+            found[name] = sign * readout.zone_mean(asked - baseline, circuit.zones)
+    return found
 
 
 def _working_target(target: str) -> Any:

@@ -13,6 +13,7 @@ from cerebellum.circuit import Circuit
 from cerebellum.connectome import generator, zone_of
 from cerebellum.patterns import Bits, Patterns
 from cerebellum.protocol import (
+    Address,
     Burst,
     CurrentStep,
     Cylinder,
@@ -26,6 +27,7 @@ from cerebellum.protocol import (
     Stimulus,
     Volley,
     Where,
+    needs_pattern,
 )
 
 Floats = NDArray[np.float64]
@@ -90,7 +92,7 @@ def trials(protocol: Protocol) -> list[Trial]:
     for name, block in protocol.block.items():
         for number in range(protocol.trials_in(block)):
             stop = now + block.trial_duration.si
-            shown = -1 if block.over == "trials" else number
+            shown = {"trials": -1, "patterns": number % max(protocol.pattern_count, 1), "cues": number}[block.over]
             out.append(Trial(name, block.role, now, stop, block.plasticity, shown))
             now = stop
     return out
@@ -119,7 +121,7 @@ def schedule(protocol: Protocol, circuit: Circuit, patterns: Patterns | None, se
                 pulse = Pulse(onset, onset + stimulus.duration.si, stimulus.amplitudes[number].si)
                 currents.setdefault(stimulus.population, []).append(pulse)
                 continue
-            shown = _shown(trial, block.over, stimulus, patterns)
+            shown = _shown(trial, block.over, stimulus, patterns) if needs_pattern(stimulus) else None
             when, who = _spikes(stimulus, circuit, places, shown, rng[trial.block, key])
             times[stimulus.population].append(trial.start + when)
             cells[stimulus.population].append(who)
@@ -127,37 +129,39 @@ def schedule(protocol: Protocol, circuit: Circuit, patterns: Patterns | None, se
     return Schedule(all_trials, events, protocol.duration, currents, tuple(protocol.lesion))
 
 
-def _shown(trial: Trial, over: str, stimulus: Stimulus, patterns: Patterns | None) -> Bits | None:
-    if patterns is None or trial.pattern < 0:
-        return None
+def _shown(trial: Trial, over: str, stimulus: Stimulus, patterns: Patterns | None) -> Ints | Bits:
+    """Of a pointer its bits, of an address its fibres."""
+    assert patterns is not None
     if isinstance(stimulus, Pointer):
         number = trial.pattern if over == "patterns" else int(patterns.target[trial.pattern])
         return patterns.pointers[number]
-    return (patterns.addresses if over == "patterns" else patterns.cues)[trial.pattern]
+    return patterns.fibers((patterns.addresses if over == "patterns" else patterns.cues)[trial.pattern])
 
 
 def _spikes(
     stimulus: Stimulus,
     circuit: Circuit,
     places: Mapping[str, Floats],
-    shown: Bits | None,
+    shown: Ints | Bits | None,
     rng: np.random.Generator,
 ) -> tuple[Floats, Ints]:
-    """Spike times within the trial (s) and their cells."""
+    """Spike times within the trial (s) and their cells; `shown` from `_shown`."""
     if isinstance(stimulus, Volley):
         assert shown is not None
-        fibers = 2 * np.arange(len(shown)) + shown
         starts = stimulus.onset.si + stimulus.interval.si * np.arange(int(stimulus.volleys.number))
-        jitter = np.clip(rng.standard_normal((len(starts), len(fibers))), -3, 3) * stimulus.jitter.si
+        jitter = np.clip(rng.standard_normal((len(starts), len(shown))), -3, 3) * stimulus.jitter.si
         when = np.maximum(starts[:, None] + jitter, 0.0)
-        return when.ravel(), np.tile(fibers, len(starts)).astype(np.int32)
+        return when.ravel(), np.tile(shown, len(starts)).astype(np.int32)
     if isinstance(stimulus, Pointer):
         assert shown is not None
         zones = zone_of(circuit.size(stimulus.population), circuit.zones)
         cells = np.flatnonzero(shown[zones]).astype(np.int32)
         return np.full(len(cells), stimulus.onset.si), cells
     assert isinstance(stimulus, Poisson | Regular | Burst)
-    if stimulus.where is None:
+    if isinstance(stimulus.where, Address):
+        assert shown is not None
+        chosen = shown.astype(np.int32)
+    elif stimulus.where is None:
         chosen = np.arange(circuit.size(stimulus.population), dtype=np.int32)
     else:
         chosen = select(stimulus.where, places[stimulus.population], circuit)
@@ -179,6 +183,7 @@ def select(where: Where, places: Floats, circuit: Circuit) -> Ints:
     if isinstance(where, Edge):
         chosen = np.argsort(places[:, 0], kind="stable")[: int(where.cells.number)]
         return np.sort(chosen).astype(np.int32)
+    assert not isinstance(where, Address)  # not a place
     x, y = where.x.si * circuit.stretch, where.y.si * circuit.stretch
     if isinstance(where, Cylinder):
         distance = np.hypot(places[:, 0] - x, places[:, 1] - y)

@@ -12,7 +12,7 @@ from cerebellum.cells import lif
 from cerebellum.circuit import Circuit, load_model
 from cerebellum.connectome import Connectome, sample
 from cerebellum.errors import ModelFileError
-from cerebellum.readers import active_sets, code_of
+from cerebellum.readers import code_of, matches
 
 INPUT = "mossy_fiber_to_granule"
 
@@ -62,7 +62,8 @@ def test_golgi_cells_hold_the_inhibition_that_was_solved(connectome: Connectome,
 def test_expected_active_cells_are_those_of_random_addresses(connectome: Connectome, balance: Balance) -> None:
     circuit = connectome.circuit
     addresses = np.random.default_rng(1).random((200, 256)) < 0.5
-    found = active_sets(connectome, code_of(circuit), addresses).sum(axis=1)
+    code = code_of(circuit)
+    found = (matches(connectome, code, addresses) >= code.threshold).sum(axis=1)
     expected = expected_active(circuit, INPUT, balance)
     assert expected == pytest.approx(800 / 16)
     # Cells of one connectome share lines, so addresses differ more than binomially: the spread is measured.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cerebellum.circuit import Circuit, load_model
 from cerebellum.connectome import Connectome, degrees, expected_synapses, generator, sample, zone_of
 from cerebellum.errors import ArgumentError
-from cerebellum.readers import active_sets, code_of
+from cerebellum.readers import code_of, matches
 from cerebellum.theory import granule
 
 
@@ -160,7 +160,7 @@ def test_overlaps_of_twenty_connectomes_are_the_expected_ones(
             pair = np.repeat(rng.random((1, code.lines)) < 0.5, 2, axis=0)
             flipped = rng.choice(code.lines, distance, replace=False)
             pair[1, flipped] = ~pair[1, flipped]
-            first, second = active_sets(sample(circuit, seed), code, pair)
+            first, second = matches(sample(circuit, seed), code, pair) >= code.threshold
             shared.append((first & second).mean())
         expected = granule.overlap(code.lines, code.dendrites, code.threshold, distance)
         error = np.std(shared, ddof=1) / np.sqrt(20)

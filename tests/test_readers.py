@@ -10,7 +10,7 @@ from cerebellum.circuit import Circuit
 from cerebellum.connectome import Connectome, sample
 from cerebellum.errors import ProtocolFileError
 from cerebellum.patterns import Patterns
-from cerebellum.readers import Code, active_sets, code_of, exact_overlap, ideal_counters, read_all, summarize
+from cerebellum.readers import Code, code_of, exact_overlap, ideal_counters, matches, read_all, summarize
 from cerebellum.theory import granule
 
 
@@ -22,27 +22,27 @@ def test_the_code_is_read_off_the_description(circuit: Circuit, kanerva_circuit:
 def test_a_circuit_without_a_threshold_in_matches_has_no_code(circuit: Circuit) -> None:
     tables = circuit.model_dump(mode="json", by_alias=True)
     tables["projection"]["golgi_to_granule"]["weight"] = [1.0, "pA", "assumed: x"]
-    with pytest.raises(ProtocolFileError, match="no granule threshold"):
+    with pytest.raises(ProtocolFileError, match="read no address"):
         code_of(Circuit.model_validate(tables))
 
 
-def test_active_sets_count_matches_cell_by_cell(connectome: Connectome, patterns: Patterns) -> None:
+def test_matches_are_counted_cell_by_cell(connectome: Connectome, patterns: Patterns) -> None:
     """Against the definition: a fibre 2i + b fires where bit i of the address is b."""
-    found = active_sets(connectome, code_of(connectome.circuit), patterns.addresses[:2])
+    found = matches(connectome, code_of(connectome.circuit), patterns.addresses[:2])
     edges = connectome.edges["mossy_fiber_to_granule"]
     for row, address in enumerate(patterns.addresses[:2]):
         firing = {2 * line + int(bit) for line, bit in enumerate(address)}
-        matches = np.zeros(800, int)
+        counted = np.zeros(800, int)
         for pre, post in zip(edges.pre.tolist(), edges.post.tolist(), strict=True):
-            matches[post] += pre in firing
-        assert np.array_equal(found[row], matches >= 4)
-    assert 0.02 < found.mean() < 0.12  # 1/16
+            counted[post] += pre in firing
+        assert np.array_equal(found[row], counted)
+    assert 0.02 < (found == 4).mean() < 0.12  # 1/16
 
 
 def test_exact_overlaps_and_counters_follow_from_the_active_sets(connectome: Connectome, patterns: Patterns) -> None:
     code = code_of(connectome.circuit)
-    stored = active_sets(connectome, code, patterns.addresses)
-    asked = active_sets(connectome, code, patterns.cues)
+    stored = matches(connectome, code, patterns.addresses) >= 4
+    asked = matches(connectome, code, patterns.cues) >= 4
     overlap = exact_overlap(connectome, code, patterns)
     assert overlap[3, 2] == (asked[3] & stored[2]).sum()
     counters = ideal_counters(connectome, code, patterns)

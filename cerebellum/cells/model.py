@@ -16,7 +16,7 @@ Synapse = Literal["exponential", "alpha"]
 
 @dataclass(frozen=True)
 class Port:
-    """Where synapses enter a cell: +1 or -1, time constant (s); for a conductance its reversal (V), what is always open (S)."""
+    """Where synapses enter a cell: +1 or -1, time constant (s); for a conductance its reversal (V) and what is always open (S)."""
 
     sign: int
     tau: float

@@ -45,14 +45,23 @@ def overlap(n: int, dendrites: int, threshold: int, distance: int, response: Arr
 
 
 def log_overlap(
-    n: int, dendrites: int, threshold: int, distances: ArrayLike | None = None, response: ArrayLike | None = None
+    n: int,
+    dendrites: int,
+    threshold: int,
+    distances: ArrayLike | None = None,
+    response: ArrayLike | None = None,
+    read_response: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    """Natural logarithm of `overlap` at many distances (default 0..n), shape of `distances`; -inf where it is zero."""
+    """Natural logarithm of `overlap` at many distances (default 0..n), shape of `distances`; -inf where it is zero.
+
+    read_response : g(m), where a cell answers the second input differently from the first: E[f g] then, not E[f f].
+    """
     n, k, threshold = _cell(n, dendrites, threshold)
     v = whole_numbers("distances", np.arange(n + 1) if distances is None else distances, 0, n, "n")
-    log_pair = log_intersection(k, k - threshold) if response is None else _log_graded_pairs(k, _response(k, response))
     if response is None:
-        log_pair = log_pair - k * math.log(2)
+        log_pair = log_intersection(k, k - threshold) - k * math.log(2)
+    else:
+        log_pair = _log_graded_pairs(*_responses(k, response, read_response))
     u = np.arange(k + 1)
     spread = v[..., None]
     log_differ = log_binomial(spread, u) + log_binomial(n - spread, k - u) - log_binomial(n, k)
@@ -61,7 +70,13 @@ def log_overlap(
 
 
 def sparse_overlap(
-    n: int, active: int, dendrites: int, threshold: int, shared: int, response: ArrayLike | None = None
+    n: int,
+    active: int,
+    dendrites: int,
+    threshold: int,
+    shared: int,
+    response: ArrayLike | None = None,
+    read_response: ArrayLike | None = None,
 ) -> float:
     """P(both inputs activate a random cell) for excitatory-only codes, or E[f f] for a graded response.
 
@@ -70,14 +85,18 @@ def sparse_overlap(
     n : input lines, of which every input has `active` on. shared : lines on in both inputs.
     dendrites : lines a cell reads, 1..n. threshold : of them on that activate it, 0..dendrites.
     response : f(m) given m = 0..dendrites lines on, in place of the step at `threshold`.
+    read_response : g(m), where a cell answers the second input differently from the first: E[f g] then.
 
     Raises ArgumentError for values out of range, among them fewer shared lines than 2 active - n.
     """
     n, k, threshold = _cell(n, dendrites, threshold)
     active = whole_number("active", active, 0, n, "n")
     shared = whole_number("shared", shared, max(0, 2 * active - n), active, "active")
-    f = np.arange(k + 1) >= threshold if response is None else _response(k, response)
-    log_f = np.log(f, out=np.full(k + 1, -np.inf), where=f > 0)
+    if response is None:
+        f = g = (np.arange(k + 1) >= threshold).astype(float)
+    else:
+        f, g = _responses(k, response, read_response)
+    log_f, log_g = (np.log(h, out=np.full(k + 1, -np.inf), where=h > 0) for h in (f, g))
     # Of the lines read, `i` are on in both, `j` in the first alone, `l` in the second alone.
     i, one = np.ogrid[: min(k, shared) + 1, : min(k, active - shared) + 1]
     log_shared = -np.inf
@@ -89,7 +108,7 @@ def sparse_overlap(
             + log_binomial(active - shared, alone)
             + log_binomial(n - 2 * active + shared, rest)
         )
-        both = log_f[np.minimum(i + one, k)] + log_f[np.minimum(i + alone, k)]
+        both = log_f[np.minimum(i + one, k)] + log_g[np.minimum(i + alone, k)]
         log_shared = np.logaddexp(log_shared, np.logaddexp.reduce(log_ways + both, axis=None))
     return float(np.exp(log_shared - log_binomial(n, k)))
 
@@ -159,11 +178,19 @@ def _response(k: int, response: ArrayLike) -> NDArray[np.float64]:
     return f
 
 
-def _log_graded_pairs(k: int, f: NDArray[np.float64]) -> NDArray[np.float64]:
-    """ln E[f(m_x) f(m_y)] of a cell reading k lines, for inputs that differ on u = 0..k of them."""
+def _responses(
+    k: int, response: ArrayLike, read_response: ArrayLike | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    f = _response(k, response)
+    return f, f if read_response is None else _response(k, read_response)
+
+
+def _log_graded_pairs(f: NDArray[np.float64], g: NDArray[np.float64]) -> NDArray[np.float64]:
+    """ln E[f(m_x) g(m_y)] of a cell reading k lines, for inputs that differ on u = 0..k of them."""
+    k = len(f) - 1
     mean = np.empty(k + 1)
     for u in range(k + 1):
         same, mine = np.ogrid[: k - u + 1, : u + 1]  # matches where the inputs agree, and of x where they differ
         log_ways = log_binomial(k - u, same) + log_binomial(u, mine) - k * math.log(2)
-        mean[u] = (np.exp(log_ways) * f[same + mine] * f[same + u - mine]).sum()
+        mean[u] = (np.exp(log_ways) * f[same + mine] * g[same + u - mine]).sum()
     return np.log(mean, out=np.full(k + 1, -np.inf), where=mean > 0)
