@@ -121,6 +121,7 @@ class LargeMemory:
         self.addresses = one_of("addresses", addresses, ADDRESSES)
         self.device = choose_device(device)
         self.written = 0
+        self._share = float(inputs.kernel()[0])
         self._refuse_unless_it_fits(whole_number("patterns", patterns, 0), held=0)
         self.store: CounterStore = (
             DenseCounters(self.first, self.last, self.outputs, counters, self.device)
@@ -188,18 +189,12 @@ class LargeMemory:
     def _write(self, addresses: torch.Tensor, pointers: torch.Tensor) -> None:
         if self.kind == "sparse":
             self._refuse_unless_it_fits(self.written + len(addresses), held=self.nbytes)
-        batch = self.inputs.batch(addresses)
-        patterns, cells = [], []
-        for start, inputs in self._blocks(len(addresses)):
-            pattern, position = self.inputs.search(inputs, batch, self.compiled)
-            if self.kind == "dense":  # cells of different blocks have nothing in common
+            self.store.add(*self._pairs(addresses), pointers)
+        else:  # cells of different blocks have nothing in common
+            batch = self.inputs.batch(addresses)
+            for start, inputs in self._blocks(len(addresses)):
+                pattern, position = self.inputs.search(inputs, batch, self.compiled)
                 self.store.add(pattern, position + start, pointers)
-            else:
-                patterns.append(pattern)
-                cells.append(position + start)
-        if patterns:
-            pattern, order = torch.sort(torch.cat(patterns), stable=True)
-            self.store.add(pattern, torch.cat(cells)[order], pointers)
         self.written += len(addresses)
 
     def read(self, cues: NDArray[Any] | torch.Tensor) -> torch.Tensor:
@@ -245,16 +240,21 @@ class LargeMemory:
     def active(self, cues: NDArray[Any] | torch.Tensor) -> list[torch.Tensor]:
         """Numbers of the cells active for each cue, ascending, int64."""
         asked = bits("cues", cues, self.inputs.n).to(self.device)
-        found: list[list[torch.Tensor]] = [[] for _ in asked]
+        found: list[torch.Tensor] = []
         for first in range(0, len(asked), CUES):
-            batch = self.inputs.batch(asked[first : first + CUES])
-            count = len(asked[first : first + CUES])
-            for start, inputs in self._blocks(count):
-                cue, position = self.inputs.search(inputs, batch, self.compiled)
-                sizes = torch.bincount(cue, minlength=count).tolist()
-                for row, part in enumerate(torch.split(position + start, sizes)):
-                    found[first + row].append(part)
-        return [torch.cat(parts) for parts in found]
+            some = asked[first : first + CUES]
+            cue, cells = self._pairs(some)
+            found += torch.split(cells, torch.bincount(cue, minlength=len(some)).tolist())
+        return found
+
+    def _pairs(self, addresses: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """All pairs of address and active cell, by address, cells ascending within each."""
+        batch = self.inputs.batch(addresses)
+        pairs = _Pairs(len(addresses) * (self.last - self.first) * self._share, self.device)
+        for start, inputs in self._blocks(len(addresses)):
+            which, position = self.inputs.search(inputs, batch, self.compiled)
+            pairs.append(which, position + start)
+        return pairs.sorted()
 
     def activity(self, cues: NDArray[Any] | torch.Tensor) -> torch.Tensor:
         """Number of cells active for each cue, int64 (cues,)."""
@@ -295,6 +295,29 @@ class LargeMemory:
             made = self.inputs.inputs(torch.arange(first, last, device=self.device), self.compiled)
             kept[:, first - self.first : last - self.first] = made
         return kept
+
+
+class _Pairs:
+    """Pairs of cue and cell as blocks bring them, in one place: thousands of small tensors would riddle the heap."""
+
+    def __init__(self, expected: float, device: torch.device) -> None:
+        self.found = torch.empty((2, int(1.1 * expected) + 1024), dtype=torch.int64, device=device)
+        self.used = 0
+
+    def append(self, cue: torch.Tensor, cell: torch.Tensor) -> None:
+        end = self.used + len(cue)
+        if end > self.found.shape[1]:
+            larger = torch.empty((2, 2 * end), dtype=torch.int64, device=self.found.device)
+            larger[:, : self.used] = self.found[:, : self.used]
+            self.found = larger
+        self.found[0, self.used : end] = cue
+        self.found[1, self.used : end] = cell
+        self.used = end
+
+    def sorted(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """By cue; within a cue in the order of coming."""
+        cue, order = torch.sort(self.found[0, : self.used], stable=True)
+        return cue, self.found[1, : self.used][order]
 
 
 def _setting(store: str, addresses: str, counters: str) -> str:
