@@ -26,7 +26,9 @@ from cerebellum.schema import Count, Duration, Rate, SynapticWeight, Table
 from cerebellum.units import Value
 
 Floats = NDArray[np.float64]
-ASSUMED = "assumed: in the rule"
+STDP_ALPHA = Alpha.model_validate(
+    {"kind": "alpha", "peak": [50, "ms", "derived: the rule's own"], "window": [200, "ms", "derived: the rule's own"]}
+)
 
 
 class PlasticityRule(Table):
@@ -180,7 +182,8 @@ class SdmRule(PlasticityRule):
     @property
     def timing(self) -> TimingKernel:
         """1 within the window."""
-        return Rectangular(kind="rectangular", window=self.window)
+        window = [self.window.number, self.window.unit, self.window.source]
+        return Rectangular.model_validate({"kind": "rectangular", "window": window})
 
     @property
     def alone(self) -> float:
@@ -212,7 +215,7 @@ class StdpAlpha(PlasticityRule):
     @property
     def timing(self) -> TimingKernel:
         """K of the reference."""
-        return Alpha(kind="alpha", peak=_ms(50.0), window=_ms(200.0))
+        return STDP_ALPHA
 
     @property
     def alone(self) -> float:
@@ -271,10 +274,6 @@ def balanced_potentiation(depression: float, kernel: TimingKernel, climbing_rate
     knows nothing of them. It holds between the bounds; rates are those at which spikes reach the Purkinje cell.
     """
     return depression * climbing_rate * kernel.area
-
-
-def _ms(number: float) -> Value:
-    return Value(number, "ms", ASSUMED, "time")
 
 
 def _tag(found: Any) -> str:
