@@ -23,6 +23,7 @@ from pathlib import Path
 
 import brian2 as b2
 
+from cerebellum.cache import cache_folder
 from cerebellum.errors import CerebellumError
 from cerebellum.progress import Progress
 
@@ -41,13 +42,6 @@ def _command() -> list[str]:
 def compiler() -> str:
     """The program that the compiler's command starts."""
     return _command()[0]
-
-
-def cache_folder() -> Path:
-    """Where compiled objects are kept: CEREBELLUM_CACHE, else the user's cache folder."""
-    if chosen := os.environ.get("CEREBELLUM_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cerebellum"
 
 
 def compile_and_run(folder: Path, duration: float, threads: int, progress: Progress) -> dict[str, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    *("__init__", "errors", "progress", "spikes", "streams", "lesions", "prose"),
+    *("__init__", "errors", "cache", "progress", "spikes", "streams", "lesions", "prose"),
     *("theory", "theory.check", "theory.quadrature", "theory.kernel", "theory.hamming", "theory.circles"),
     *("theory.continuous", "theory.optimal", "theory.approximation", "theory.attention", "theory.granule"),
     *("theory.gaussian", "theory.sdm", "theory.memory", "theory.neurons", "theory.memories"),
@@ -20,6 +20,7 @@ LAYERS = [
     *("agreement", "readers"),
     *("groups", "synapses", "standalone", "spiking"),
     *("granule_code", "rate"),
+    *("cell_drive", "transfer", "detonation", "rates_in_time", "rate_transfer", "rate_circuit", "rate_run"),
     *("memory_kernel", "counter_random", "hard_locations", "counter_store", "large_memory"),
     *("sharded_memory", "scale"),
     *("nwb", "result", "report", "network_figures", "plotting"),
@@ -30,6 +31,7 @@ LAYERS = [
 ALLOWED = {
     "brian2": {"groups", "synapses", "standalone", "spiking"},
     "torch": {"rate", "granule_code", "heads", "qknorm", "sdm_layer", "theory.memory", "theory.neurons",
+              "rate_transfer", "rate_circuit", "rate_run",
               "theory.memories", "runner", "sweep", "memory_kernel", "counter_random", "hard_locations",
               "counter_store", "large_memory", "sharded_memory", "scale"},
     "matplotlib": {"plotting", "network_figures"},

@@ -1,0 +1,328 @@
+"""The rate twin: every population of a circuit as the expected rates of its cells, in torch, with gradients.
+
+Time runs in steps of 1 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
+contacts and delays as in the spiking engine; a port's mean conductance follows the alpha kernel exactly; a cell's rate
+is its measured transfer function of the filtered conductances (`transfer`), and a synapse that fires its target by
+itself adds the measured response (`detonation`). Populations that the protocol drives give their own spikes, not an
+expectation: the mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what they share moves the
+circuit; under the mean rates alone, basket cells would fire at a thirtieth of their rate.
+
+What is lost: that a cell's own spikes are whole numbers and follow each other with gaps, so that cells which fire
+together do so only as far as their input makes them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cerebellum import lesions
+from cerebellum.balance import Balance
+from cerebellum.cell_drive import BIN
+from cerebellum.circuit import Circuit, ShortTerm
+from cerebellum.connectome import Connectome
+from cerebellum.errors import ProtocolFileError
+from cerebellum.rate_transfer import TransferSurface
+from cerebellum.stimuli import Schedule
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class Port:
+    """Alpha conductances of a population's port: unit-weight decay and gain numbers, and the state (cells,)."""
+
+    tau: float
+    g: Tensor
+    h: Tensor
+
+    def advance(self, rate: Tensor) -> Tensor:
+        """Mean conductance over a step in which spikes of peak conductance (S) come at `rate` (S Hz)."""
+        a = float(np.exp(-BIN / self.tau))
+        h = a * self.h + np.e * (1 - a) * rate
+        g = a * (self.g + BIN * self.h) + np.e * self.tau * (1 - a * (1 + BIN / self.tau)) * rate
+        whole = np.e * BIN * rate - self.tau * (h - self.h)
+        mean = self.tau * (whole - (g - self.g)) / BIN
+        self.g, self.h = g, h
+        return mean
+
+
+class _Product(torch.autograd.Function):
+    """Sparse matrix times vector, with the transpose kept for the gradient of the vector."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, transpose: Tensor, vector: Tensor) -> Tensor:
+        ctx.transpose = transpose
+        return matrix @ vector
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        return None, None, ctx.transpose @ grads[0].contiguous()
+
+
+class Fan:
+    """All static synapses of one population, as one sparse product a step."""
+
+    def __init__(self, connectome: Connectome, names: list[str], dtype: torch.dtype, device: torch.device) -> None:
+        circuit = connectome.circuit
+        self.names = names
+        self.sizes = [circuit.size(circuit.projection[name].target) for name in names]
+        source = circuit.size(circuit.projection[names[0]].source)
+        rows, columns, values, first = [], [], [], 0
+        for name, size in zip(names, self.sizes, strict=True):
+            edges = connectome.edges[name]
+            rows.append(edges.post.astype(np.int64) + first)
+            columns.append(edges.pre.astype(np.int64))
+            values.append(np.ones(len(edges)) if edges.contacts is None else np.asarray(edges.contacts, float))
+            first += size
+        shape = (first, source)
+        row, column, value = (np.concatenate(parts) for parts in (rows, columns, values))
+        self.matrix = _csr(row, column, value, shape, dtype, device)
+        self.transpose = _csr(column, row, value, shape[::-1], dtype, device)
+
+    def __call__(self, rate: Tensor) -> dict[str, Tensor]:
+        """Arriving spikes a second, times contacts, at every target cell of every projection."""
+        return dict(zip(self.names, _Product.apply(self.matrix, self.transpose, rate).split(self.sizes), strict=True))
+
+
+def _csr(
+    row: NDArray[Any], column: NDArray[Any], value: Floats, shape: tuple[int, ...], dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:  # fmt: skip
+    from scipy.sparse import csr_matrix
+
+    made = csr_matrix((value, (row, column)), shape=shape)  # sorts, and adds synapses of one pair
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support", UserWarning)  # torch calls it beta
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(made.indptr.astype(np.int64)),
+            torch.from_numpy(made.indices.astype(np.int64)),
+            torch.as_tensor(made.data, dtype=dtype),
+            size=shape,
+            device=device,
+            check_invariants=False,
+        )
+
+
+class Release:
+    """Tsodyks-Markram state of a population's synapses of one projection, in expectation; exact for whole spikes."""
+
+    def __init__(self, rule: ShortTerm, cells: int, like: dict[str, Any]) -> None:
+        self.rule = rule
+        self.used, self.recovered = torch.zeros(cells, **like), torch.ones(cells, **like)
+
+    def __call__(self, rate: Tensor) -> Tensor:
+        """Rate times the share of the weight that each spike transmits."""
+        spikes = rate * BIN
+        used = self.used * float(np.exp(-BIN / self.rule.tau_fac.si))
+        recovered = 1 + (self.recovered - 1) * float(np.exp(-BIN / self.rule.tau_rec.si))
+        then = used + self.rule.U.si * (1 - used)
+        sent = then * recovered
+        self.used = used + spikes * (then - used)
+        self.recovered = recovered - spikes * sent
+        return rate * sent
+
+
+class RateCircuit(torch.nn.Module):
+    """A circuit's rates, stepped through time.
+
+    Parameters of the module, all with gradients: `gain[projection]`, a factor on the projection's weight (1 as
+    described), and `tonic[population]`, an excitatory conductance beside the synapses (S, 0 as described).
+
+    Raises
+    ------
+    ProtocolFileError
+        If a population's cells have no conductances, or gap junctions conduct.
+    """
+
+    def __init__(
+        self,
+        connectome: Connectome,
+        balance: Balance,
+        surfaces: dict[str, TransferSurface],
+        responses: dict[tuple[str, str], Floats],
+        lesion: tuple[str, ...] = (),
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.connectome, self.balance, self.circuit = connectome, balance, connectome.circuit
+        self.like: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
+        circuit, cut = self.circuit, set(lesion)
+        if set(connectome.gaps) - lesions.gap_junctions(cut, circuit):
+            raise ProtocolFileError("gap junctions couple voltages, which the rate engine has none of: lesion them")
+        self.alive = [name for name in circuit.population if name not in cut]
+        blocked = lesions.projections(cut, circuit)
+        self.names = [n for n in circuit.projection if n not in blocked and len(connectome.edges[n])]
+        self.surfaces = torch.nn.ModuleDict(surfaces)
+        self.responses = {key: torch.as_tensor(value, **self.like) for key, value in responses.items()}
+        self.gain = torch.nn.ParameterDict({n: torch.nn.Parameter(torch.ones((), **self.like)) for n in self.names})
+        self.tonic = torch.nn.ParameterDict(
+            {n: torch.nn.Parameter(torch.zeros((), **self.like)) for n in self.alive if n in surfaces}
+        )
+        self.fans = {}
+        for population in self.alive:
+            own = [n for n in self.names if circuit.projection[n].source == population]
+            static = [n for n in own if circuit.projection[n].short_term is None]
+            for names in [static] * bool(static) + [[n] for n in own if n not in static]:
+                self.fans[tuple(names)] = Fan(connectome, names, self.like["dtype"], self.like["device"])
+        self.delay = {n: max(1, round(circuit.projection[n].delay.si / BIN)) for n in self.names}
+
+    def driven(
+        self, given: dict[str, list[tuple[Tensor, Tensor] | None]], step: int
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Rates (Hz) that `given_rates` has for a step: of source populations, and of others' outside fibres."""
+        sources, afferents = {}, {}
+        for name, events in given.items():
+            if name not in self.alive:
+                continue
+            is_source = self.circuit.population[name].cell == "source"
+            late = 0 if is_source else round(self.circuit.population[name].afferent.delay.si / BIN)
+            now = events[step - late] if step >= late else None
+            if is_source or now is not None:
+                rate = torch.zeros(self.circuit.size(name), **self.like)
+                if now is not None:
+                    rate.index_add_(0, *now)
+                (sources if is_source else afferents)[name] = rate
+        return sources, afferents
+
+    def begin(self) -> State:
+        """State at time 0: nothing flows."""
+        return State(self)
+
+    def forward(self, state: State, given: dict[str, Tensor], afferent: dict[str, Tensor]) -> dict[str, Tensor]:
+        """One step.
+
+        Parameters
+        ----------
+        state : changed in place
+        given : rates (Hz) of the populations that the protocol drives, in this step, shape (cells,)
+        afferent : the same of the outside fibres onto other populations
+
+        Returns
+        -------
+        rates (Hz) of all populations in this step, shape (cells,)
+        """
+        rates: dict[str, Tensor] = {}
+        arriving = {name: state.pending[name].popleft() for name in self.names}
+        for population in self.alive:
+            kind = self.circuit.population[population].cell
+            if kind == "source":
+                rates[population] = given[population]
+            elif kind == "relay":
+                rates[population] = sum(
+                    (arriving[n] for n in self.names if self.circuit.projection[n].target == population),
+                    torch.zeros(self.circuit.size(population), **self.like),
+                )
+            else:
+                rates[population] = self._cells(population, state, arriving, afferent.get(population))
+        for names, fan in self.fans.items():
+            rate = rates[self.circuit.projection[names[0]].source]
+            if names[0] in state.release:
+                rate = state.release[names[0]](rate)
+            for name, arrived in fan(rate).items():
+                state.pending[name].append(arrived)
+        return rates
+
+    def _cells(self, population: str, state: State, arriving: dict[str, Tensor], afferent: Tensor | None) -> Tensor:
+        ports, circuit = state.ports[population], self.circuit
+        weighted: dict[str, Tensor] = {}
+        fired: list[tuple[str, Tensor]] = []
+        for name, arrived in arriving.items():
+            projection = circuit.projection[name]
+            if projection.target != population:
+                continue
+            if (population, name) in self.responses:
+                contacts = projection.contacts.mean.number if projection.contacts is not None else 1.0
+                fired.append((name, arrived * (self.gain[name] / contacts)))
+            else:
+                rate = arrived * (self.gain[name] * self.balance.weight[name])
+                known = weighted.get(projection.receptor)
+                weighted[projection.receptor] = rate if known is None else known + rate
+        if afferent is not None:
+            fired.append(("", afferent))
+        mean = {name: ports[name].advance(rate) for name, rate in weighted.items()}
+        surface, receptors = self.surfaces[population], circuit.population[population].receptor
+        total = {"excitatory": self.tonic[population] + torch.zeros(circuit.size(population), **self.like)}
+        total["inhibitory"] = torch.zeros(circuit.size(population), **self.like)
+        for name, conductance in mean.items():
+            total[receptors[name].effect] = total[receptors[name].effect] + conductance
+        rate = surface(state.uptake[population], total["excitatory"], total["inhibitory"])
+        return state.detonate(population, rate, fired)
+
+
+class State:
+    """What a `RateCircuit` remembers from step to step."""
+
+    def __init__(self, circuit: RateCircuit) -> None:
+        self.circuit, described, like = circuit, circuit.circuit, circuit.like
+
+        def none(population: str) -> Tensor:
+            return torch.zeros(described.size(population), **like)
+
+        self.pending: dict[str, deque[Tensor]] = {}
+        self.release: dict[str, Release] = {}
+        for name in circuit.names:
+            projection = described.projection[name]
+            self.pending[name] = deque([none(projection.target)] * circuit.delay[name])
+            if projection.short_term is not None:
+                cells = described.size(projection.source)
+                self.release[name] = Release(projection.short_term, cells, like)
+        self.ports = {
+            name: {
+                key: Port(r.tau.si, none(name), none(name)) for key, r in described.population[name].receptor.items()
+            }
+            for name in circuit.surfaces
+        }
+        self.uptake: dict[str, list[Tensor]] = {name: [none(name) for _ in range(4)] for name in circuit.surfaces}
+        self.coming: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def detonate(self, population: str, rate: Tensor, fired: list[tuple[str, Tensor]]) -> Tensor:
+        """Rate with what spikes at detonating synapses add now and what they take away.
+
+        Bursts add up; of what is left each pause takes its share.
+        """
+        for name, arrived in fired:
+            if not bool((arrived != 0).any()):
+                continue
+            burst, kept = self.circuit.responses[population, name]
+            number = arrived * BIN
+            added = burst[:, None] * number
+            left = kept[:, None] ** number
+            now = self.coming.get(population)
+            if now is None:
+                now = torch.zeros_like(added), torch.ones_like(left)
+            self.coming[population] = now[0] + added, now[1] * left
+        if population not in self.coming:
+            return rate
+        added, left = self.coming[population]
+        self.coming[population] = (
+            torch.cat([added[1:], torch.zeros_like(added[:1])]),
+            torch.cat([left[1:], torch.ones_like(left[:1])]),
+        )
+        return rate * left[0] + added[0]
+
+
+def given_rates(
+    schedule: Schedule, circuit: Circuit, like: dict[str, Any]
+) -> dict[str, list[tuple[Tensor, Tensor] | None]]:
+    """Spikes of the driven populations in steps of `BIN`: for each step the cells and their rates (Hz), or None."""
+    steps = round(schedule.duration / BIN)
+    out: dict[str, list[tuple[Tensor, Tensor] | None]] = {}
+    for name, events in schedule.events.items():
+        place = np.minimum((events.step * circuit.dt / BIN + 1e-6).astype(np.int64), steps - 1)
+        order = np.argsort(place, kind="stable")
+        cells = torch.as_tensor(events.cell[order].astype(np.int64), device=like["device"])
+        ends = np.searchsorted(place[order], np.arange(steps + 1))
+        out[name] = [
+            (cells[a:b], torch.full((b - a,), 1 / BIN, **like)) if b > a else None
+            for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+        ]
+    return out

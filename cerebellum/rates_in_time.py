@@ -1,0 +1,55 @@
+"""Rates of one population over time, as the rate engine keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEP = 1e-3  # s; of the population's mean
+
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Hz.
+
+    Attributes
+    ----------
+    mean : of the population in steps of `STEP`, shape (steps,)
+    cells : of every cell in bins of `width` (s), shape (bins, cells)
+    """
+
+    mean: Rows
+    cells: Rows
+    width: float
+
+    def between(self, start: float, stop: float) -> float:
+        """Mean rate of the population in [start, stop) (s)."""
+        return float(self.mean[round(start / STEP) : round(stop / STEP)].mean())
+
+    def cells_between(self, start: float, stop: float) -> NDArray[np.float64]:
+        """Mean rate of each cell in the bins whose middle lies in [start, stop) (s), shape (cells,)."""
+        middle = (np.arange(len(self.cells)) + 0.5) * self.width
+        inside = (middle >= start) & (middle < stop)
+        if not inside.any():
+            inside[np.argmin(np.abs(middle - (start + stop) / 2))] = True
+        return np.asarray(self.cells[inside].mean(axis=0), dtype=np.float64)
+
+
+def write(rates: dict[str, Rates], path: Path) -> None:
+    """All populations in one compressed file of float32."""
+    parts = {}
+    for name, one in rates.items():
+        parts |= {f"{name}.mean": one.mean, f"{name}.cells": one.cells, f"{name}.width": np.array(one.width)}
+    np.savez_compressed(path, **parts)
+
+
+def read(path: Path) -> dict[str, Rates]:
+    """What `write` wrote."""
+    with np.load(path) as kept:
+        names = dict.fromkeys(key.split(".")[0] for key in kept.files)
+        return {n: Rates(kept[f"{n}.mean"], kept[f"{n}.cells"], float(kept[f"{n}.width"])) for n in names}
