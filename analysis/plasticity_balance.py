@@ -3,7 +3,7 @@
 Claim: at every parallel-fibre spike a weight grows by A_plus and shrinks by A_minus times the kernel of each
 climbing-fibre spike after it, so that under independent spontaneous activity it drifts by A_plus - A_minus r area(K) a
 spike. One ratio A_minus / A_plus is stable at one climbing-fibre rate only: the balanced one at 1 Hz; the published one
-of 40 (Geminiani et al. 2022, Biol Cybern, rules of cereb-nest, stdp_connection_sinexp.h) at 0.285 Hz; that of 10
+of 40 (Geminiani et al. 2022, doi:10.3389/fnsys.2022.919761, with cereb-nest's sin-exp rule) at 0.285 Hz; that of 10
 (cereb-nest's test) at 1.14 Hz. At the balance weights still walk at random, and the walk's variance a second is
 f A_minus^2 (r int K^2 + f r area^2). Steps and bounds are published beside the naive weight (0.4 and 0.07 nS) and are
 taken as shares of this circuit's. 0.3 of the volume, three minutes of biological time a condition. Run time: about six

@@ -15,6 +15,10 @@ from cerebellum.groups import taught_at, teachers
 from cerebellum.plasticity import PlasticityRule
 from cerebellum.stimuli import Schedule, Trial, plastic_spans
 
+# Order within a time step of what arrives in it; Brian2 gives -1 to all others, and then goes by name.
+RELEASE = -3  # before the synapses transmit what is released
+TEACHING = -2  # before synapses learn, so that a teacher's spike at the window's edge counts
+
 
 def make(
     name: str, connectome: Connectome, balance: Balance, schedule: Schedule, source: Any, target: Any, clock: Any
@@ -43,15 +47,15 @@ def make(
     if kept:
         lines += [f"{taught_at(name, i)}_post = {taught_at(name, i - 1)}_post" for i in range(kept - 1, 0, -1)]
         lines.append(f"{taught_at(name, 0)}_post = t")
-    # Before the learning pathways in a step, so that a spike at the window's edge counts.
     synapses = b2.Synapses(
         model=equations,
         on_pre="\n".join(lines),
         delay=delay,
         namespace=namespace,
-        order=-1 if kept else 0,
         **common,
     )
+    if kept:
+        synapses.pre.order = TEACHING
     synapses.connect(i=edges.pre, j=edges.post)
     if edges.contacts is not None:
         synapses.w = edges.contacts * balance.weight[name] * unit
@@ -134,10 +138,10 @@ def _release(name: str, rule: ShortTerm, source: Any, delay: Any, clock: Any) ->
         on_pre="\n".join(lines),
         delay=delay,
         namespace={"U": rule.U.si, "tau_rec": rule.tau_rec.si * b2.second, "tau_fac": rule.tau_fac.si * b2.second},
-        order=-2,
         clock=clock,
         name=f"release_{name}",
     )
+    release.pre.order = RELEASE
     cells = np.arange(len(source))
     release.connect(i=cells, j=cells)
     return release

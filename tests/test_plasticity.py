@@ -21,7 +21,7 @@ from cerebellum.plasticity import ClimbingFiberRule, Plasticity
 from cerebellum.protocol import load_protocol
 from cerebellum.readers import code_of, ideal_counters, written_correlation
 from cerebellum.schema import parse
-from cerebellum.spiking import SpikingRun, simulate, working_target
+from cerebellum.spiking import SpikingRun, _Network, simulate, working_target
 from cerebellum.stimuli import Events, Schedule, Trial, schedule
 
 
@@ -181,7 +181,7 @@ FORMULA = {  # of the lag in s, pA
 def test_a_rule_in_the_engine_is_its_formula(name: str) -> None:
     """Every lag of a teacher's spike, before and after; both spikes of a burst count, but once for `sdm`."""
     rule = {"teacher": "climbing_fiber_to_purkinje", **OTHER_RULES[name]}
-    lags = [*range(-120, 121, 15), -101, -1, 1, 101, 499, 500, 501, 1500, 1999, 2000, 2001]
+    lags = [*range(-120, 121, 15), -101, -100, -1, 1, 100, 101, 499, 500, 501, 1500, 1999, 2000, 2001]
     circuit, start = pairing(rule, len(lags) + 1), 400
     climbing = [(start + lag - 30, cell) for cell, lag in enumerate(lags)]
     burst = [(start + lag - 30, len(lags)) for lag in (20, 60)]
@@ -300,6 +300,23 @@ def test_the_write_is_kanervas_write(
     assert simulated.weights[name] == pytest.approx(expected[edges.pre, edges.post], abs=1e-18)
     assert written_correlation(connectome, code, patterns, simulated.weights[name], name) >= 0.995
     assert np.abs(ideal_counters(connectome, code, patterns)).max() <= 6
+
+
+def test_within_a_step_release_comes_first_then_teachers_then_all_others() -> None:
+    """Whatever their names are, by which Brian2 would order them."""
+    circuit = load_model("mouse_stp", {"scale": "0.1"})
+    described = circuit.model_dump(by_alias=True, exclude_none=True)
+    rule = {**OTHER_RULES["stdp_cosexp"], "teacher": "purkinje_to_nuclear"}
+    rule |= {key: [value, "nS", "assumed: x"] for key, (value, unit, *_) in rule.items() if unit == "pA"}
+    described["projection"]["mossy_fiber_to_nuclear"]["plasticity"] = rule
+    circuit = Circuit.model_validate(described)
+    made = schedule(load_protocol("background"), circuit, None, 1)
+    objects = _Network(sample(circuit, 1), solve(circuit), made).brian.sorted_objects
+    place = {thing.name: number for number, thing in enumerate(objects)}
+    assert place["purkinje_to_nuclear_pre"] < place["mossy_fiber_to_nuclear_learn"]
+    stp = [name for name, projection in circuit.projection.items() if projection.short_term]
+    assert len(stp) > 10
+    assert all(place[f"release_{name}_pre"] < place[f"{name}_pre"] for name in stp)
 
 
 @pytest.mark.parametrize("model", [pytest.param("mouse", marks=pytest.mark.slow), "mouse_stp"])
