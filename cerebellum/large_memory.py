@@ -231,11 +231,7 @@ class LargeMemory:
             return False
         assert isinstance(self.inputs, DendriteCells)
         rows = self.store.rows[place : place + inputs.shape[1]]
-        whole = torch.zeros((batch.shape[1] * memory_kernel.WORD, self.outputs), dtype=torch.int64)
-        if not memory_kernel.read_few(inputs, self.inputs.threshold, batch, rows, whole):
-            return False
-        sums += whole[: len(sums)]
-        return True
+        return memory_kernel.read_few(inputs, self.inputs.threshold, batch, rows, sums)
 
     def active(self, cues: NDArray[Any] | torch.Tensor) -> list[torch.Tensor]:
         """Numbers of the cells active for each cue, ascending, int64."""

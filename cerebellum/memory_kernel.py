@@ -13,16 +13,29 @@ import torch
 from cerebellum.theory import kernel
 
 WORD = 64  # addresses in one machine word
+WORDS = 4  # machine words that the loops take at a time
 # A cell's matches are counted in five bit planes.
 MOST_DENDRITES = 16
 _SOURCE = r"""
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __AVX512VBMI2__
+#include <immintrin.h>
+#define EIGHT(n) n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7
+static const uint8_t COUNTING[64] __attribute__((aligned(64))) = {
+    EIGHT(0), EIGHT(8), EIGHT(16), EIGHT(24), EIGHT(32), EIGHT(40), EIGHT(48), EIGHT(56)};
+#endif
 #define PLANES 5
-#define CHUNK 64     /* cells whose hits are listed, then added: their counters stay in the first-level cache */
+#define WORDS 4      /* addresses come 256 at a time */
+#define ADDRESSES (64 * WORDS)
+#define CHUNK 32     /* cells whose hits are listed, then added */
 #define FLUSH 256    /* cells after which 16-bit sums go into 64-bit ones: 256 * 127 < 2^15 */
-#define LANES 32     /* counters added at a time: outputs are padded to a multiple of it */
+#define LANES 32
+#define GROUP (2 * LANES)   /* counters added at a time */
+typedef int16_t lanes __attribute__((vector_size(2 * LANES), may_alias));
+typedef int8_t bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef uint64_t words __attribute__((vector_size(8 * WORDS), aligned(8), may_alias));
 
 /* Philox-4x32-10: out[4 * block + word][cell]. */
 void philox(const int64_t *restrict cells, int64_t count, int64_t blocks, uint64_t seed, int64_t *restrict out)
@@ -47,116 +60,145 @@ void philox(const int64_t *restrict cells, int64_t count, int64_t blocks, uint64
     }
 }
 
-/* Which of the addresses (64 in a word) a cell answers to: at least `threshold` of its fibres fire. */
-static inline uint64_t answers(const int32_t *restrict fibers, int64_t stride, int64_t dendrites, int64_t threshold,
-                               const uint64_t *restrict fired, int64_t words)
+/* Which of 256 addresses a cell answers to: at least `threshold` of its fibres fire. fired (2n). */
+static inline words answers(const int32_t *restrict fibers, int64_t stride, int64_t dendrites, int64_t threshold,
+                            const words *restrict fired)
 {
+    words all = ~(words){0};
     if (threshold == dendrites) {
-        uint64_t all = ~0ull;
         for (int64_t d = 0; d < dendrites; d++)
-            all &= fired[fibers[d * stride] * words];
+            all &= fired[fibers[d * stride]];
         return all;
     }
-    uint64_t plane[PLANES] = {0};
+    words plane[PLANES] = {{0}}, greater = {0};
     for (int64_t d = 0; d < dendrites; d++) {
-        uint64_t carry = fired[fibers[d * stride] * words];
+        words carry = fired[fibers[d * stride]];
         for (int p = 0; p < PLANES; p++) {
-            uint64_t both = plane[p] & carry;
+            words both = plane[p] & carry;
             plane[p] ^= carry;
             carry = both;
         }
     }
-    uint64_t greater = 0, equal = ~0ull;
     for (int p = PLANES - 1; p >= 0; p--) {
-        uint64_t bit = threshold >> p & 1 ? ~0ull : 0;
-        greater |= equal & plane[p] & ~bit;
-        equal &= ~(plane[p] ^ bit);
+        words bit = threshold >> p & 1 ? ~(words){0} : (words){0};
+        greater |= all & plane[p] & ~bit;
+        all &= ~(plane[p] ^ bit);
     }
-    return greater | equal;
+    return greater | all;
 }
 
-/* The addresses each cell answers to, as bits: active (count, words). fibers (dendrites, stride), fired (2n, words). */
+/* The same for many cells: active (count). fibers (dendrites, stride). */
 void answering(const int32_t *restrict fibers, int64_t count, int64_t stride, int64_t dendrites, int64_t threshold,
-               const uint64_t *restrict fired, int64_t words, uint64_t *restrict active)
+               const words *restrict fired, words *restrict active)
 {
     for (int64_t i = 0; i < count; i++)
-        for (int64_t w = 0; w < words; w++)
-            active[i * words + w] = answers(fibers + i, stride, dendrites, threshold, fired + w, words);
+        active[i] = answers(fibers + i, stride, dendrites, threshold, fired);
 }
 
-/* sums[address][output] += counters of the cells that answer to it; sums (words * 64, outputs), counters (count,
-   outputs). Returns the number of pairs of cell and address, or -1 without memory. */
+/* Places of the bits that are set, 0..255; up to 63 bytes past the last are overwritten. */
+static inline int64_t list(words active, uint8_t *restrict hits)
+{
+    int64_t found = 0;
+    for (int w = 0; w < WORDS; w++) {
+        uint64_t bits = active[w];
+        int64_t end = found + __builtin_popcountll(bits);
+#ifdef __AVX512VBMI2__
+        __m512i places = _mm512_add_epi8(_mm512_load_si512(COUNTING), _mm512_set1_epi8((char)(64 * w)));
+        _mm512_storeu_si512(hits + found, _mm512_maskz_compress_epi8(bits, places));
+#else
+        do {   /* eight at a time without a branch */
+            for (int j = 0; j < 8; j++) {
+                hits[found + j] = (uint8_t)(64 * w + __builtin_ctzll(bits | 1ull << 63));
+                bits &= bits - 1;
+            }
+            found += 8;
+        } while (found < end);
+#endif
+        found = end;
+    }
+    return found;
+}
+
+/* Counters of one cell, two vectors of them, added to the sums of the addresses in hits. */
+static inline void add(const uint8_t *restrict hits, int64_t count, lanes first, lanes second, lanes *restrict sums)
+{
+    for (int64_t h = 0; h < count; h++) {
+        lanes *into = sums + 2 * hits[h];
+        into[0] += first;
+        into[1] += second;
+    }
+}
+
+/* sums[address][output] += counters of the cells that answer to it; sums (256, outputs), counters (count, outputs).
+   Cells are taken by chunks: first their hits are listed, then their counters added to 16-bit sums that stay in the
+   first-level cache. Returns 0, or -1 without memory. */
 int64_t read_few(const int32_t *restrict fibers, int64_t count, int64_t stride, int64_t dendrites, int64_t threshold,
-                 const uint64_t *restrict fired, int64_t words, const int8_t *restrict counters, int64_t outputs,
+                 const words *restrict fired, const int8_t *restrict counters, int64_t outputs,
                  int64_t *restrict sums)
 {
-    int64_t width = (outputs + LANES - 1) / LANES * LANES, pairs = 0;
-    int16_t *acc = aligned_alloc(64, words * 64 * width * sizeof *acc);
-    int16_t *rows = aligned_alloc(64, CHUNK * width * sizeof *rows);
-    /* one hit is (address, cell) in 32 bits; the list is written eight at a time, so it may run over by seven a word */
-    uint32_t *hits = malloc((CHUNK * words * 64 + 64) * sizeof *hits);
-    if (!acc || !rows || !hits) {
-        free(acc); free(rows); free(hits);
+    int64_t groups = (outputs + GROUP - 1) / GROUP, ends[CHUNK];
+    uint8_t hits[CHUNK * ADDRESSES + 64];
+    lanes *acc = aligned_alloc(64, groups * ADDRESSES * GROUP * sizeof(int16_t));
+    if (!acc)
         return -1;
-    }
-    memset(acc, 0, words * 64 * width * sizeof *acc);
-    memset(rows, 0, CHUNK * width * sizeof *rows);
+    memset(acc, 0, groups * ADDRESSES * GROUP * sizeof(int16_t));
     for (int64_t start = 0; start < count; start += FLUSH) {
         int64_t stop = start + FLUSH < count ? start + FLUSH : count;
         for (int64_t first = start; first < stop; first += CHUNK) {
             int64_t last = first + CHUNK < stop ? first + CHUNK : stop, found = 0;
             for (int64_t i = first; i < last; i++) {
-                for (int64_t w = 0; w < words; w++) {
-                    uint64_t bits = answers(fibers + i, stride, dendrites, threshold, fired + w, words);
-                    int64_t most = found + __builtin_popcountll(bits);
-                    uint32_t tag = (uint32_t)(w * 64) << 8 | (uint32_t)(i - first);
-                    while (1) {   /* eight at a time without a branch; what is written past the last is overwritten */
-                        for (int j = 0; j < 8; j++) {
-                            hits[found + j] = tag + ((uint32_t)(__builtin_ctzll(bits | 1ull << 63)) << 8);
-                            bits &= bits - 1;
-                        }
-                        found += 8;
-                        if (found >= most)
-                            break;
-                    }
-                    found = most;
-                }
-                for (int64_t o = 0; o < outputs; o++)
-                    rows[(i - first) * width + o] = counters[i * outputs + o];
+                found += list(answers(fibers + i, stride, dendrites, threshold, fired), hits + found);
+                ends[i - first] = found;
             }
-            pairs += found;
-            for (int64_t h = 0; h < found; h++) {
-                int16_t *restrict into = acc + (hits[h] >> 8) * width;
-                const int16_t *restrict row = rows + (hits[h] & 255) * width;
-                for (int64_t o = 0; o < width; o += LANES)
-                    for (int j = 0; j < LANES; j++)
-                        into[o + j] += row[o + j];
+            for (int64_t g = 0; g < groups; g++) {
+                int64_t from = 0, size = outputs - g * GROUP < GROUP ? outputs - g * GROUP : GROUP;
+                for (int64_t i = first; i < last; from = ends[i - first], i++) {
+                    const int8_t *row = counters + i * outputs + g * GROUP;
+                    int8_t padded[GROUP];
+                    if (size < GROUP)
+                        row = memcpy(memset(padded, 0, GROUP), row, size);
+                    bytes low = *(const bytes *)row, high = *(const bytes *)(row + LANES);
+                    add(hits + from, ends[i - first] - from, __builtin_convertvector(low, lanes),
+                        __builtin_convertvector(high, lanes), acc + 2 * ADDRESSES * g);
+                }
             }
         }
-        for (int64_t a = 0; a < words * 64; a++)
-            for (int64_t o = 0; o < outputs; o++) {
-                sums[a * outputs + o] += acc[a * width + o];
-                acc[a * width + o] = 0;
+        for (int64_t g = 0; g < groups; g++)
+            for (int64_t a = 0; a < ADDRESSES; a++) {
+                int64_t *restrict into = sums + a * outputs + g * GROUP;
+                const int16_t *restrict small = (const int16_t *)(acc + 2 * (g * ADDRESSES + a));
+                int64_t size = outputs - g * GROUP;
+                if (size >= GROUP)
+                    for (int64_t o = 0; o < GROUP; o++)
+                        into[o] += small[o];
+                else
+                    for (int64_t o = 0; o < size; o++)
+                        into[o] += small[o];
             }
+        memset(acc, 0, groups * ADDRESSES * GROUP * sizeof(int16_t));
     }
-    free(acc); free(rows); free(hits);
-    return pairs;
+    free(acc);
+    return 0;
 }
 
-/* The ceiling of such a read: rows of 16-bit counters added to sums in a given order, all in the first-level
-   cache. */
-int64_t adding(const uint32_t *restrict hits, int64_t count, int64_t repeats, const int16_t *restrict rows,
-               int16_t *restrict acc, int64_t width)
+/* The ceilings of such a read, all in the first-level cache: additions alone, and finding the addresses alone. */
+int64_t adding(const uint8_t *restrict hits, int64_t count, int64_t repeats)
 {
+    static int16_t acc[ADDRESSES * GROUP] __attribute__((aligned(64)));
+    lanes one = {1}, two = {2};
     for (int64_t r = 0; r < repeats; r++)
-        for (int64_t h = 0; h < count; h++) {
-            int16_t *restrict into = acc + (hits[h] >> 8) * width;
-            const int16_t *restrict row = rows + (hits[h] & 255) * width;
-            for (int64_t o = 0; o < width; o += LANES)
-                for (int j = 0; j < LANES; j++)
-                    into[o + j] += row[o + j];
-        }
+        add(hits, count, one, two, (lanes *)acc);
     return acc[0];
+}
+
+int64_t finding(const int32_t *restrict fibers, int64_t count, int64_t stride, int64_t dendrites, int64_t threshold,
+                const words *restrict fired, int64_t repeats)
+{
+    words all = {0};
+    for (int64_t r = 0; r < repeats; r++)
+        for (int64_t i = 0; i < count; i++)
+            all ^= answers(fibers + i, stride, dendrites, threshold, fired);
+    return (int64_t)(all[0] ^ all[1] ^ all[2] ^ all[3]);
 }
 """
 
@@ -188,9 +230,11 @@ def answering(fibers: torch.Tensor, threshold: int, fired: torch.Tensor) -> torc
     lib = library()
     if lib is None:
         return None
-    active = torch.empty((fibers.shape[1], fired.shape[1]), dtype=torch.int64)
-    lib.answering(*_cells(fibers, threshold, fired), _at(active))
-    return active
+    active = []
+    for some in _by_four(fired):
+        active.append(torch.empty((fibers.shape[1], WORDS), dtype=torch.int64))
+        lib.answering(*_cells(fibers, threshold), _at(some), _at(active[-1]))
+    return torch.cat(active, dim=1)[:, : fired.shape[1]]
 
 
 def read_few(
@@ -198,20 +242,29 @@ def read_few(
 ) -> bool:
     """Add to `sums` the counters of the cells that answer to each address; False without a compiler.
 
-    counters : int8 (cells, outputs). sums : int64 (64 words, outputs). The others as in `answering`.
+    counters : int8 (cells, outputs), contiguous. sums : int64 (addresses, outputs). The others as in `answering`.
     """
     lib = library()
     if lib is None:
         return False
-    pairs = lib.read_few(*_cells(fibers, threshold, fired), _at(counters), _whole(counters.shape[1]), _at(sums))
-    return bool(pairs >= 0)
+    for number, some in enumerate(_by_four(fired)):
+        found = torch.zeros((WORDS * WORD, counters.shape[1]), dtype=torch.int64)
+        width = _whole(counters.shape[1])
+        if lib.read_few(*_cells(fibers, threshold), _at(some), _at(counters), width, _at(found)):
+            raise MemoryError("read_few: no memory for the sums")
+        part = sums[number * WORDS * WORD : (number + 1) * WORDS * WORD]
+        part += found[: len(part)]
+    return True
 
 
-def _cells(fibers: torch.Tensor, threshold: int, fired: torch.Tensor) -> tuple[ctypes.c_void_p | ctypes.c_int64, ...]:
-    count, words = fibers.shape[1], fired.shape[1]
-    stride = fibers.stride(0)
-    numbers = (count, stride, len(fibers), threshold)
-    return _at(fibers), *(_whole(number) for number in numbers), _at(fired), _whole(words)
+def _by_four(fired: torch.Tensor) -> list[torch.Tensor]:
+    """Columns of `fired` four at a time, the last of them padded with addresses at which nothing fires."""
+    padded = torch.nn.functional.pad(fired, (0, -fired.shape[1] % WORDS))
+    return [part.contiguous() for part in torch.split(padded, WORDS, dim=1)]
+
+
+def _cells(fibers: torch.Tensor, threshold: int) -> tuple[ctypes.c_void_p | ctypes.c_int64, ...]:
+    return _at(fibers), *(_whole(number) for number in (fibers.shape[1], fibers.stride(0), len(fibers), threshold))
 
 
 def _at(tensor: torch.Tensor) -> ctypes.c_void_p:
