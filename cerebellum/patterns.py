@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cerebellum.connectome import generator
 from cerebellum.errors import ProtocolFileError
-from cerebellum.protocol import Block, DigitPatterns, Protocol, SparsePatterns
+from cerebellum.protocol import DigitPatterns, Protocol, SparsePatterns
 
 Bits = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -17,7 +18,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Patterns:
-    """Stored patterns and the cues of the read block.
+    """Stored patterns and the cues of all blocks that ask, one block after another.
 
     Attributes
     ----------
@@ -27,6 +28,8 @@ class Patterns:
     cue_images : what the cue looks like before coding, shape (cues, pixels); equal to `cues` for random patterns
     target : stored pattern that a cue comes from, shape (cues,)
     flips : flipped elements of a cue, shape (cues,)
+    asked : block of a cue, from 0, shape (cues,)
+    written : whether a pattern has been written before a block asks, shape (blocks, patterns)
     image_shape : pixels as rows and columns, or None if the pointers are no images
     """
 
@@ -36,6 +39,8 @@ class Patterns:
     cue_images: Bits
     target: Ints
     flips: Ints
+    asked: Ints
+    written: Bits
     image_shape: tuple[int, int] | None
     sparse: bool = False
     """Whether an address is a set of fibres, one a line; else of two fibres a line one is on."""
@@ -48,6 +53,21 @@ class Patterns:
         Of balanced pointers the mean over the bits, which all microzones share, is taken off first.
         """
         return readout > (readout.mean(axis=1, keepdims=True) if self.balanced else 0.0)
+
+    def of_block(self, number: int) -> Patterns:
+        """What was stored before this block asks, and its cues alone."""
+        rows, stored = self.asked == number, self.written[number]
+        return replace(
+            self,
+            addresses=self.addresses[stored],
+            pointers=self.pointers[stored],
+            cues=self.cues[rows],
+            cue_images=self.cue_images[rows],
+            target=np.cumsum(stored)[self.target[rows]] - 1,
+            flips=self.flips[rows],
+            asked=np.zeros(rows.sum(), np.int64),
+            written=self.written[number : number + 1, stored],
+        )
 
     def fibers(self, address: Bits) -> Ints:
         """Mossy fibres that an address, shape (address bits,), switches on."""
@@ -85,40 +105,37 @@ def make_patterns(protocol: Protocol, address_bits: int, pointer_bits: int, seed
     ProtocolFileError
         If the source has not so many patterns, its pointers have another length, or cues flip more than there is.
     """
-    assert protocol.patterns is not None
-    count = protocol.pattern_count
-    read = protocol.block_of("read")
-    block = protocol.block[read] if read else None
-    if isinstance(protocol.patterns, DigitPatterns):
-        return _digits(count, block, address_bits, pointer_bits, seed)
+    described, count = protocol.patterns, protocol.pattern_count
+    assert described is not None
+    if isinstance(described, DigitPatterns):
+        return _digits(protocol, address_bits, pointer_bits, seed)
     rng = generator(seed, "patterns")
-    if isinstance(protocol.patterns, SparsePatterns):
-        return _sparse(protocol.patterns, block, address_bits, pointer_bits, seed)
+    if isinstance(described, SparsePatterns):
+        return _sparse(protocol, int(described.active.number), address_bits, pointer_bits, seed)
     addresses = rng.random((count, address_bits)) < 0.5
-    balanced = protocol.patterns.balanced
-    if balanced:
+    if described.balanced:
         pointers = _with_ones(count, pointer_bits, pointer_bits // 2, rng)
     else:
         pointers = rng.random((count, pointer_bits)) < 0.5
-    cues, target, flips = _flipped(addresses, block, seed)
-    return Patterns(addresses, pointers, cues, cues, target, flips, None, balanced=balanced)
+    asked = _asked(protocol, address_bits, "elements")
+    cues = _flipped(addresses, asked, seed)
+    return Patterns(addresses, pointers, cues, cues, *asked, None, balanced=described.balanced)
 
 
-def _sparse(described: SparsePatterns, block: Block | None, lines: int, pointer_bits: int, seed: int) -> Patterns:
-    count, active = int(described.count.number), int(described.active.number)
+def _sparse(protocol: Protocol, active: int, lines: int, pointer_bits: int, seed: int) -> Patterns:
     if active >= lines:
         raise ProtocolFileError(f"patterns.active: found {active}; wanted fewer than the {lines} mossy fibres")
     rng = generator(seed, "patterns")
-    addresses = _with_ones(count, lines, active, rng)
-    pointers = _with_ones(count, pointer_bits, pointer_bits // 2, rng)
-    target, flips = _asked(count, block, min(active, lines - active), "active fibres")
-    cues = addresses[target].copy()
+    addresses = _with_ones(protocol.pattern_count, lines, active, rng)
+    pointers = _with_ones(protocol.pattern_count, pointer_bits, pointer_bits // 2, rng)
+    asked = _asked(protocol, min(active, lines - active), "active fibres")
+    cues = addresses[asked.target].copy()
     rng = generator(seed, "cues")
-    for cue, number in zip(cues, flips, strict=True):
+    for cue, number in zip(cues, asked.flips, strict=True):
         on, off = np.flatnonzero(cue), np.flatnonzero(~cue)
         cue[rng.choice(on, size=number, replace=False)] = False
         cue[rng.choice(off, size=number, replace=False)] = True
-    return Patterns(addresses, pointers, cues, cues, target, flips, None, sparse=True, balanced=True)
+    return Patterns(addresses, pointers, cues, cues, *asked, None, sparse=True, balanced=True)
 
 
 def _with_ones(rows: int, bits: int, ones: int, rng: np.random.Generator) -> Bits:
@@ -126,10 +143,10 @@ def _with_ones(rows: int, bits: int, ones: int, rng: np.random.Generator) -> Bit
     return np.asarray(rng.random((rows, bits)).argsort(axis=1).argsort(axis=1) < ones)
 
 
-def _digits(count: int, block: Block | None, address_bits: int, pointer_bits: int, seed: int) -> Patterns:
+def _digits(protocol: Protocol, address_bits: int, pointer_bits: int, seed: int) -> Patterns:
     from sklearn.datasets import load_digits
 
-    digits = load_digits()
+    digits, count = load_digits(), protocol.pattern_count
     images = digits.data >= 8  # 16 grey levels, cut in the middle
     if pointer_bits != images.shape[1]:
         raise ProtocolFileError(
@@ -150,28 +167,48 @@ def _digits(count: int, block: Block | None, address_bits: int, pointer_bits: in
     def code(image: Bits) -> Bits:
         return (image - mean) @ projection > 0
 
-    cue_images, target, flips = _flipped(images[chosen], block, seed)
-    return Patterns(code(images[chosen]), images[chosen], code(cue_images), cue_images, target, flips, (8, 8))
+    asked = _asked(protocol, images.shape[1], "elements")
+    cue_images = _flipped(images[chosen], asked, seed)
+    return Patterns(code(images[chosen]), images[chosen], code(cue_images), cue_images, *asked, (8, 8))
 
 
-def _flipped(items: Bits, block: Block | None, seed: int) -> tuple[Bits, Ints, Ints]:
-    """Cues of a read block, their targets and flips."""
-    count, elements = items.shape
-    target, flips = _asked(count, block, elements, "elements")
-    cues = items[target].copy()
+class _Asked(NamedTuple):
+    """As in `Patterns`."""
+
+    target: Ints
+    flips: Ints
+    asked: Ints
+    written: Bits
+
+
+def _asked(protocol: Protocol, most: int, elements: str) -> _Asked:
+    """What the blocks ask: each pattern `cues_per_pattern` times at every noise level, once without noise."""
+    target, flips, asked, stored = [], [], [], []
+    written = np.zeros(protocol.pattern_count, dtype=bool)
+    for block in protocol.block.values():
+        shown = block.shown(protocol.pattern_count)
+        if block.role == "write":
+            written[shown.start : shown.stop] = True
+        if block.over != "cues":
+            continue
+        if max(block.noise) > most:
+            raise ProtocolFileError(f"noise: found {max(block.noise)} flips; a cue has {most} {elements} to flip")
+        for level in block.noise:
+            new = np.repeat(np.array(shown), block.cues_at(level))
+            target.append(new)
+            flips.append(np.full(len(new), level))
+            asked.append(np.full(len(new), len(stored)))
+        stored.append(written.copy())
+    none: Ints = np.empty(0, np.int64)
+    rows = (np.concatenate([none, *found]) for found in (target, flips, asked))
+    return _Asked(*rows, np.array(stored, dtype=bool).reshape(len(stored), len(written)))
+
+
+def _flipped(items: Bits, asked: _Asked, seed: int) -> Bits:
+    """The cues: items with elements flipped, shape (cues, elements)."""
+    cues = items[asked.target].copy()
     rng = generator(seed, "cues")
-    for cue, number in zip(cues, flips, strict=True):
-        chosen = rng.choice(elements, size=number, replace=False)
+    for cue, number in zip(cues, asked.flips, strict=True):
+        chosen = rng.choice(items.shape[1], size=number, replace=False)
         cue[chosen] = ~cue[chosen]
-    return cues, target, flips
-
-
-def _asked(count: int, block: Block | None, most: int, elements: str) -> tuple[Ints, Ints]:
-    """Target and flips of each cue: every item `cues_per_pattern` times at every noise level, once without noise."""
-    if block is None or block.over != "cues":
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    if max(block.noise) > most:
-        raise ProtocolFileError(f"noise: found {max(block.noise)} flips; a cue has {most} {elements} to flip")
-    repeats = [block.cues_at(level) for level in block.noise]
-    target = np.concatenate([np.repeat(np.arange(count), number) for number in repeats])
-    return target, np.repeat(block.noise, [count * number for number in repeats]).astype(np.int64)
+    return cues

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cerebellum import network_figures as network
 from cerebellum.network_figures import COLOURS, draw_raster
 from cerebellum.patterns import Patterns
+from cerebellum.rate_figures import engines_figure
 from cerebellum.report import NAMES
 from cerebellum.result import Result
 
@@ -42,10 +43,15 @@ def write_figures(result: Result, folder: Path) -> list[Path]:
     makers: dict[str, Callable[[Result], Figure]] = {"circuit": network.circuit_figure}
     if result.spikes:
         makers["activity"] = raster_figure if result.schedule.of("write") else network.activity_figure
+    if result.rates:
+        makers["engines" if result.spikes else "rates"] = rates_figure
     if result.connectome is not None and result.connectome.positions:
         makers |= {"placement": network.placement_figure, "connectivity": network.connectivity_figure}
     if result.weights and result.patterns is not None:
-        makers["weights"] = weights_figure
+        if "agreement" in result.summary:
+            makers["weights"] = weights_figure
+        if "recall_by_block" in result.summary:
+            makers["blocks"] = recall_by_block_figure
         makers["recall"] = recall_figure if result.patterns.image_shape else recall_bars_figure
     folder.mkdir(parents=True)
     written = []
@@ -60,10 +66,17 @@ def write_figures(result: Result, folder: Path) -> list[Path]:
     return written
 
 
+def rates_figure(result: Result) -> Figure:
+    """Time courses of the rate engine in the last block's trials, over those of the spikes where both ran."""
+    block = result.schedule.trials[-1].block
+    spans = [(trial.start, trial.stop) for trial in result.schedule.trials if trial.block == block]
+    found = result.summary["engines"]["population"] if result.spikes else None
+    return engines_figure(result.spikes, result.rates, spans, found)
+
+
 def recall_figure(result: Result) -> Figure:
     """Stored image, cue, and what every reader recalls, a column for each stored digit."""
-    patterns = result.patterns
-    assert patterns is not None
+    patterns = result.asked
     level = _middle(patterns.flips)
     chosen = [
         int(np.flatnonzero((patterns.flips == level) & (patterns.target == p))[0])
@@ -78,7 +91,7 @@ def recall_figure(result: Result) -> Figure:
         draw_image(axes[0, column], patterns.pointers[target], patterns)
         draw_image(axes[1, column], patterns.cue_images[cue], patterns)
         for row, name in enumerate(readers, start=2):
-            bits = result.readout[name][cue] > 0
+            bits = patterns.decide(result.readout[name][cue : cue + 1])[0]
             draw_image(axes[row, column], bits, patterns)
             wrong = int((bits != patterns.pointers[target]).sum())
             axes[row, column].set_xlabel(f"{wrong} wrong" if wrong else "right", fontsize=7, labelpad=1)
@@ -114,10 +127,28 @@ def recall_bars_figure(result: Result) -> Figure:
     return figure
 
 
+def recall_by_block_figure(result: Result) -> Figure:
+    """Share of cues recognised by each reader: of all stored patterns in every block that asks, left, and of each
+    stored pattern in the last one, right."""
+    blocks = result.summary["recall_by_block"]
+    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    readers = [name for name in NAMES if name in result.readout]
+    stored = [found["stored"] for found in blocks.values()]
+    for name in readers:
+        style: Any = {"ms": 4, "color": READER_COLOURS[name], "label": NAMES[name], "alpha": 0.8}
+        left.plot(stored, [found[name]["patterns"] for found in blocks.values()], "o-", **style)
+        last = result.summary["recall"][name]["by_pattern"]
+        right.plot([int(number) + 1 for number in last], list(last.values()), "o-", **style)
+    left.set(xlabel="patterns stored", ylabel="share of cues recognised", ylim=(0, 1.05), title="by block")
+    right.set(xlabel="number of the pattern, in order of storing", title=f"last block, {list(blocks)[-1]}")
+    left.legend(frameon=False, fontsize=8, loc="lower left")
+    return figure
+
+
 def weights_figure(result: Result) -> Figure:
     """Weight of a stored pattern against its Hamming distance from the cue, all readers; agreement as numbers."""
-    patterns, found = result.patterns, result.summary["agreement"]
-    assert patterns is not None
+    patterns, found = result.asked, result.summary["agreement"]
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     draw_weights(left, result.weights, patterns)

@@ -188,6 +188,8 @@ class Block(Table):
     trials: Count | None = None
     repeats: Count | None = None
     """Patterns only: how often all of them are shown, one round after another; once if not given."""
+    subset: tuple[int, int] | None = None
+    """Patterns and cues: first of the stored patterns that the block shows or asks for, and the one after its last."""
     trial_duration: Duration
     plasticity: bool = False
     role: Literal["baseline", "write", "read", "other"] = "other"
@@ -210,6 +212,8 @@ class Block(Table):
             raise InputError('over = \'trials\' wants trials = [number, "1", "source"]')
         if self.over == "cues" and (not self.noise or self.cues_per_pattern is None):
             raise InputError('over = \'cues\' wants noise = [0, ...] and cues_per_pattern = [number, "1", "source"]')
+        if self.subset is not None and (self.over == "trials" or not 0 <= self.subset[0] < self.subset[1]):
+            raise InputError(f"subset: found {list(self.subset)}; wanted [first, last + 1], over patterns or cues")
         if self.repeats is not None and self.over != "patterns":
             raise InputError(f"repeats: wanted with over = 'patterns' only; found over = {self.over!r}")
         if self.role in ("baseline", "read") and self.window is None:
@@ -253,6 +257,10 @@ class Block(Table):
                     )
         return self
 
+    def shown(self, count: int) -> range:
+        """Numbers of the patterns that the block shows or asks for, of `count` in all."""
+        return range(count) if self.subset is None else range(*self.subset)
+
     def cues_at(self, flips: int) -> int:
         """Cues of each pattern at a noise level; the clean cue is always the same, so it is asked once."""
         assert self.cues_per_pattern is not None
@@ -267,6 +275,8 @@ class Protocol(Table):
     lesion: list[str] = Field(default_factory=list)
     """What is blocked: projections, populations, or a word of `lesions.WORDS`."""
     patterns: PatternSource | None = None
+    weights: bool = True
+    """Whether the weight of every stored pattern in a read is asked for; that wants two pointer bits a pattern."""
     block: dict[str, Block]
     sources: dict[str, str] = Field(default_factory=dict)
 
@@ -277,9 +287,18 @@ class Protocol(Table):
         for name, block in self.block.items():
             if block.over != "trials" and self.patterns is None:
                 raise InputError(f"block.{name}: over = {block.over!r} wants a [patterns] table")
-        for role in ("baseline", "read"):
-            if len(found := [name for name, block in self.block.items() if block.role == role]) > 1:
-                raise InputError(f"only one block can have role = {role!r}, found {', '.join(found)}")
+        if len(found := [name for name, block in self.block.items() if block.role == "baseline"]) > 1:
+            raise InputError(f"only one block can have role = 'baseline', found {', '.join(found)}")
+        written = set[int]()
+        for name, block in self.block.items():
+            if block.subset is not None and block.subset[1] > self.pattern_count:
+                raise InputError(
+                    f"block.{name}.subset: found {list(block.subset)}; there are {self.pattern_count} patterns"
+                )
+            if block.role == "write":
+                written |= set(block.shown(self.pattern_count))
+            if block.role == "read" and not written.issuperset(block.shown(self.pattern_count)):
+                raise InputError(f"block.{name}: asks for patterns that no write block has written before")
         check_sources(self, self.sources)
         return self
 
@@ -297,15 +316,18 @@ class Protocol(Table):
         """Name of the block with this role."""
         return next((name for name, block in self.block.items() if block.role == role), None)
 
+    def blocks_of(self, role: str) -> list[str]:
+        """Names of all blocks with this role, in order."""
+        return [name for name, block in self.block.items() if block.role == role]
+
     def trials_in(self, block: Block) -> int:
         """Number of trials of a block."""
         if block.over == "trials":
             assert block.trials is not None
             return int(block.trials.number)
         if block.over == "patterns":
-            return self.pattern_count * (int(block.repeats.number) if block.repeats else 1)
-        assert block.cues_per_pattern is not None
-        return self.pattern_count * sum(block.cues_at(flips) for flips in block.noise)
+            return len(block.shown(self.pattern_count)) * (int(block.repeats.number) if block.repeats else 1)
+        return len(block.shown(self.pattern_count)) * sum(block.cues_at(flips) for flips in block.noise)
 
     @property
     def duration(self) -> float:
@@ -337,10 +359,12 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
                 steps(time, circuit.dt)
             except InputError as error:
                 faults.append(f"block.{name}.{key}: {error}")
-    if protocol.patterns is not None and protocol.block_of("read") and 2 * protocol.pattern_count > circuit.zones:
+    weighed = protocol.weights and protocol.block_of("read") is not None
+    if weighed and 2 * protocol.pattern_count > circuit.zones:
         faults.append(
             f"patterns.count: found {protocol.pattern_count}; with {circuit.zones} pointer bits (microzones) the "
-            f"weights of at most {circuit.zones // 2} patterns can be told apart; store fewer, or set more microzones"
+            f"weights of at most {circuit.zones // 2} patterns can be told apart; store fewer, set more microzones, "
+            "or weights = false"
         )
     if faults:
         raise ProtocolFileError("\n".join(faults))

@@ -222,37 +222,49 @@ def simulate(
     dtype: torch.dtype = torch.float32,
     progress: Progress = silent,
 ) -> RateRun:
-    """Write the protocol's patterns one after another, then read all its cues at once.
+    """Go through the protocol's write and read blocks; the cues of a block are read all at once.
 
     Raises
     ------
     ProtocolFileError
-        If the protocol has no write and read block of volleys, which is what this engine computes.
+        If the protocol has no write and read blocks of volleys, which is what this engine computes.
     """
-    write, read = (_block(protocol, role) for role in ("write", "read"))
+    for role in ("write", "read"):
+        if protocol.block_of(role) is None:
+            raise ProtocolFileError(
+                f"the rate engine wants a block with role = {role!r}; run this protocol with --engine spiking"
+            )
     circuit = RateCircuit(connectome, balance, choose_device(device), dtype)
     progress("rate engine", 0.0)
+    asked, purkinje = 0, []
     with torch.no_grad():
-        written = circuit.activity(patterns.addresses)
-        train = _volley(write)
-        for number, pointer in enumerate(patterns.pointers):
-            lags = _lags(circuit, write, pointer)
-            for volley_number in range(int(train.volleys.number)):
-                circuit.write(written, number, lags - volley_number * train.interval.si)
-            progress("rate engine", 0.5 * (number + 1) / len(patterns.pointers))
-        asked = circuit.activity(patterns.cues)
-        volley = _volley(read)
-        assert read.window is not None
-        lasts = volley.volleys.number * volley.interval.si
-        share = min(1.0, lasts / read.window.duration.si)
-        purkinje = circuit.purkinje_rates(asked, 1.0 / volley.interval.si, share)
-        baseline = circuit.purkinje_rates(None, 1.0 / volley.interval.si, share)[0]
-    progress("rate engine", 1.0)
+        for number, block in enumerate(protocol.block.values()):
+            if block.role == "write":
+                _write(circuit, protocol, block, patterns)
+            elif block.role == "read":
+                cues = patterns.cues[patterns.asked == asked]
+                asked += 1
+                volley = _volley(block)
+                assert block.window is not None
+                share = min(1.0, volley.volleys.number * volley.interval.si / block.window.duration.si)
+                purkinje.append(circuit.purkinje_rates(circuit.activity(cues), 1.0 / volley.interval.si, share))
+                baseline = circuit.purkinje_rates(None, 1.0 / volley.interval.si, share)[0]
+            progress("rate engine", (number + 1) / len(protocol.block))
     return RateRun(
         baseline.double().cpu().numpy(),
-        purkinje.double().cpu().numpy(),
+        torch.cat(purkinje).double().cpu().numpy(),
         circuit.weights.double().cpu().numpy(),
     )
+
+
+def _write(circuit: RateCircuit, protocol: Protocol, block: Block, patterns: Patterns) -> None:
+    shown, train = block.shown(protocol.pattern_count), _volley(block)
+    written = circuit.activity(patterns.addresses[shown.start : shown.stop])
+    for _ in range(int(block.repeats.number) if block.repeats else 1):
+        for row, number in enumerate(shown):
+            lags = _lags(circuit, block, patterns.pointers[number])
+            for volley_number in range(int(train.volleys.number)):
+                circuit.write(written, row, lags - volley_number * train.interval.si)
 
 
 def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float64]:
@@ -273,15 +285,6 @@ def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float
     lags = np.full((purkinje, 1), np.nan)
     lags[reached] = climbing - parallel
     return lags
-
-
-def _block(protocol: Protocol, role: str) -> Block:
-    name = protocol.block_of(role)
-    if name is None:
-        raise ProtocolFileError(
-            f"the rate engine wants a block with role = {role!r}; run this protocol with --engine spiking"
-        )
-    return protocol.block[name]
 
 
 def _volley(block: Block) -> Volley:

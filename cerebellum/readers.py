@@ -133,6 +133,11 @@ def matches(connectome: Connectome, code: Code, addresses: NDArray[np.bool_]) ->
     return out
 
 
+def active_sets(connectome: Connectome, code: Code, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Ideal granule code on this very connectome: cells with at least `threshold` inputs on, (addresses, cells)."""
+    return matches(connectome, code, addresses) >= code.threshold
+
+
 def tuned(code: Code, written: tuple[Ints, Ints], asked: tuple[Ints, Ints]) -> Code:
     """The code with the responses f(m) that the running circuit shows: mean spikes of all cells with m inputs on.
 
@@ -190,12 +195,13 @@ def written_correlation(connectome: Connectome, code: Code, patterns: Patterns, 
 
 @dataclass(frozen=True)
 class Readings:
-    """What each reader says.
+    """What each reader says to the cues of one block.
 
     Attributes
     ----------
-    readout : reader -> y, (cues, pointer bits); its sign is the recalled bit
-    weights : reader -> weight of each stored pattern, (cues, patterns), rows sum to 1
+    readout : reader -> y, (cues, pointer bits); `Patterns.decide` makes bits of it
+    weights : reader -> weight of each stored pattern, (cues, patterns), rows sum to 1; an engine has none where the
+        pointers have fewer than two bits a pattern
     """
 
     readout: dict[str, Floats]
@@ -209,16 +215,16 @@ def read_all(
 
     Parameters
     ----------
-    measured : reader -> y of the engines ('purkinje', 'rate'), (cues, pointer bits)
+    measured : reader -> y of the engines ('purkinje', 'nuclear', 'rate'), (cues, pointer bits)
     overlap : shared granule spikes, (cues, patterns), or None without a spiking run
     """
-    distances = patterns.distances()
-    fit = code.fit()
-    weights = {name: agreement.effective_weights(y, patterns.signs) for name, y in measured.items()}
+    distances, weights = patterns.distances(), {}
+    if 2 * len(patterns.pointers) <= patterns.pointers.shape[1]:
+        weights = {name: agreement.effective_weights(y, patterns.signs) for name, y in measured.items()}
     theory = {
         "sdm": np.exp(code.log_kernel(distances)),
         "sdm_exact": exact_overlap(connectome, code, patterns),
-        "attention": attention.softmax_weights(code.cosine(distances), fit.beta),
+        "attention": attention.softmax_weights(code.cosine(distances), code.fit().beta),
     }
     if overlap is not None:
         theory = {"granule": overlap, **theory}
@@ -228,12 +234,45 @@ def read_all(
     return Readings({n: readout[n] for n in READERS if n in readout}, {n: weights[n] for n in READERS if n in weights})
 
 
-def summarize(readings: Readings, code: Code, patterns: Patterns, seed: int) -> dict[str, Any]:
-    """agreement, beta and recall as in summary.json."""
+def read_blocks(
+    connectome: Connectome, code: Code, patterns: Patterns, measured: dict[str, Floats], overlap: Floats | None
+) -> list[Readings]:
+    """`read_all` for every block that asks, of what had been stored before it."""
+    found = []
+    for number, stored in enumerate(patterns.written):
+        rows = patterns.asked == number
+        own = {name: y[rows] for name, y in measured.items()}
+        shared = None if overlap is None else overlap[np.ix_(rows, stored)]
+        found.append(read_all(connectome, code, patterns.of_block(number), own, shared))
+    return found
+
+
+def recalled(readings: Readings, patterns: Patterns) -> dict[str, Any]:
+    """Recall of every reader: in all, by noise, and the share of each stored pattern's cues that are recognised."""
+    found: dict[str, Any] = {}
+    for name, y in readings.readout.items():
+        bits = patterns.decide(y)
+
+        def of(rows: NDArray[np.bool_], bits: NDArray[np.bool_] = bits) -> agreement.Recall:
+            return agreement.recall(bits[rows], patterns.pointers, patterns.target[rows])
+
+        flips, targets = np.unique(patterns.flips), np.unique(patterns.target)
+        found[name] = {
+            **vars(of(np.ones(len(bits), dtype=bool))),
+            "by_flips": {str(int(level)): vars(of(patterns.flips == level)) for level in flips},
+            "by_pattern": {str(int(target)): of(patterns.target == target).patterns for target in targets},
+        }
+    return found
+
+
+def compared(readings: Readings, code: Code, patterns: Patterns, seed: int) -> dict[str, Any]:
+    """agreement and beta as in summary.json; without an engine's weights there is neither."""
+    first = next((name for name in ("purkinje", "rate") if name in readings.weights), None)
+    if first is None:
+        return {}
     cosine, fit = code.cosine(patterns.distances()), code.fit()
-    compared: dict[str, Any] = dict(agreement.compare_all(readings.weights))
-    first = next(name for name in ("purkinje", "rate") if name in readings.weights)
-    compared["control"] = {
+    agreements: dict[str, Any] = dict(agreement.compare_all(readings.weights))
+    agreements["control"] = {
         "reader": first,
         "r2": agreement.shuffled_r2(readings.weights[first], readings.weights["sdm_exact"], generator(seed, "control")),
     }
@@ -243,11 +282,22 @@ def summarize(readings: Readings, code: Code, patterns: Patterns, seed: int) -> 
             found = agreement.effective_beta(readings.weights[name], cosine, patterns.target, generator(seed, "beta"))
             beta[name] = found.value
             beta[f"{name}_interval"] = [found.low, found.high]
-    recall: dict[str, Any] = {}
-    for name, y in readings.readout.items():
-        levels, bits = {}, patterns.decide(y)
-        for flips in np.unique(patterns.flips):
-            rows = patterns.flips == flips
-            levels[str(int(flips))] = vars(agreement.recall(bits[rows], patterns.pointers, patterns.target[rows]))
-        recall[name] = {**vars(agreement.recall(bits, patterns.pointers, patterns.target)), "by_flips": levels}
-    return {"agreement": compared, "beta": beta, "recall": recall}
+    return {"agreement": agreements, "beta": beta}
+
+
+def summarize(blocks: list[Readings], names: list[str], code: Code, patterns: Patterns, seed: int) -> dict[str, Any]:
+    """agreement, beta and recall of the last block that asks; recall of each if there are several.
+
+    Parameters
+    ----------
+    names : of the blocks
+    """
+    stored = [patterns.of_block(number) for number in range(len(blocks))]
+    recall = [recalled(readings, own) for readings, own in zip(blocks, stored, strict=True)]
+    out = {**compared(blocks[-1], code, stored[-1], seed), "recall": recall[-1]}
+    if len(blocks) > 1:
+        out["recall_by_block"] = {
+            name: {"stored": len(own.addresses), **found}
+            for name, own, found in zip(names, stored, recall, strict=True)
+        }
+    return out

@@ -32,7 +32,11 @@ def run_tables(summary: dict[str, Any]) -> RenderableType:
     """Recall by noise level, agreement of the readers' weights, beta, control."""
     parts: list[RenderableType] = []
     if "recall" in summary:
-        parts += [_recall_table(summary["recall"]), _agreement_table(summary), *_notes(summary)]
+        parts.append(_recall_table(summary["recall"]))
+    if "recall_by_block" in summary:
+        parts.append(_blocks_table(summary["recall_by_block"]))
+    if "agreement" in summary:
+        parts += [_agreement_table(summary), *_notes(summary)]
     if "rates" in summary:
         table = Table(
             "population", "all cells", "cells that fired", "interval", "cv", "active", title="Rates in the window"
@@ -42,12 +46,14 @@ def run_tables(summary: dict[str, Any]) -> RenderableType:
             table.add_row(
                 name,
                 f"{w['mean']:.2f} Hz (sd {w['sd']:.2f})",
-                f"{w['spiking_mean']:.2f} Hz",
+                "" if w["spiking_mean"] is None else f"{w['spiking_mean']:.2f} Hz",
                 "" if w["interval"] is None else f"{w['interval'] * 1e3:.1f} ms",
                 "" if w["cv"] is None else f"{w['cv']:.2f}",
-                f"{w['active']:.0%}",
+                "" if w["active"] is None else f"{w['active']:.0%}",
             )
         parts.append(table)
+    if "engines" in summary:
+        parts.append(engines_table(summary["engines"]))
     return Group(*parts)
 
 
@@ -57,6 +63,14 @@ def _recall_table(recall: dict[str, Any]) -> Table:
     for reader, found in recall.items():
         cells = (found["by_flips"][level] for level in levels)
         table.add_row(NAMES[reader], *(f"{c['patterns']:.0%} ({c['bits']:.1%})" for c in cells))
+    return table
+
+
+def _blocks_table(blocks: dict[str, Any]) -> Table:
+    readers = [key for key in next(iter(blocks.values())) if key != "stored"]
+    table = Table("block", "stored", *(NAMES[r] for r in readers), title="Recall by block: cues recognised")
+    for name, found in blocks.items():
+        table.add_row(name, str(found["stored"]), *(f"{found[r]['patterns']:.0%}" for r in readers))
     return table
 
 
@@ -118,6 +132,29 @@ def _values(found: Iterable[tuple[str, Any]]) -> Table:
     table = Table("value", "", "source", title="Values")
     for key, value in found:
         table.add_row(key, str(value), value.source)
+    return table
+
+
+def engines_table(found: dict[str, Any]) -> Table:
+    """The rate circuit beside the spiking one, population by population."""
+    table = Table(
+        "population", "spiking", "rate engine", "ratio", "PSTH r (at best)", "PSTH rmse", "cells r",
+        title=f"Engines: {found['trials']} trials, PSTH in bins of {found['bin'] * 1e3:g} ms",
+    )  # fmt: skip
+
+    def shown(number: float | None) -> str:
+        return "" if number is None else f"{number:.3f}"
+
+    for name, one in found["population"].items():
+        table.add_row(
+            name,
+            f"{one['mean_spiking']:.2f} Hz",
+            f"{one['mean_rate']:.2f} Hz",
+            shown(one["ratio"]),
+            f"{shown(one['psth_r'])} ({shown(one['psth_ceiling'])})",
+            f"{one['psth_rmse']:.2f} Hz",
+            shown(one["cells_r"]),
+        )
     return table
 
 

@@ -20,6 +20,7 @@ from cerebellum.connectome import Connectome
 from cerebellum.errors import InputError
 from cerebellum.patterns import Patterns
 from cerebellum.protocol import Protocol
+from cerebellum.rates_in_time import Rates
 from cerebellum.spikes import Spikes
 from cerebellum.stimuli import Schedule
 
@@ -32,6 +33,7 @@ class Result:
 
     Attributes
     ----------
+    rates : rates over time of every population, of the rate engine on a circuit of conductances
     readout : reader -> y, shape (cues, pointer bits); readers that decode by its sign
     weights : reader -> effective weights, shape (cues, patterns), rows sum to 1
     summary : the numbers of summary.json
@@ -43,11 +45,18 @@ class Result:
     schedule: Schedule
     patterns: Patterns | None
     spikes: dict[str, Spikes] = field(default_factory=dict)
+    rates: dict[str, Rates] = field(default_factory=dict)
     readout: dict[str, Floats] = field(default_factory=dict)
     weights: dict[str, Floats] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     connectome: Connectome | None = None
+
+    @property
+    def asked(self) -> Patterns:
+        """What the last block that asks has asked, and what was stored before it."""
+        assert self.patterns is not None
+        return self.patterns.of_block(len(self.patterns.written) - 1)
 
 
 def refuse_existing(out: Path, force: bool) -> None:
@@ -121,6 +130,13 @@ class SavedRun:
 
         path = self.folder / "spikes.nwb"
         return read_spikes(path) if path.exists() else {}
+
+    def rates(self) -> dict[str, Rates]:
+        """Rates over time of every population, from rates.npz; empty for a run of the spiking engine alone."""
+        from cerebellum import rates_in_time
+
+        path = self.folder / "rates.npz"
+        return rates_in_time.read(path) if path.exists() else {}
 
 
 def open_run(folder: str | Path) -> SavedRun:

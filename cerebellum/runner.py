@@ -17,7 +17,8 @@ import numpy as np
 
 from cerebellum import balance as balances
 from cerebellum import connectome as connectomes
-from cerebellum import memory_use, rates, readers, readout, stimuli
+from cerebellum import memory_use, rates, rates_in_time, readers, readout, stimuli
+from cerebellum.cells import MODELS
 from cerebellum.circuit import Circuit, load_model
 from cerebellum.errors import ArgumentError, ProtocolFileError, UnknownNameError
 from cerebellum.patterns import make_patterns
@@ -72,7 +73,7 @@ def run(
         refuse_existing(Path(out), force)
     circuit, plan = resolve(model, protocol, settings or {})
     check_together(plan, circuit)
-    _check_blocks(plan, engine)
+    _check_blocks(plan, engine, _by_conductance(circuit))
     memory_use.check(circuit, engine)
     if engine != "spiking":
         from cerebellum.rate import choose_device
@@ -110,7 +111,11 @@ def run(
                 name: {"r_ideal_counters": readers.written_correlation(wired, code, patterns, weights, name)}
                 for name, weights in simulated.weights.items()
             }
-    if engine != "spiking":
+    if engine != "spiking" and _by_conductance(circuit):
+        from cerebellum import rate_twin
+
+        seconds["rate"] = rate_twin.add(result, summary, balance, device, dtype, progress)
+    elif engine != "spiking":
         import torch
 
         from cerebellum import rate
@@ -125,10 +130,10 @@ def run(
     if measured and patterns is not None:
         progress("comparing readers", None)
         assert code is not None
-        readings = readers.read_all(wired, code, patterns, measured, overlap)
-        result.readout.update(readings.readout)
-        result.weights.update(readings.weights)
-        summary |= readers.summarize(readings, code, patterns, seed)
+        readings = readers.read_blocks(wired, code, patterns, measured, overlap)
+        result.readout.update(readings[-1].readout)
+        result.weights.update(readings[-1].weights)
+        summary |= readers.summarize(readings, plan.blocks_of("read"), code, patterns, seed)
     summary["convergence"] = {
         degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
         for degree in connectomes.degrees(wired)
@@ -164,6 +169,8 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
+        if result.rates:
+            rates_in_time.write(result.rates, part / "rates.npz")
         if result.spikes:
             progress("writing spikes", None)
             nwb.write_spikes(result, part / "spikes.nwb")
@@ -172,15 +179,20 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     return out
 
 
-def _check_blocks(plan: Protocol, engine: str) -> None:
+def _by_conductance(circuit: Circuit) -> bool:
+    """Whether every cell with a membrane takes conductances: what the rate circuit needs; others are memories."""
+    return all(MODELS[p.cell].synapse in (None, "alpha") for p in circuit.population.values())
+
+
+def _check_blocks(plan: Protocol, engine: str, circuit_of_conductances: bool) -> None:
     """Complain before any work about a protocol that the engine, or the comparison of readers, cannot use."""
-    if engine != "spiking" and plan.patterns is None:
+    memory = engine != "spiking" and not circuit_of_conductances
+    if memory and plan.patterns is None:
         raise ArgumentError("engine", engine, "the rate engine wants a protocol with patterns; run with engine spiking")
-    if engine != "spiking" and plan.lesion:
+    if memory and plan.lesion:
         raise ArgumentError("engine", engine, f"the rate engine cannot block {', '.join(plan.lesion)}")
-    for role in ("baseline", "write"):
-        if plan.block_of("read") and plan.block_of(role) is None:
-            raise ProtocolFileError(f"block: a protocol with a read block wants one with role = {role!r} too")
+    if plan.block_of("read") and plan.block_of("baseline") is None:
+        raise ProtocolFileError("block: a protocol with a read block wants one with role = 'baseline' too")
 
 
 def _rates(result: Result) -> dict[str, Any]:

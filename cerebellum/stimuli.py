@@ -88,12 +88,17 @@ class Schedule:
 
 def trials(protocol: Protocol) -> list[Trial]:
     """The trials of a protocol, one after another."""
-    out, now = [], 0.0
+    out, now, asked = [], 0.0, 0
     for name, block in protocol.block.items():
         for number in range(protocol.trials_in(block)):
             stop = now + block.trial_duration.si
-            shown = {"trials": -1, "patterns": number % max(protocol.pattern_count, 1), "cues": number}[block.over]
-            out.append(Trial(name, block.role, now, stop, block.plasticity, shown))
+            pattern = -1
+            if block.over == "patterns":
+                shown = block.shown(protocol.pattern_count)
+                pattern = shown[number % len(shown)]
+            elif block.over == "cues":
+                pattern, asked = asked, asked + 1
+            out.append(Trial(name, block.role, now, stop, block.plasticity, pattern))
             now = stop
     return out
 

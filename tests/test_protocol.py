@@ -96,7 +96,12 @@ def test_recall_is_what_it_says() -> None:
         ({"block.write.stimulus.pointer.onset": [150, "ms", "assumed: x"]}, ["stimulus.pointer.onset", "150 ms"]),
         ({"block.read.stimulus.cue.volleys": [13, "1", "assumed: x"]}, ["stimulus.cue", "250 ms", "after the trial"]),
         ({"block.baseline.stimulus": {"cue": {"kind": "pointer", "onset": TIME}}}, ["block.baseline", "no pattern"]),
-        ({"block.again": tables_with({})["block"]["read"]}, ["only one", "read, again"]),
+        ({"block.again": tables_with({})["block"]["baseline"]}, ["only one", "baseline, again"]),
+        ({"block.write.subset": [0, 4]}, ["block.read", "no write block has written"]),
+        ({"block.write.subset": [3, 11]}, ["block.write.subset", "[3, 11]", "10 patterns"]),
+        ({"block.write.subset": [4, 4]}, ["subset", "[4, 4]"]),
+        ({"block.baseline.subset": [0, 4]}, ["subset", "over patterns or cues"]),
+        ({"block.read.repeats": [2, "1", "assumed: x"]}, ["repeats", "over = 'cues'"]),
     ],
 )
 def test_a_fault_names_its_place_what_was_found_and_what_is_wanted(changes: dict[str, Any], words: list[str]) -> None:

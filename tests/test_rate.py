@@ -157,10 +157,10 @@ def test_cuda_gives_the_same_numbers(
     assert gpu.purkinje == pytest.approx(cpu.purkinje, rel=1e-9)
 
 
-def test_a_protocol_without_a_write_block_is_refused(
+def test_a_protocol_without_a_read_block_is_refused(
     connectome: Connectome, balance: Balance, plan: Protocol, patterns: Patterns
 ) -> None:
     tables = plan.model_dump(mode="json")
-    del tables["block"]["write"]
-    with pytest.raises(ProtocolFileError, match="write"):
+    del tables["block"]["read"]
+    with pytest.raises(ProtocolFileError, match="read"):
         rate.simulate(connectome, balance, Protocol.model_validate(tables), patterns)

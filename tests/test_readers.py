@@ -75,7 +75,7 @@ def test_an_ideal_readout_is_recognised_as_sdm(connectome: Connectome, patterns:
     code = code_of(connectome.circuit)
     overlap = exact_overlap(connectome, code, patterns)
     readings = read_all(connectome, code, patterns, {"purkinje": 0.37 * overlap @ patterns.signs + 2.0}, None)
-    found = summarize(readings, code, patterns, 1)
+    found = summarize([readings], ["read"], code, patterns, 1)
     assert list(readings.weights) == ["purkinje", "sdm", "sdm_exact", "attention"]
     assert found["agreement"]["purkinje_vs_sdm_exact"]["r2"] == pytest.approx(1)
     assert found["agreement"]["purkinje_vs_sdm_exact"]["tv"] == pytest.approx(0, abs=1e-9)
