@@ -178,8 +178,11 @@ def sweep(
 def compare(run_a: Path, run_b: Path) -> None:
     """Two finished runs side by side."""
     from cerebellum.comparison import compare as compare_runs
-    from cerebellum.report import comparison_table
+    from cerebellum.comparison import compare_engines
+    from cerebellum.report import comparison_table, engines_table
 
+    if engines := compare_engines(run_a, run_b):
+        _console().print(engines_table(engines))
     _console().print(comparison_table(compare_runs(run_a, run_b), (str(run_a), str(run_b))))
 
 

@@ -20,10 +20,11 @@ LAYERS = [
     *("agreement", "readers"),
     *("groups", "synapses", "standalone", "spiking"),
     *("granule_code", "rate"),
-    *("cell_drive", "transfer", "detonation", "rates_in_time", "rate_transfer", "rate_circuit", "rate_run"),
+    *("cell_drive", "transfer", "detonation", "rates_in_time", "engine_agreement"),
+    *("rate_transfer", "rate_circuit", "rate_run"),
     *("memory_kernel", "counter_random", "hard_locations", "counter_store", "large_memory"),
     *("sharded_memory", "scale"),
-    *("nwb", "result", "report", "network_figures", "plotting"),
+    *("nwb", "result", "rate_twin", "report", "network_figures", "rate_figures", "plotting"),
     *("runner", "comparison", "sweep", "figures"),
     *("cli", "__main__"),
 ]
@@ -31,10 +32,10 @@ LAYERS = [
 ALLOWED = {
     "brian2": {"groups", "synapses", "standalone", "spiking"},
     "torch": {"rate", "granule_code", "heads", "qknorm", "sdm_layer", "theory.memory", "theory.neurons",
-              "rate_transfer", "rate_circuit", "rate_run",
+              "rate_transfer", "rate_circuit", "rate_run", "rate_twin",
               "theory.memories", "runner", "sweep", "memory_kernel", "counter_random", "hard_locations",
               "counter_store", "large_memory", "sharded_memory", "scale"},
-    "matplotlib": {"plotting", "network_figures"},
+    "matplotlib": {"plotting", "network_figures", "rate_figures"},
     "pynwb": {"nwb"},
     "networkx": {"graph"},
     "sklearn": {"patterns"},
@@ -116,7 +117,7 @@ def test_a_library_is_imported_only_where_it_belongs(root: Path, library: str) -
 def test_heavy_libraries_come_lazily_where_most_runs_do_not_need_them(root: Path) -> None:
     known = modules(root)
     heavy = {"brian2", "torch", "matplotlib", "pynwb"}
-    engines = {"spiking", "rate", "plotting", "nwb"}
+    engines = {"spiking", "rate", "rate_run", "rate_twin", "plotting", "nwb"}
     for name in LAZY:
         top = imports(known[name], everywhere=False)
         assert heavy.isdisjoint(full.split(".")[0] for full in top), name

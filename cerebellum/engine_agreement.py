@@ -1,0 +1,103 @@
+"""How far the rate circuit does what the spiking circuit does, population by population.
+
+Both are given the same spikes of the driven populations, so their time courses can be compared bin by bin even where
+nothing but the input's chance moves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cerebellum.errors import ArgumentError
+from cerebellum.rates_in_time import STEP, Rates
+from cerebellum.spikes import Spikes
+
+Floats = NDArray[np.float64]
+BIN = 5e-3  # s; of the histograms
+WARM = 0.1  # s; of a protocol's begin, in which both circuits fill with activity from nothing
+
+
+def histograms(
+    spikes: Spikes, rates: Rates, spans: Sequence[tuple[float, float]], width: float = BIN
+) -> tuple[Floats, Floats]:
+    """Mean rate (Hz) of a cell in bins of trials of equal length, mean over trials: of spikes, of rates; both (bins,).
+
+    Raises
+    ------
+    ArgumentError
+        If a trial is shorter than a bin.
+    """
+    each = round(width / STEP)
+    bins = min(int((stop - start) / STEP + 1e-6) // each for start, stop in spans)
+    if bins < 1:
+        raise ArgumentError("spans", spans, f"wanted trials of at least {width:g} s")
+    counted, mean = np.zeros(bins), np.zeros(bins)
+    for start, _ in spans:
+        first = round(start / STEP)
+        counted += np.histogram(spikes.time, (first + each * np.arange(bins + 1)) * STEP - 1e-9)[0]
+        mean += rates.mean[first : first + bins * each].reshape(bins, each).mean(axis=1)
+    cells = rates.cells.shape[1]
+    return counted / (width * cells * len(spans)), mean / len(spans)
+
+
+def population(
+    spikes: Spikes, rates: Rates, spans: Sequence[tuple[float, float]], windows: Sequence[tuple[float, float]]
+) -> dict[str, float | None]:
+    """One population in both engines.
+
+    Returns
+    -------
+    mean_spiking, mean_rate : Hz, over the windows
+    ratio : of the second to the first
+    psth_r, psth_rmse : correlation, and root mean square difference (Hz), of the mean time courses of the trials
+    psth_ceiling : correlation that counting error alone would leave if the expectation were known exactly
+    cells_r : correlation over cells of their mean rates in all trials
+
+    None where it is not defined: a rate that never changes, cells that all fire alike.
+    """
+    cells = rates.cells.shape[1]
+    seconds = sum(stop - start for start, stop in windows)
+    fired = sum(int(((spikes.time >= start - 1e-9) & (spikes.time < stop - 1e-9)).sum()) for start, stop in windows)
+    mean_spiking = fired / (cells * seconds)
+    mean_rate = sum(rates.between(start, stop) * (stop - start) for start, stop in windows) / seconds
+    warm = [(start, stop) for start, stop in spans if start >= WARM] or list(spans)
+    counted, expected = histograms(spikes, rates, warm)
+    if warm[0][0] < WARM:
+        skip = round(WARM / BIN)
+        counted, expected = counted[skip:], expected[skip:]
+    noise = counted.mean() / (BIN * cells * len(warm))
+    spread = counted.var()
+    first, last = warm[0][0], warm[-1][1]
+    inside = (spikes.time >= first) & (spikes.time < last)
+    each = np.bincount(spikes.cell[inside], minlength=cells) / (last - first)
+    return {
+        "mean_spiking": mean_spiking,
+        "mean_rate": mean_rate,
+        "ratio": mean_rate / mean_spiking if mean_spiking > 0 else None,
+        "psth_r": _correlation(counted, expected),
+        "psth_rmse": float(np.sqrt(np.mean((counted - expected) ** 2))),
+        "psth_ceiling": float(np.sqrt(max(0.0, 1 - noise / spread))) if spread > 0 else None,
+        "cells_r": _correlation(each, rates.cells_between(first, last)),
+    }
+
+
+def _correlation(a: Floats, b: Floats) -> float | None:
+    if len(a) < 2 or a.std() < 1e-9 or b.std() < 1e-9:
+        return None
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def engines(
+    spikes: Mapping[str, Spikes],
+    rates: Mapping[str, Rates],
+    spans: Sequence[tuple[float, float]],
+    windows: Sequence[tuple[float, float]],
+) -> dict[str, Any]:
+    """`population` of every population that both have, and the histograms' bin (s) and number of trials."""
+    both = [name for name in rates if name in spikes]
+    found = {name: population(spikes[name], rates[name], spans, windows) for name in both}
+    return {"bin": BIN, "trials": len(spans), "population": found}
