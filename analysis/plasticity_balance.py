@@ -4,10 +4,12 @@ Claim: at every parallel-fibre spike a weight grows by A_plus and shrinks by A_m
 climbing-fibre spike after it, so that under independent spontaneous activity it drifts by A_plus - A_minus r area(K) a
 spike. One ratio A_minus / A_plus is stable at one climbing-fibre rate only: the balanced one at 1 Hz; the published one
 of 40 (Geminiani et al. 2022, doi:10.3389/fnsys.2022.919761, with cereb-nest's sin-exp rule) at 0.285 Hz; that of 10
-(cereb-nest's test) at 1.14 Hz. At the balance weights still walk at random, and the walk's variance a second is
-f A_minus^2 (r int K^2 + f r area^2). Steps and bounds are published beside the naive weight (0.4 and 0.07 nS) and are
-taken as shares of this circuit's. 0.3 of the volume, three minutes of biological time a condition. Run time: about six
-minutes on one core.
+(cereb-nest's test) at 1.14 Hz. At the balance weights still walk at random; their variance grows
+a second by f A_minus^2 r int K^2 at each synapse by itself and by f^2 A_minus^2 r area^2 in step with all others of a
+climbing fibre, of which so small a volume has four: the prediction takes their spike counts as they came. It takes
+granule cells as Poisson, which fire more regularly. Steps and bounds are published beside the naive weight (0.4 and
+0.07 nS) and are taken as shares of this circuit's. 0.3 of the volume, three minutes of biological time a condition. Run
+time: about six minutes on one core.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from cerebellum.circuit import Circuit
     from cerebellum.plasticity import ClimbingFiberRule
     from cerebellum.protocol import Protocol
-    from cerebellum.stimuli import Schedule
+    from cerebellum.spikes import Spikes
 
     Floats = NDArray[np.float64]
 
@@ -39,8 +41,8 @@ CLAIM = (
 CAPTION = (
     "Parallel-fibre weights of 0.3 of the mouse circuit (mean, and standard deviation over synapses, in naive weights)"
     " and Purkinje rate, over three minutes of spontaneous activity with plasticity on. Points: simulation, at the end"
-    " of each block of 15 s. Lines: a random walk between the bounds with the drift and the diffusion of independent"
-    " Poisson spikes, at the granule and climbing-fibre rates measured in the run."
+    " of each block of 15 s. Lines: a random walk between the bounds, with drift and diffusion in closed form from each"
+    " granule cell's rate and each climbing fibre's number of spikes in each block."
 )
 SCALE, BLOCKS, BLOCK = 0.3, 12, 15.0
 NAME, TEACHER = "parallel_fiber_to_purkinje", "climbing_fiber_to_purkinje"
@@ -53,8 +55,8 @@ CONDITIONS: dict[str, tuple[dict[str, float], float]] = {
     "ratio 40, 0.285 Hz": (GEMINIANI, 0.285),
     "ratio 10, 1 Hz": (CEREB_NEST, 1.0),
 }
-LEVELS, HIGHEST = 200, 10.0  # of the walk's weights; the highest in naive weights, if the bound is not lower
-QUANTILES = 40  # of granule rates
+LEVELS, HIGHEST = 160, 10.0  # of the walk's weights; the highest in naive weights, if the bound is not lower
+QUANTILES = 12  # of granule rates
 
 
 def circuit_with(shares: dict[str, float]) -> Circuit:
@@ -123,8 +125,13 @@ def run(shares: dict[str, float], climbing_rate: float, seed: int) -> dict[str, 
         return [float(rates.rates(done.spikes[population], size, *block).mean()) for block in blocks]
 
     granule = rates.rates(done.spikes["granule"], circuit.size("granule"), 0.0, schedule.duration)
-    olive = float(np.mean(mean_rates("inferior_olive")))
-    walk = predicted(rule, naive, granule[wired.edges[NAME].pre], olive, schedule)
+    size = circuit.size("inferior_olive")
+    climbing = [rates.rates(done.spikes["inferior_olive"], size, trial.start, trial.stop) for trial in schedule.trials]
+    olive, edges, fibers = float(np.mean(climbing)), wired.edges[NAME], wired.edges[TEACHER]
+    teacher = np.zeros(circuit.size("purkinje"), dtype=int)
+    teacher[fibers.post] = fibers.pre
+    walk = predicted(rule, naive, granule[edges.pre], teacher[edges.post], np.array(climbing))
+    own, shared = np.mean([rule.diffusion(rate, olive) for rate in granule[edges.pre]], axis=0) / naive**2
     return {
         "synapses": weights.shape[1],
         "olive_hz": olive,
@@ -134,53 +141,63 @@ def run(shares: dict[str, float], climbing_rate: float, seed: int) -> dict[str, 
         "mean": [1.0, *weights.mean(axis=1).tolist()],
         "sd": [0.0, *weights.std(axis=1).tolist()],
         "purkinje_hz": mean_rates("purkinje"),
+        "granule_fano": _fano(done.spikes["granule"], circuit.size("granule"), schedule.duration),
+        "climbing_fibers": len(np.unique(teacher)),
+        "variance_per_second": {"own": own, "shared": shared},
+        "minutes_to_bounds": 1 / (own + shared) / 60,
         "simulate_seconds": done.seconds["simulate"],
         **walk,
     }
 
 
+def _fano(spikes: Spikes, cells: int, duration: float, width: float = 0.1) -> float:
+    """Variance over mean of a cell's spike counts in windows about as long as the kernel (s); 1 for Poisson spikes."""
+    bins = round(duration / width)
+    window = np.minimum((spikes.time / width).astype(np.int64), bins - 1)
+    counts = np.bincount(spikes.cell * bins + window, minlength=cells * bins).reshape(cells, bins)
+    return float(counts.var(axis=1).sum() / counts.mean(axis=1).sum())
+
+
 def predicted(
-    rule: ClimbingFiberRule, naive: float, granule: Floats, climbing_rate: float, schedule: Schedule
-) -> dict[str, Any]:
+    rule: ClimbingFiberRule, naive: float, granule: Floats, teacher: NDArray[np.int64], climbing: Floats
+) -> dict[str, list[float]]:
     """Mean and standard deviation over synapses of a random walk between the bounds, in naive weights.
 
-    The walk's density on `LEVELS` levels of weight obeys the Fokker-Planck equation with reflecting bounds; rates of
-    the synapses' granule cells (Hz) enter by quantiles. Also what mean and spread would be without bounds.
+    The walk's density on `LEVELS` levels of weight obeys the Fokker-Planck equation with reflecting bounds, whose drift
+    and diffusion are constant within a block.
+
+    Parameters
+    ----------
+    granule, teacher : rate of each synapse's granule cell (Hz), and its climbing fibre
+    climbing : rate of each climbing fibre in each block, Hz, shape (blocks, fibres)
     """
     width = (min(rule.w_max.si, HIGHEST * naive) - rule.w_min.si) / LEVELS
     levels = (rule.w_min.si + width * (np.arange(LEVELS) + 0.5)) / naive
-    start = np.zeros(LEVELS)
     # Between the two levels about the naive weight, so that the mean begins exactly there.
-    place = (naive - rule.w_min.si) / width - 0.5
+    start, place = np.zeros(LEVELS), (naive - rule.w_min.si) / width - 0.5
     below = int(np.floor(place))
     start[below : below + 2] = 1 - (place - below), place - below
-    times = [0.0, *(trial.stop for trial in schedule.trials)]
-    drifts, variances = [], []
-    density = np.zeros((len(times), LEVELS))
-    for rate in np.quantile(granule, (np.arange(QUANTILES) + 0.5) / QUANTILES):
-        drift, diffusion = rate * rule.drift(climbing_rate), rule.diffusion(float(rate), climbing_rate)
-        drifts.append(drift / naive)
-        variances.append(diffusion / naive**2)
-        up = max(diffusion / (2 * width**2) + drift / (2 * width), 0.0)
-        down = max(diffusion / (2 * width**2) - drift / (2 * width), 0.0)
-        flow = np.diag(np.full(LEVELS - 1, up), -1) + np.diag(np.full(LEVELS - 1, down), 1)
-        step = expm((flow - np.diag(flow.sum(axis=0))) * (times[1] - times[0]))
-        now = start
-        for number in range(len(times)):
-            density[number] += now / QUANTILES
-            now = step @ now
+    density = np.zeros((len(climbing) + 1, LEVELS))
+    for fiber in np.unique(teacher):
+        own = granule[teacher == fiber]
+        share = len(own) / len(granule) / QUANTILES
+        for rate in np.quantile(own, (np.arange(QUANTILES) + 0.5) / QUANTILES):
+            now = start
+            density[0] += share * now
+            for number, found in enumerate(climbing[:, fiber]):
+                drift, spread = rate * rule.drift(found), rule.diffusion(float(rate), found)[0]
+                now = expm(_flow(drift / width, spread / width**2) * BLOCK) @ now
+                density[number + 1] += share * now
     mean = density @ levels
-    variance = np.maximum((density * (levels - mean[:, None]) ** 2).sum(axis=1) - density[0] @ (levels - 1.0) ** 2, 0.0)
-    elapsed = np.array(times)
-    free = np.mean(variances) * elapsed + np.var(drifts) * elapsed**2
-    return {
-        "seconds": times,
-        "predicted_mean": mean.tolist(),
-        "predicted_sd": np.sqrt(variance).tolist(),
-        "unbounded_mean": (1 + np.mean(drifts) * elapsed).tolist(),
-        "unbounded_sd": np.sqrt(free).tolist(),
-        "minutes_to_bounds": float(1 / np.mean(variances) / 60),
-    }
+    variance = (density * (levels - mean[:, None]) ** 2).sum(axis=1) - density[0] @ (levels - 1.0) ** 2
+    return {"predicted_mean": mean.tolist(), "predicted_sd": np.sqrt(np.maximum(variance, 0.0)).tolist()}
+
+
+def _flow(drift: float, spread: float) -> Floats:
+    """Rates (1/s) between neighbouring levels, of a walk with this mean (levels/s) and variance (levels^2/s)."""
+    up, down = max((spread + drift) / 2, drift, 0.0), max((spread - drift) / 2, -drift, 0.0)
+    flow = np.diag(np.full(LEVELS - 1, up), -1) + np.diag(np.full(LEVELS - 1, down), 1)
+    return np.asarray(flow - np.diag(flow.sum(axis=0)))
 
 
 def measure(seed: int = 0) -> dict[str, Any]:
@@ -196,6 +213,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
             name: shares["potentiation"] / shares["depression"] / kernel.area
             for name, shares in (("geminiani2022", GEMINIANI), ("cereb-nest test", CEREB_NEST))
         },
+        "seconds": [BLOCK * number for number in range(BLOCKS + 1)],
         "conditions": {name: run(*condition, seed) for name, condition in CONDITIONS.items()},
     }
 
@@ -230,7 +248,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
 
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
     for number, (name, found) in enumerate(numbers["conditions"].items()):
-        minutes, colour = np.array(found["seconds"]) / 60, f"C{number}"
+        minutes, colour = np.array(numbers["seconds"]) / 60, f"C{number}"
         for axis, key in zip(axes, ("mean", "sd"), strict=False):
             axis.plot(minutes, found[key], "o", ms=3.5, color=colour, label=name)
             axis.plot(minutes, found[f"predicted_{key}"], color=colour, lw=1)

@@ -8,6 +8,7 @@ outside its support, and peaks at 1. Two forms of the same idea are kept apart, 
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cache
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -56,15 +57,20 @@ class TimingKernel(Table):
 
     def moment(self, power: int) -> float:
         """Integral of K**power over all lags, s; by midpoints, with a relative error below 1e-6."""
-        width = self.support / POINTS
-        lags = width * (np.arange(POINTS, dtype=np.float64) + 0.5)
-        after = float((self(lags) ** power).sum() * width)
-        return 2 * after if self.symmetric else after
+        return _moment(self, power)
 
     @property
     def area(self) -> float:
         """Integral of K over all lags, s: the mean sum of K for a teacher of 1 Hz that knows nothing of the spike."""
         return self.moment(1)
+
+
+@cache
+def _moment(kernel: TimingKernel, power: int) -> float:
+    width = kernel.support / POINTS
+    lags = width * (np.arange(POINTS, dtype=np.float64) + 0.5)
+    after = float((kernel(lags) ** power).sum() * width)
+    return 2 * after if kernel.symmetric else after
 
 
 class Rectangular(TimingKernel):

@@ -116,14 +116,16 @@ class PlasticityRule(Table):
         """Expected change of weight (A or S) a presynaptic spike, for a teacher (Hz) that knows nothing of it."""
         return self.alone + self.paired * teacher_rate * self.timing.area
 
-    def diffusion(self, presynaptic_rate: float, teacher_rate: float) -> float:
-        """Variance that a weight between its bounds gains a second, A^2/s or S^2/s.
+    def diffusion(self, presynaptic_rate: float, teacher_rate: float) -> tuple[float, float]:
+        """Variance that a weight between its bounds gains a second, A^2/s or S^2/s: its own part, and the shared one.
 
-        For Poisson spikes of both sides (Hz), independent of each other. With f, r the rates, d = `paired`:
-        f (drift^2 + d^2 r int K^2) + f^2 d^2 r area^2; the last term is shared by all synapses of a teacher's spike.
+        For Poisson spikes of both sides (Hz), independent of each other; with f, r the rates and d = `paired`,
+        f (drift^2 + d^2 r int K^2) at each synapse by itself, and f^2 d^2 r area^2 in step with all synapses that see
+        the same teacher.
         """
         f, shot = presynaptic_rate, self.paired**2 * teacher_rate
-        return f * (self.drift(teacher_rate) ** 2 + shot * self.timing.moment(2)) + f**2 * shot * self.timing.area**2
+        own = f * (self.drift(teacher_rate) ** 2 + shot * self.timing.moment(2))
+        return own, f**2 * shot * self.timing.area**2
 
 
 class Balanced(Table):

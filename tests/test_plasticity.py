@@ -253,9 +253,25 @@ def test_drift_and_diffusion_are_those_of_poisson_spikes() -> None:
         parallel = rng.uniform(0, duration, rng.poisson(f * duration))
         climbing = rng.uniform(-1, duration + 1, rng.poisson(r * (duration + 2)))
         change[synapse] = rule.change(climbing[None, :] - parallel[:, None]).sum()
-    variance = rule.diffusion(f, r) * duration
+    variance = sum(rule.diffusion(f, r)) * duration
     assert change.mean() == pytest.approx(f * duration * rule.drift(r), abs=4 * (variance / synapses) ** 0.5)
     assert change.var() == pytest.approx(variance, rel=4 * (2 / synapses) ** 0.5)
+
+
+def test_synapses_of_one_teacher_share_part_of_their_walk() -> None:
+    """2000 pairs of synapses with trains of their own and one climbing fibre: their covariance is the shared part."""
+    rule = TypeAdapter(Plasticity).validate_python(rule_of("rectangular", 0.5, 8.0, spikes=9))
+    rng, f, r, duration, pairs = np.random.default_rng(4), 4.0, 1.0, 20.0, 2000
+    change = np.empty((pairs, 2))
+    for pair in range(pairs):
+        climbing = rng.uniform(-1, duration + 1, rng.poisson(r * (duration + 2)))
+        for synapse in range(2):
+            parallel = rng.uniform(0, duration, rng.poisson(f * duration))
+            change[pair, synapse] = rule.change(climbing[None, :] - parallel[:, None]).sum()
+    own, shared = np.array(rule.diffusion(f, r)) * duration
+    error = (own + shared) / pairs**0.5  # of a covariance, at most
+    assert np.cov(change.T)[0, 1] == pytest.approx(shared, abs=3 * error)
+    assert shared > 3 * error
 
 
 @pytest.mark.parametrize(
