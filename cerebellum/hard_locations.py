@@ -54,6 +54,10 @@ class HardLocations(ABC):
         """The pairs of an address of the batch and a cell that fires for it."""
 
     @abstractmethod
+    def answers(self, inputs: torch.Tensor, batch: torch.Tensor, compiled: bool = True) -> torch.Tensor:
+        """The same as a matrix of 0 and 1, uint8 (cells, addresses, at the end perhaps some of padding)."""
+
+    @abstractmethod
     def kernel(self) -> NDArray[np.float64]:
         """P(a cell fires for two addresses) at Hamming distances 0..n; at 0 it is the share of active cells."""
 
@@ -99,12 +103,25 @@ class HammingCells(HardLocations):
         cue = torch.repeat_interleave(torch.arange(len(batch)), torch.from_numpy(np.diff(offsets)))
         return cue, torch.from_numpy(indices)
 
+    def answers(self, inputs: torch.Tensor, batch: torch.Tensor, compiled: bool = True) -> torch.Tensor:
+        """By the same searches."""
+        if inputs.device.type != "cpu":
+            return self._near(inputs, batch).T.to(torch.uint8)
+        cue, position = self.search(inputs, batch, compiled)
+        matrix = torch.zeros((inputs.shape[1], len(batch)), dtype=torch.uint8)
+        matrix[position, cue] = 1
+        return matrix
+
     def by_product(self, inputs: torch.Tensor, addresses: torch.Tensor) -> Hits:
-        """The search of a GPU: agreements less differences, n - 2 distance; `addresses` -1 and +1 of an exact type."""
+        """The search of a GPU; `addresses` -1 and +1 of an exact type."""
+        cue, position = self._near(inputs, addresses).nonzero(as_tuple=True)
+        return cue, position
+
+    def _near(self, inputs: torch.Tensor, addresses: torch.Tensor) -> torch.Tensor:
+        """Agreements less differences are n - 2 distance: bool (addresses, cells)."""
         rows = inputs.T.clone(memory_format=torch.contiguous_format)  # also a single word, which counts as contiguous
         spread = unpack(rows, self.n).to(addresses.dtype).mul_(2).sub_(1)
-        cue, position = (addresses @ spread.T >= self.n - 2 * self.radius).nonzero(as_tuple=True)
-        return cue, position
+        return addresses @ spread.T >= self.n - 2 * self.radius
 
     def kernel(self) -> NDArray[np.float64]:
         """Circle intersection over 2^n."""
@@ -159,6 +176,19 @@ class DendriteCells(HardLocations):
 
     def search(self, inputs: torch.Tensor, batch: torch.Tensor, compiled: bool = True) -> Hits:
         """Matches counted for 64 addresses at once; only words with an active address are opened."""
+        active = self._active(inputs, batch, compiled)
+        position, word = active.nonzero(as_tuple=True)
+        which, bit = unpack(active[position, word][:, None], WORD).nonzero(as_tuple=True)
+        cue = word[which] * WORD + bit
+        order = torch.argsort(cue, stable=True)
+        return cue[order], position[which[order]]
+
+    def answers(self, inputs: torch.Tensor, batch: torch.Tensor, compiled: bool = True) -> torch.Tensor:
+        """All words opened."""
+        return unpack(self._active(inputs, batch, compiled), batch.shape[1] * WORD)
+
+    def _active(self, inputs: torch.Tensor, batch: torch.Tensor, compiled: bool) -> torch.Tensor:
+        """Bits of the addresses that each cell answers to, int64 (cells, words)."""
         active = None
         if compiled and inputs.device.type == "cpu":
             active = memory_kernel.answering(inputs, self.threshold, batch)
@@ -167,11 +197,7 @@ class DendriteCells(HardLocations):
             active = equal_to(planes, self.threshold)
             for matches in range(self.threshold + 1, self.dendrites + 1):
                 active |= equal_to(planes, matches)
-        position, word = active.nonzero(as_tuple=True)
-        which, bit = unpack(active[position, word][:, None], WORD).nonzero(as_tuple=True)
-        cue = word[which] * WORD + bit
-        order = torch.argsort(cue, stable=True)
-        return cue[order], position[which[order]]
+        return active.contiguous()
 
     def kernel(self) -> NDArray[np.float64]:
         """`theory.granule.overlap` at every distance."""

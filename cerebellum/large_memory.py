@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cerebellum import memory_kernel
-from cerebellum.counter_store import DTYPES, KEY_BYTES, CounterStore, DenseCounters, SparseCounters
+from cerebellum.counter_store import DTYPES, EXACT, KEY_BYTES, CounterStore, DenseCounters, SparseCounters
 from cerebellum.errors import ArgumentError, ResourceError
+from cerebellum.granule_code import BLOCK, SPARSE
 from cerebellum.hard_locations import DendriteCells, HardLocations
 from cerebellum.rate import choose_device
 from cerebellum.theory.check import one_of, whole_number
@@ -221,6 +222,9 @@ class LargeMemory:
         for start, inputs in self._blocks(len(sums)):
             if self._read_at_once(start - self.first, inputs, batch, sums):
                 continue
+            if self._share > SPARSE:
+                self._read_by_product(start - self.first, inputs, batch, sums)
+                continue
             cue, position = self.inputs.search(inputs, batch, self.compiled)
             self.store.summed(cue, position + (start - self.first), sums)
 
@@ -232,6 +236,15 @@ class LargeMemory:
         assert isinstance(self.inputs, DendriteCells)
         rows = self.store.rows[place : place + inputs.shape[1]]
         return memory_kernel.read_few(inputs, self.inputs.threshold, batch, rows, sums)
+
+    def _read_by_product(self, place: int, inputs: torch.Tensor, batch: torch.Tensor, sums: torch.Tensor) -> None:
+        """Search, then one product of activity and counters: exact, as all partial sums are."""
+        size = BLOCK if self.device.type == "cpu" else inputs.shape[1]
+        dtype = torch.float32 if size * self.store.limit < EXACT else torch.float64
+        for first in range(0, inputs.shape[1], size):
+            active = self.inputs.answers(inputs[:, first : first + size], batch, self.compiled)[:, : len(sums)]
+            rows = self.store.rows[place + first : place + first + len(active)]
+            sums += (active.T.to(dtype) @ rows.to(dtype)).to(torch.int64)
 
     def active(self, cues: NDArray[Any] | torch.Tensor) -> list[torch.Tensor]:
         """Numbers of the cells active for each cue, ascending, int64."""
