@@ -19,10 +19,10 @@ import torch
 
 from cerebellum import memory_kernel
 from cerebellum.counter_store import DTYPES, EXACT, KEY_BYTES, CounterStore, DenseCounters, SparseCounters
+from cerebellum.device import choose_device
 from cerebellum.errors import ArgumentError, ResourceError
 from cerebellum.granule_code import BLOCK, SPARSE
 from cerebellum.hard_locations import DendriteCells, HardLocations
-from cerebellum.rate import choose_device
 from cerebellum.theory.check import one_of, whole_number
 from cerebellum.theory.memory import bits
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from cerebellum.balance import Balance, matches_response, mean_field
 from cerebellum.circuit import Circuit, Dendrites, Population
 from cerebellum.connectome import Connectome, zone_of
-from cerebellum.errors import ArgumentError, ProtocolFileError, ResourceError
+from cerebellum.device import choose_device as choose_device
+from cerebellum.errors import ProtocolFileError
 from cerebellum.granule_code import Activity, GranuleCode
 from cerebellum.patterns import Bits, Patterns
 from cerebellum.plasticity import PlasticityRule
@@ -38,23 +39,6 @@ class RateRun:
     baseline: NDArray[np.float64]
     purkinje: NDArray[np.float64]
     weights: NDArray[np.float64]
-
-
-def choose_device(name: str) -> torch.device:
-    """The torch device of that name ('cpu' or 'cuda').
-
-    Raises
-    ------
-    ResourceError
-        If cuda is asked for and this torch or machine has none.
-    """
-    if name not in ("cpu", "cuda"):
-        raise ArgumentError("device", name, "wanted 'cpu' or 'cuda'")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ResourceError(
-            "device cuda: this torch finds no CUDA device; run with --device cpu, or install a CUDA build of torch"
-        )
-    return torch.device(name)
 
 
 def fibers_of(addresses: Bits, fibers: int) -> NDArray[np.bool_]:

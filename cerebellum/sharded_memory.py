@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 
+from cerebellum.device import choose_device
 from cerebellum.errors import ArgumentError, CerebellumError
 from cerebellum.hard_locations import HardLocations
 from cerebellum.large_memory import LargeMemory
-from cerebellum.rate import choose_device
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -254,6 +256,12 @@ def test_what_does_not_fit_is_refused_before_it_is_allocated(monkeypatch: pytest
 def test_wrong_arguments_are_named(make: object, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_a_machine_for_large_memories_needs_few_libraries() -> None:
+    code = "import sys, cerebellum.scale; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"brian2", "pydantic", "pint", "pynwb", "matplotlib", "networkx"}.isdisjoint(done.stdout.split())
 
 
 @pytest.mark.gpu
