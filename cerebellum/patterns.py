@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from cerebellum.connectome import generator
 from cerebellum.errors import ProtocolFileError
-from cerebellum.protocol import DigitPatterns, Protocol, SparsePatterns
+from cerebellum.protocol import Block, DigitPatterns, FilePatterns, Protocol, SparsePatterns
 
 Bits = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -109,6 +111,8 @@ def make_patterns(protocol: Protocol, address_bits: int, pointer_bits: int, seed
     assert described is not None
     if isinstance(described, DigitPatterns):
         return _digits(protocol, address_bits, pointer_bits, seed)
+    if isinstance(described, FilePatterns):
+        return _of_file(protocol, described, address_bits, pointer_bits)
     rng = generator(seed, "patterns")
     if isinstance(described, SparsePatterns):
         return _sparse(protocol, int(described.active.number), address_bits, pointer_bits, seed)
@@ -172,6 +176,79 @@ def _digits(protocol: Protocol, address_bits: int, pointer_bits: int, seed: int)
     return Patterns(code(images[chosen]), images[chosen], code(cue_images), cue_images, *asked, (8, 8))
 
 
+class PatternFile(NamedTuple):
+    """The arrays of a patterns file; `target` is None where the file leaves it out."""
+
+    addresses: Bits
+    pointers: Bits
+    cues: Bits
+    target: Ints | None
+
+
+def read_file(path: str) -> PatternFile:
+    """A patterns file: a NumPy .npz with bits as True and False, or 1 and 0.
+
+    It holds `addresses` (patterns, address bits), `pointers` (patterns, pointer bits), `cues` (cues, address bits) and,
+    optionally, `target` (cues,), the number of the pattern that each cue stands for.
+
+    Raises
+    ------
+    ProtocolFileError
+        If it cannot be read, lacks an array, or an array is not of this kind.
+    """
+    try:
+        with zipfile.ZipFile(path):  # np.load takes other files too
+            pass
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: np.asarray(file[name]) for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ProtocolFileError(f"patterns.path: cannot read {path!r} as a NumPy .npz file: {error}") from error
+    bits = {}
+    for name in ("addresses", "pointers", "cues"):
+        if name not in arrays:
+            raise ProtocolFileError(f"patterns.path: {path} has no {name!r}; it has {', '.join(arrays) or 'nothing'}")
+        if arrays[name].ndim != 2 or not np.isin(arrays[name], (0, 1)).all():
+            raise ProtocolFileError(f"patterns.path: {name} of {path}: wanted a table of bits, two-dimensional")
+        bits[name] = arrays[name].astype(bool)
+    target = arrays.get("target")
+    if target is not None and not (target.shape == bits["cues"].shape[:1] and np.issubdtype(target.dtype, np.integer)):
+        raise ProtocolFileError(f"patterns.path: target of {path}: wanted a pattern's number for each of the cues")
+    return PatternFile(**bits, target=None if target is None else target.astype(np.int64))
+
+
+def _of_file(protocol: Protocol, described: FilePatterns, address_bits: int, pointer_bits: int) -> Patterns:
+    file, path, cues = read_file(described.path), described.path, int(described.cues.number)
+    for name, found, wanted in (
+        ("addresses", file.addresses.shape, (protocol.pattern_count, address_bits)),
+        ("pointers", file.pointers.shape, (protocol.pattern_count, pointer_bits)),
+        ("cues", file.cues.shape, (cues, address_bits)),
+    ):
+        if found != wanted:
+            raise ProtocolFileError(
+                f"patterns.path: {name} of {path} has shape {found}; protocol and model want {wanted} "
+                "(rows as in patterns.count and patterns.cues, columns as the model's address lines and microzones)"
+            )
+    distances = (file.cues[:, None, :] != file.addresses[None, :, :]).sum(axis=-1)
+    rows, target, asked, stored = [], [], [], []
+    for number, (name, block, written) in enumerate(_asking(protocol)):
+        own: Ints = np.array(block.shown(cues), dtype=np.int64)
+        if not written.any():
+            raise ProtocolFileError(f"block.{name}: asks before any pattern has been written")
+        nearest = np.where(written, distances[own], address_bits + 1).argmin(axis=1)
+        of = nearest if file.target is None else file.target[own]
+        if not np.isin(of, np.flatnonzero(written)).all():
+            raise ProtocolFileError(
+                f"patterns.path: target of {path}: block.{name} asks for patterns that have not been written before"
+            )
+        rows.append(own)
+        target.append(of)
+        asked.append(np.full(len(own), number))
+        stored.append(written)
+    row, goal = _joined(rows), _joined(target)
+    found = _Asked(goal, distances[row, goal], _joined(asked), _rows(stored, protocol.pattern_count))
+    return Patterns(file.addresses, file.pointers, file.cues[row], file.cues[row], *found, None)
+
+
 class _Asked(NamedTuple):
     """As in `Patterns`."""
 
@@ -181,27 +258,38 @@ class _Asked(NamedTuple):
     written: Bits
 
 
+def _asking(protocol: Protocol) -> Iterator[tuple[str, Block, Bits]]:
+    """Blocks that ask, with their names and which patterns had been written before them, shape (patterns,)."""
+    written = np.zeros(protocol.pattern_count, dtype=bool)
+    for name, block in protocol.block.items():
+        if block.role == "write":
+            shown = block.shown(protocol.pattern_count)
+            written[shown.start : shown.stop] = True
+        if block.over == "cues":
+            yield name, block, written.copy()
+
+
 def _asked(protocol: Protocol, most: int, elements: str) -> _Asked:
     """What the blocks ask: each pattern `cues_per_pattern` times at every noise level, once without noise."""
     target, flips, asked, stored = [], [], [], []
-    written = np.zeros(protocol.pattern_count, dtype=bool)
-    for block in protocol.block.values():
-        shown = block.shown(protocol.pattern_count)
-        if block.role == "write":
-            written[shown.start : shown.stop] = True
-        if block.over != "cues":
-            continue
+    for number, (_, block, written) in enumerate(_asking(protocol)):
         if max(block.noise) > most:
             raise ProtocolFileError(f"noise: found {max(block.noise)} flips; a cue has {most} {elements} to flip")
         for level in block.noise:
-            new = np.repeat(np.array(shown), block.cues_at(level))
+            new = np.repeat(np.array(block.shown(protocol.pattern_count)), block.cues_at(level))
             target.append(new)
             flips.append(np.full(len(new), level))
-            asked.append(np.full(len(new), len(stored)))
-        stored.append(written.copy())
-    none: Ints = np.empty(0, np.int64)
-    rows = (np.concatenate([none, *found]) for found in (target, flips, asked))
-    return _Asked(*rows, np.array(stored, dtype=bool).reshape(len(stored), len(written)))
+            asked.append(np.full(len(new), number))
+        stored.append(written)
+    return _Asked(_joined(target), _joined(flips), _joined(asked), _rows(stored, protocol.pattern_count))
+
+
+def _joined(parts: list[Ints]) -> Ints:
+    return np.concatenate([np.empty(0, np.int64), *parts])
+
+
+def _rows(stored: list[Bits], patterns: int) -> Bits:
+    return np.array(stored, dtype=bool).reshape(len(stored), patterns)
 
 
 def _flipped(items: Bits, asked: _Asked, seed: int) -> Bits:

@@ -52,7 +52,17 @@ class SparsePatterns(Table):
     active: Count
 
 
-PatternSource = Annotated[DigitPatterns | RandomPatterns | SparsePatterns, Field(discriminator="source")]
+class FilePatterns(Table):
+    """Patterns and cues from a NumPy file (.npz), see `patterns.read_file`; blocks over cues ask the file's cues."""
+
+    source: Literal["file"]
+    path: str
+    """From the working folder."""
+    count: Count
+    cues: Count
+
+
+PatternSource = Annotated[DigitPatterns | RandomPatterns | SparsePatterns | FilePatterns, Field(discriminator="source")]
 
 
 class Volley(Table):
@@ -189,7 +199,10 @@ class Block(Table):
     repeats: Count | None = None
     """Patterns only: how often all of them are shown, one round after another; once if not given."""
     subset: tuple[int, int] | None = None
-    """Patterns and cues: first of the stored patterns that the block shows or asks for, and the one after its last."""
+    """Patterns and cues: first of the stored patterns that the block shows or asks for, and the one after its last.
+
+    Where the cues come from a file, a block over cues names the file's cues instead.
+    """
     trial_duration: Duration
     plasticity: bool = False
     role: Literal["baseline", "write", "read", "other"] = "other"
@@ -210,8 +223,6 @@ class Block(Table):
     def _complete(self) -> Block:
         if self.over == "trials" and self.trials is None:
             raise InputError('over = \'trials\' wants trials = [number, "1", "source"]')
-        if self.over == "cues" and (not self.noise or self.cues_per_pattern is None):
-            raise InputError('over = \'cues\' wants noise = [0, ...] and cues_per_pattern = [number, "1", "source"]')
         if self.subset is not None and (self.over == "trials" or not 0 <= self.subset[0] < self.subset[1]):
             raise InputError(f"subset: found {list(self.subset)}; wanted [first, last + 1], over patterns or cues")
         if self.repeats is not None and self.over != "patterns":
@@ -287,25 +298,40 @@ class Protocol(Table):
         for name, block in self.block.items():
             if block.over != "trials" and self.patterns is None:
                 raise InputError(f"block.{name}: over = {block.over!r} wants a [patterns] table")
+            if block.over == "cues":
+                self._check_cues(name, block)
         if len(found := [name for name, block in self.block.items() if block.role == "baseline"]) > 1:
             raise InputError(f"only one block can have role = 'baseline', found {', '.join(found)}")
         written = set[int]()
         for name, block in self.block.items():
-            if block.subset is not None and block.subset[1] > self.pattern_count:
-                raise InputError(
-                    f"block.{name}.subset: found {list(block.subset)}; there are {self.pattern_count} patterns"
-                )
+            cues = self.file_cues if block.over == "cues" else None
+            there, what = (self.pattern_count, "patterns") if cues is None else (cues, "cues")
+            if block.subset is not None and block.subset[1] > there:
+                raise InputError(f"block.{name}.subset: found {list(block.subset)}; there are {there} {what}")
             if block.role == "write":
-                written |= set(block.shown(self.pattern_count))
-            if block.role == "read" and not written.issuperset(block.shown(self.pattern_count)):
+                written |= set(block.shown(there))
+            if block.role == "read" and cues is None and not written.issuperset(block.shown(there)):
                 raise InputError(f"block.{name}: asks for patterns that no write block has written before")
         check_sources(self, self.sources)
         return self
+
+    def _check_cues(self, name: str, block: Block) -> None:
+        if self.file_cues is None and (not block.noise or block.cues_per_pattern is None):
+            raise InputError(
+                f'block.{name}: over = \'cues\' wants noise = [0, ...] and cues_per_pattern = [number, "1", "source"]'
+            )
+        if self.file_cues is not None and (block.noise or block.cues_per_pattern is not None):
+            raise InputError(f"block.{name}: the cues come from a file; wanted no noise and no cues_per_pattern")
 
     @property
     def pattern_count(self) -> int:
         """Number of stored patterns."""
         return int(self.patterns.count.number) if self.patterns else 0
+
+    @property
+    def file_cues(self) -> int | None:
+        """Number of cues in the patterns' file; None where cues are made from the patterns."""
+        return int(self.patterns.cues.number) if isinstance(self.patterns, FilePatterns) else None
 
     @property
     def active_lines(self) -> int | None:
@@ -327,6 +353,8 @@ class Protocol(Table):
             return int(block.trials.number)
         if block.over == "patterns":
             return len(block.shown(self.pattern_count)) * (int(block.repeats.number) if block.repeats else 1)
+        if self.file_cues is not None:
+            return len(block.shown(self.file_cues))
         return len(block.shown(self.pattern_count)) * sum(block.cues_at(flips) for flips in block.noise)
 
     @property
@@ -336,9 +364,21 @@ class Protocol(Table):
 
 
 def load_protocol(name: str, settings: dict[str, str] | None = None) -> Protocol:
-    """The protocol of a shipped name, or of a path ending in .toml; `settings` and errors as in `load_model`."""
+    """The protocol of a shipped name, or of a path ending in .toml; `settings` and errors as in `load_model`.
+
+    A block with `like = "other"` is that block, settings included, with its own keys laid over.
+    """
     tables, path, _ = library.read_extended("protocols", name)
-    return parse(Protocol, library.apply_settings(tables, settings or {}), path.name, ProtocolFileError)
+    tables = library.apply_settings(tables, settings or {})
+    blocks = tables.get("block")
+    for key, block in blocks.items() if isinstance(blocks, dict) else ():
+        if isinstance(block, dict) and "like" in block:
+            other = block["like"]
+            if not isinstance(blocks.get(other), dict) or "like" in blocks[other]:
+                known = ", ".join(k for k, b in blocks.items() if isinstance(b, dict) and "like" not in b)
+                raise ProtocolFileError(f"{path.name}: block.{key}.like: found {other!r}; wanted one of {known}")
+            blocks[key] = library.merge(blocks[other], {k: v for k, v in block.items() if k != "like"})
+    return parse(Protocol, tables, path.name, ProtocolFileError)
 
 
 def check_together(protocol: Protocol, circuit: Circuit) -> None:
