@@ -21,6 +21,7 @@ from cerebellum.errors import InputError
 from cerebellum.patterns import Patterns
 from cerebellum.protocol import Protocol
 from cerebellum.rates_in_time import Rates
+from cerebellum.readers import Readings
 from cerebellum.spikes import Spikes
 from cerebellum.stimuli import Schedule
 
@@ -36,6 +37,9 @@ class Result:
     rates : rates over time of every population, of the rate engine on a circuit of conductances
     readout : reader -> y, shape (cues, pointer bits); readers that decode by its sign
     weights : reader -> effective weights, shape (cues, patterns), rows sum to 1
+    blocks : readout and weights of every block that asks; the two above are the last one's
+    blocks : of every block that asks, its readout and weights; the two above are the last block's
+    plastic : plastic projection -> weights at the run's end, A or S, in the order of the connectome's edges
     summary : the numbers of summary.json
     provenance : the contents of run.json
     """
@@ -48,6 +52,8 @@ class Result:
     rates: dict[str, Rates] = field(default_factory=dict)
     readout: dict[str, Floats] = field(default_factory=dict)
     weights: dict[str, Floats] = field(default_factory=dict)
+    blocks: list[Readings] = field(default_factory=list)
+    plastic: dict[str, Floats] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     connectome: Connectome | None = None

@@ -97,6 +97,7 @@ def run(
         simulated = spiking.simulate(wired, balance, scheduled, target=chosen, threads=threads, progress=progress)
         seconds["spiking"] = simulated.seconds
         result.spikes.update(simulated.spikes)
+        result.plastic.update(simulated.weights)
         summary["rates"] = _rates(result)
         if patterns is not None and plan.block_of("read"):
             assert code is not None
@@ -131,6 +132,7 @@ def run(
         progress("comparing readers", None)
         assert code is not None
         readings = readers.read_blocks(wired, code, patterns, measured, overlap)
+        result.blocks.extend(readings)
         result.readout.update(readings[-1].readout)
         result.weights.update(readings[-1].weights)
         summary |= readers.summarize(readings, plan.blocks_of("read"), code, patterns, seed)
