@@ -194,9 +194,24 @@ class LargeMemory:
         else:  # cells of different blocks have nothing in common
             batch = self.inputs.batch(addresses)
             for start, inputs in self._blocks(len(addresses)):
+                if self._share > SPARSE:
+                    self._write_by_product(start - self.first, inputs, batch, pointers)
+                    continue
                 pattern, position = self.inputs.search(inputs, batch, self.compiled)
                 self.store.add(pattern, position + start, pointers)
         self.written += len(addresses)
+
+    def _write_by_product(self, place: int, inputs: torch.Tensor, batch: torch.Tensor, pointers: torch.Tensor) -> None:
+        """All patterns at once, by a product of activity and pointers, unless a counter could be clipped on the way."""
+        size = BLOCK if self.device.type == "cpu" else inputs.shape[1]
+        for first in range(0, inputs.shape[1], size):
+            active = self.inputs.answers(inputs[:, first : first + size], batch, self.compiled)[:, : len(pointers)]
+            rows = self.store.rows[place + first : place + first + len(active)]
+            if int(active.sum(dim=1).max()) + max(int(rows.max()), -int(rows.min())) <= self.store.limit:
+                rows += (active.to(torch.float32) @ pointers.to(torch.float32)).to(rows.dtype)
+            else:
+                pattern, position = active.T.nonzero(as_tuple=True)
+                self.store.add(pattern, position + (self.first + place + first), pointers)
 
     def read(self, cues: NDArray[Any] | torch.Tensor) -> torch.Tensor:
         """Sums of counters over the active cells of each cue, int64 (cues, outputs), on the memory's device.
@@ -299,8 +314,9 @@ class LargeMemory:
         """Inputs of all cells held here, made block by block so that what is drawn for them never lies there whole."""
         one = self.inputs.inputs(torch.zeros(1, dtype=torch.int64, device=self.device), self.compiled)
         kept = torch.empty((len(one), self.last - self.first), dtype=one.dtype, device=self.device)
-        for first in range(self.first, self.last, CPU_BLOCK):
-            last = min(first + CPU_BLOCK, self.last)
+        size = self._block(32)
+        for first in range(self.first, self.last, size):
+            last = min(first + size, self.last)
             made = self.inputs.inputs(torch.arange(first, last, device=self.device), self.compiled)
             kept[:, first - self.first : last - self.first] = made
         return kept
