@@ -38,7 +38,6 @@ class Result:
     readout : reader -> y, shape (cues, pointer bits); readers that decode by its sign
     weights : reader -> effective weights, shape (cues, patterns), rows sum to 1
     blocks : readout and weights of every block that asks; the two above are the last one's
-    blocks : of every block that asks, its readout and weights; the two above are the last block's
     plastic : plastic projection -> weights at the run's end, A or S, in the order of the connectome's edges
     summary : the numbers of summary.json
     provenance : the contents of run.json
