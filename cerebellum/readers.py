@@ -209,13 +209,14 @@ class Readings:
 
 
 def read_all(
-    connectome: Connectome, code: Code, patterns: Patterns, measured: dict[str, Floats], overlap: Floats | None
+    code: Code, patterns: Patterns, measured: dict[str, Floats], exact: Floats, overlap: Floats | None
 ) -> Readings:
     """All readers of one memory.
 
     Parameters
     ----------
     measured : reader -> y of the engines ('purkinje', 'nuclear', 'rate'), (cues, pointer bits)
+    exact : from `exact_overlap`, (cues, patterns)
     overlap : shared granule spikes, (cues, patterns), or None without a spiking run
     """
     distances, weights = patterns.distances(), {}
@@ -223,7 +224,7 @@ def read_all(
         weights = {name: agreement.effective_weights(y, patterns.signs) for name, y in measured.items()}
     theory = {
         "sdm": np.exp(code.log_kernel(distances)),
-        "sdm_exact": exact_overlap(connectome, code, patterns),
+        "sdm_exact": exact,
         "attention": attention.softmax_weights(code.cosine(distances), code.fit().beta),
     }
     if overlap is not None:
@@ -238,12 +239,13 @@ def read_blocks(
     connectome: Connectome, code: Code, patterns: Patterns, measured: dict[str, Floats], overlap: Floats | None
 ) -> list[Readings]:
     """`read_all` for every block that asks, of what had been stored before it."""
-    found = []
+    found, exact = [], exact_overlap(connectome, code, patterns)
     for number, stored in enumerate(patterns.written):
         rows = patterns.asked == number
         own = {name: y[rows] for name, y in measured.items()}
-        shared = None if overlap is None else overlap[np.ix_(rows, stored)]
-        found.append(read_all(connectome, code, patterns.of_block(number), own, shared))
+        pairs = np.ix_(rows, stored)
+        shared = None if overlap is None else overlap[pairs]
+        found.append(read_all(code, patterns.of_block(number), own, exact[pairs], shared))
     return found
 
 

@@ -74,7 +74,7 @@ def test_an_ideal_readout_is_recognised_as_sdm(connectome: Connectome, patterns:
     """The exact read itself, given as an engine's readout, agrees with `sdm_exact` wholly and recalls everything."""
     code = code_of(connectome.circuit)
     overlap = exact_overlap(connectome, code, patterns)
-    readings = read_all(connectome, code, patterns, {"purkinje": 0.37 * overlap @ patterns.signs + 2.0}, None)
+    readings = read_all(code, patterns, {"purkinje": 0.37 * overlap @ patterns.signs + 2.0}, overlap, None)
     found = summarize([readings], ["read"], code, patterns, 1)
     assert list(readings.weights) == ["purkinje", "sdm", "sdm_exact", "attention"]
     assert found["agreement"]["purkinje_vs_sdm_exact"]["r2"] == pytest.approx(1)
