@@ -72,7 +72,8 @@ def inputs(circuit: Circuit, balance: Balance, population: str) -> dict[str, Inp
         weight = balance.weight[name] * contacts
         if not detonates(circuit, population, projection.receptor, weight):
             known = circuit.population[projection.source].cell in ("source", "relay")
-            number = synapses[name] / circuit.size(population)
+            # Two digits, so that circuits of different size, whose means differ by rounding, share what is measured.
+            number = float(f"{synapses[name] / circuit.size(population):.2g}")
             out[name] = Input(projection.receptor, projection.source, number, weight, known)
     return out
 

@@ -1,9 +1,9 @@
 """The rate twin: every population of a circuit as the expected rates of its cells, in torch, with gradients.
 
 Time runs in steps of 1 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
-contacts and delays as in the spiking engine; a port's mean conductance follows the alpha kernel exactly; a cell's rate
-is its measured transfer function of the filtered conductances (`transfer`), and a synapse that fires its target by
-itself adds the measured response (`detonation`). Populations that the protocol drives give their own spikes, not an
+contacts and delays as in the spiking engine; a port's mean conductance follows the alpha kernel exactly; it moves the
+cell's expected membrane (`membrane`), of which the rate is a function measured on that cell (`transfer`); a synapse that
+fires its target by itself adds the measured response (`detonation`). Populations that the protocol drives give their own spikes, not an
 expectation: the mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what they share moves the
 circuit; under the mean rates alone, basket cells would fire at a thirtieth of their rate.
 
@@ -29,6 +29,7 @@ from cerebellum.cell_drive import BIN
 from cerebellum.circuit import Circuit, ShortTerm
 from cerebellum.connectome import Connectome
 from cerebellum.errors import ProtocolFileError
+from cerebellum.membrane import Membrane
 from cerebellum.rate_transfer import TransferSurface
 from cerebellum.stimuli import Schedule
 
@@ -162,6 +163,16 @@ class RateCircuit(torch.nn.Module):
         blocked = lesions.projections(cut, circuit)
         self.names = [n for n in circuit.projection if n not in blocked and len(connectome.edges[n])]
         self.surfaces = torch.nn.ModuleDict(surfaces)
+        self.membranes = {
+            name: Membrane(
+                circuit.population[name].cell,
+                connectome.parameters[name],
+                {key: receptor.port for key, receptor in circuit.population[name].receptor.items()},
+                surface.transfer.softness,
+                self.like,
+            )
+            for name, surface in surfaces.items()
+        }
         self.responses = {key: torch.as_tensor(value, **self.like) for key, value in responses.items()}
         self.gain = torch.nn.ParameterDict({n: torch.nn.Parameter(torch.ones((), **self.like)) for n in self.names})
         self.tonic = torch.nn.ParameterDict(
@@ -249,13 +260,9 @@ class RateCircuit(torch.nn.Module):
         if afferent is not None:
             fired.append(("", afferent))
         mean = {name: ports[name].advance(rate) for name, rate in weighted.items()}
-        surface, receptors = self.surfaces[population], circuit.population[population].receptor
-        total = {"excitatory": self.tonic[population] + torch.zeros(circuit.size(population), **self.like)}
-        total["inhibitory"] = torch.zeros(circuit.size(population), **self.like)
-        for name, conductance in mean.items():
-            total[receptors[name].effect] = total[receptors[name].effect] + conductance
-        rate = surface(state.uptake[population], total["excitatory"], total["inhibitory"])
-        return state.detonate(population, rate, fired)
+        voltages = state.voltages[population]
+        change = self.membranes[population].advance(voltages, mean, self.tonic[population])
+        return state.detonate(population, self.surfaces[population](voltages.before, change), fired)
 
 
 class State:
@@ -281,7 +288,7 @@ class State:
             }
             for name in circuit.surfaces
         }
-        self.uptake: dict[str, list[Tensor]] = {name: [none(name) for _ in range(4)] for name in circuit.surfaces}
+        self.voltages = {name: one.begin(described.size(name)) for name, one in circuit.membranes.items()}
         self.coming: dict[str, tuple[Tensor, Tensor]] = {}
 
     def detonate(self, population: str, rate: Tensor, fired: list[tuple[str, Tensor]]) -> Tensor:
@@ -295,7 +302,8 @@ class State:
             burst, kept = self.circuit.responses[population, name]
             number = arrived * BIN
             added = burst[:, None] * number
-            left = kept[:, None] ** number
+            whole = number.floor()
+            left = kept[:, None] ** whole * (1 - (1 - kept[:, None]) * (number - whole))
             now = self.coming.get(population)
             if now is None:
                 now = torch.zeros_like(added), torch.ones_like(left)

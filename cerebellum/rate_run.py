@@ -31,16 +31,11 @@ WIDTHS = (1, 5, 10, 25, 50, 100, 250, 500, 1000)  # ms; bins of single cells
 
 @dataclass(frozen=True)
 class CircuitRun:
-    """What a simulation leaves: rates of all populations, final weights of plastic ones, seconds, cells off the map.
-
-    `outside` is the share of a population's rates asked for outside the range in which its transfer function was
-    measured.
-    """
+    """What a simulation leaves: rates of all populations, final weights of plastic ones and seconds."""
 
     rates: dict[str, Rates]
     weights: dict[str, NDArray[np.float64]]
     seconds: dict[str, float] = field(default_factory=dict)
-    outside: dict[str, float] = field(default_factory=dict)
 
 
 def build(
@@ -97,8 +92,7 @@ def simulate(
             if step % 100 == 0:
                 progress("rate engine", step / steps)
     seconds["simulate"] = time.perf_counter() - clock
-    outside = {name: surface.outside / max(surface.asked, 1) for name, surface in module.surfaces.items()}
-    return CircuitRun({n: k.rates() for n, k in keepers.items()}, {}, seconds, outside)
+    return CircuitRun({n: k.rates() for n, k in keepers.items()}, {}, seconds)
 
 
 class _Keeper:

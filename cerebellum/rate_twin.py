@@ -38,7 +38,6 @@ def add(
     summary["rates_of_the_rate_engine" if result.spikes else "rates"] = {
         name: _activity(result, name, trials) for name in found.rates
     }
-    summary["rates_outside_the_measured_range"] = found.outside
     if result.spikes:
         spans = [(trial.start, trial.stop) for trial in trials]
         windows = [readout.window(result.protocol, trial) for trial in trials]

@@ -1,14 +1,11 @@
-"""Transfer functions: the rate of a cell as a function of its conductances, read from that cell's own spikes.
+"""Transfer functions: the rate of a cell given its expected membrane, read from that cell's own spikes.
 
-The cell is driven by `cell_drive.experiment`; nothing is set by hand and nothing is fitted to a network. Its rate is
-
-    r = F(x_e, x_i),   x = (1 + kappa) g * low-pass(T) - kappa g * low-pass(T_slow)     for excitation, inhibition
-
-with g the sum of the mean conductances of that effect. T is how fast the cell follows its input, kappa and T_slow its
-adaptation as the input sees it; all come from a fixed list by greatest likelihood of the spikes. The logarithm of F is
-a tensor-product cubic spline in asinh(x / scale), fitted to spike counts by Poisson regression with a penalty on
-second differences (P-splines: Eilers and Marx 1996, Stat Sci 11:89), whose strength minimises Akaike's criterion. The
-noise of the synapses (a granule cell has four inputs, one of which nearly fires it) is thus a part of F.
+The cell is driven by `cell_drive.experiment`; nothing is set by hand and nothing is fitted to a network. The spikes are
+counted against V, the cell's expected voltage, and its change in a step (`membrane`), which the same conductances give
+in the rate circuit. The logarithm of the rate is a tensor-product cubic spline of both, fitted by Poisson regression
+with a penalty on second differences (P-splines: Eilers and Marx 1996, Stat Sci 11:89), whose strength minimises
+Akaike's criterion; the membrane's softness is the one under which the spikes are likeliest. The noise of the synapses
+(a granule cell has four inputs, one of which nearly fires it) is thus a part of the function.
 """
 
 from __future__ import annotations
@@ -18,44 +15,29 @@ import json
 import os
 import tempfile
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.interpolate import BSpline
-from scipy.signal import lfilter
 
-from cerebellum import cell_drive
+from cerebellum import cell_drive, membrane
 from cerebellum.balance import Balance
 from cerebellum.cache import cache_folder
 from cerebellum.cell_drive import BIN, Drive, Floats
 from cerebellum.circuit import Circuit, Population
+from cerebellum.membrane import Membrane
 from cerebellum.streams import generator
 
 CELLS, DURATION, SETTLE = 2000, 4.0, 0.5  # of the experiment, s; what comes before SETTLE is not used
-SEARCHED = 400  # cells among which the filters are sought
-FAST = (0.0, 1e-3, 2e-3, 4e-3, 8e-3, 16e-3)  # s
-SLOW = (10e-3, 20e-3, 40e-3, 80e-3, 160e-3, 320e-3)  # s
-SHARE = (-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)  # kappa
-BINS, SPLINES, DEGREE = 40, 12, 3  # of each coordinate
+SEARCHED = 400  # cells among which the softness is sought
+SOFTNESS = (0.5e-3, 1e-3, 2e-3, 3e-3, 5e-3, 8e-3, 12e-3)  # V
+SCALE = 1e-4  # V; a change in a step counts as asinh(change / SCALE)
+TAIL = 2e-4  # share of the experiment beyond each end of the range
+BINS = (72, 36)  # of voltage and of its change
+SPLINES, DEGREE = (26, 13), 3
 STRENGTH = 10.0 ** np.arange(-2, 4)  # penalties tried
 FLOOR = 1e-3  # Hz; smallest rate told apart from none
-EFFECTS = ("excitatory", "inhibitory")
-
-
-@dataclass(frozen=True)
-class Filter:
-    """How a cell takes up one kind of conductance: fast and slow low-pass (s), share of the slow one, scale (S)."""
-
-    fast: float
-    slow: float
-    share: float
-    scale: float
-
-    def __call__(self, conductance: Floats) -> Floats:
-        """asinh(x / scale) of a conductance (S) in bins along the first axis, which begins at its first value."""
-        fast, slow = (_low_pass(conductance, time) for time in (self.fast, self.slow))
-        return np.arcsinh(((1 + self.share) * fast - self.share * slow) / self.scale)
 
 
 @dataclass(frozen=True)
@@ -64,40 +46,35 @@ class Transfer:
 
     Attributes
     ----------
-    filters : effect -> Filter
-    low, high : effect -> range of asinh(x / scale) seen in the experiment; beyond it F keeps its border's value
-    coefficients : of the cubic B-splines of ln F (Hz), uniform knots from low to high, shape (SPLINES, SPLINES)
-    covariance : of the coefficients, shape (SPLINES**2, SPLINES**2)
-    information : nats a spike by which F predicts the spikes better than their mean rate
-    misfit : root mean square over the experiment of measured less fitted rate, over the mean rate, counting error
-        removed
+    softness : of the expected membrane, V
+    low, high : range of V (volt) and of asinh(change / SCALE) in the experiment; beyond it the border's value holds
+    coefficients : of the cubic B-splines of ln rate (Hz), uniform knots from low to high, shape SPLINES
+    covariance : of the coefficients, shape (coefficients, coefficients)
+    information : nats a spike by which the function predicts the spikes better than their mean rate
+    misfit : root mean square of measured less fitted rate over the experiment's range, over the mean rate, counting
+        error removed
     spikes : in the experiment
     """
 
-    filters: dict[str, Filter]
-    low: dict[str, float]
-    high: dict[str, float]
+    softness: float
+    low: tuple[float, float]
+    high: tuple[float, float]
     coefficients: Floats
     covariance: Floats
     information: float
     misfit: float
     spikes: int
 
-    def rate(self, excitatory: Floats | float, inhibitory: Floats | float) -> tuple[Floats, Floats]:
-        """Rate (Hz) and its standard error under constant conductances (S), any shape that broadcasts."""
-        at = np.broadcast_arrays(np.asarray(excitatory, float), np.asarray(inhibitory, float))
-        first, second = (
-            _basis(np.arcsinh(g.ravel() / self.filters[e].scale), self.low[e], self.high[e])
-            for e, g in zip(EFFECTS, at, strict=True)
-        )
-        design = _tensor(first, second)
-        log = design @ self.coefficients.ravel()
-        error = np.sqrt(np.einsum("ij,jk,ik->i", design, self.covariance, design))
-        return np.exp(log).reshape(at[0].shape), (np.exp(log) * error).reshape(at[0].shape)
+    def rate(self, voltage: Floats, change: Floats) -> tuple[Floats, Floats]:
+        """Rate (Hz) and its standard error at expected voltages and their changes in a step (V), shape (points,)."""
+        at = np.asarray(voltage, float), np.arcsinh(np.asarray(change, float) / SCALE)
+        design = _tensor(*(_basis(x, i, self.low, self.high) for i, x in enumerate(at)))
+        rate = np.exp(design @ self.coefficients.ravel())
+        return rate, rate * np.sqrt(np.einsum("ij,jk,ik->i", design, self.covariance, design))
 
 
 def of(circuit: Circuit, balance: Balance, population: str) -> Transfer:
-    """The transfer function of a population's cells, from the cache or measured now (seconds)."""
+    """The transfer function of a population's cells, from the cache or measured now (some seconds)."""
     described, given = circuit.population[population], cell_drive.inputs(circuit, balance, population)
     path = cache_folder() / "transfer" / f"{_key(described, given, circuit.dt)}.npz"
     if path.exists():
@@ -111,138 +88,120 @@ def of(circuit: Circuit, balance: Balance, population: str) -> Transfer:
 
 def fit(drive: Drive, population: Population) -> Transfer:
     """The transfer function that a drive shows."""
-    skip = round(SETTLE / BIN)
-    spikes = drive.spikes[skip:].astype(float)
-    total = {
-        effect: sum(
-            (drive.conductance[name] for name, r in population.receptor.items() if r.effect == effect),
-            np.zeros(drive.spikes.shape, np.float32),
-        )
-        for effect in EFFECTS
-    }
-    filters = _filters(total, spikes, skip)
-    code = {e: filters[e](total[e])[skip:] for e in EFFECTS}
-    low = {e: float(code[e].min()) for e in EFFECTS}
-    high = {e: max(float(code[e].max()), low[e] + 1.0) for e in EFFECTS}
-    fired, exposure = _histogram(code, spikes, low, high)
-    coefficients, covariance = _regress(fired, exposure, low, high)
-    fitted = _cells(low, high) @ coefficients.ravel()
-    rate = np.exp(fitted).reshape(fired.shape)
-    mean = fired.sum() / exposure.sum()
-    seen = exposure > 0
+    few = Drive({name: g[:, :SEARCHED] for name, g in drive.conductance.items()}, drive.spikes[:, :SEARCHED])
+    softness = max(SOFTNESS, key=lambda soft: _likelihood(few, population, soft))
+    place, spikes = _trace(drive, population, softness)
+    fired, exposure, low, high = _histogram(place, spikes)
     if not fired.any():
-        return Transfer(filters, low, high, coefficients, covariance, 0.0, 0.0, 0)
-    square = (fired[seen] / exposure[seen] - rate[seen]) ** 2 - rate[seen] / exposure[seen]
-    misfit = np.sqrt(max(0.0, (square * exposure[seen]).sum() / exposure.sum())) / mean
+        nothing = np.full(SPLINES, np.log(FLOOR))
+        return Transfer(softness, low, high, nothing, np.zeros((nothing.size,) * 2), 0.0, 0.0, 0)
+    coefficients, covariance = _regress(fired, exposure, low, high)
+    rate = np.exp(_middles(low, high) @ coefficients.ravel()).reshape(BINS)
+    mean = fired.sum() / exposure.sum()
     information = float((fired * np.log(rate / mean)).sum() - (exposure * (rate - mean)).sum()) / fired.sum()
-    return Transfer(filters, low, high, coefficients, covariance, information, float(misfit), int(fired.sum()))
+    seen = exposure > 0
+    square = (fired[seen] / exposure[seen] - rate[seen]) ** 2 - rate[seen] / exposure[seen]
+    misfit = float(np.sqrt(max(0.0, (square * exposure[seen]).sum() / exposure.sum())) / mean)
+    return Transfer(softness, low, high, coefficients, covariance, float(information), misfit, int(fired.sum()))
 
 
-def _low_pass(signal: Floats, time: float) -> Floats:
-    if time == 0:
-        return signal
-    keep = np.exp(-BIN / time)
-    begin = keep * signal[:1]
-    return np.asarray(lfilter([1 - keep], [1.0, -keep], signal, axis=0, zi=begin)[0])
+def _trace(drive: Drive, population: Population, softness: float) -> tuple[tuple[Floats, Floats], Floats]:
+    """Both coordinates and the spikes of every cell after the start, each of shape (bins, cells)."""
+    like = {"dtype": torch.float64, "device": "cpu"}
+    ports = {name: receptor.port for name, receptor in population.receptor.items()}
+    cell = Membrane(population.cell, population.si(), ports, softness, like)
+    skip = round(SETTLE / BIN)
+    state = cell.begin(drive.spikes.shape[1])
+    voltage, change = (np.empty((len(drive.spikes) - skip, drive.spikes.shape[1])) for _ in range(2))
+    for step in range(len(drive.spikes)):
+        now = {name: torch.as_tensor(g[step], dtype=torch.float64) for name, g in drive.conductance.items()}
+        moved = cell.advance(state, now)
+        if step >= skip:
+            voltage[step - skip], change[step - skip] = state.before.numpy(), moved.numpy()
+    return (voltage, np.arcsinh(change / SCALE)), drive.spikes[skip:].astype(float)
 
 
-def _filters(total: dict[str, Floats], spikes: Floats, skip: int) -> dict[str, Filter]:
-    """Likeliest filters, one number changed at a time until none helps."""
-    spikes, total = spikes[:, :SEARCHED], {e: total[e][:, :SEARCHED] for e in EFFECTS}
-    scale = {e: 0.1 * float(total[e].mean()) or 1e-12 for e in EFFECTS}
-    best = {e: Filter(FAST[1], SLOW[2], 0.0, scale[e]) for e in EFFECTS if total[e].any()}
-    fixed = {e: Filter(0.0, SLOW[2], 0.0, scale[e]) for e in EFFECTS if e not in best}
-
-    @lru_cache(4)
-    def coded(effect: str, one: Filter) -> Floats:
-        return one(total[effect])[skip:]
-
-    def likelihood(filters: dict[str, Filter]) -> float:
-        code = {e: coded(e, (fixed | filters)[e]) for e in EFFECTS}
-        ends = [{e: float(end(code[e])) for e in EFFECTS} for end in (np.min, np.max)]
-        fired, exposure = _histogram(code, spikes, *ends)
-        seen = fired > 0
-        return float((fired[seen] * np.log(fired[seen] / exposure[seen])).sum())
-
-    reached, improved = likelihood(best), True
-    while improved:
-        improved = False
-        for effect in best:
-            for part, choices in (("fast", FAST), ("share", SHARE), ("slow", SLOW)):
-                for value in choices:
-                    tried = best | {effect: Filter(**{**asdict(best[effect]), part: value})}
-                    if tried != best and (found := likelihood(tried)) > reached + 1.0:
-                        best, reached, improved = tried, found, True
-    return fixed | best
+def _likelihood(drive: Drive, population: Population, softness: float) -> float:
+    """Of the spikes, given their histogram's own rates; up to a constant."""
+    fired, exposure, _, _ = _histogram(*_trace(drive, population, softness))
+    seen = fired > 0
+    return float((fired[seen] * np.log(fired[seen] / exposure[seen])).sum())
 
 
 def _histogram(
-    code: dict[str, Floats], spikes: Floats, low: dict[str, float], high: dict[str, float]
-) -> tuple[Floats, Floats]:
-    """Spikes and seconds spent in each bin of both coordinates, both shape (BINS, BINS)."""
-    place = [
-        np.clip((code[e] - low[e]) * (BINS / (high[e] - low[e] + 1e-12)), 0, BINS - 1).astype(np.int64).ravel()
-        for e in EFFECTS
+    place: tuple[Floats, Floats], spikes: Floats
+) -> tuple[Floats, Floats, tuple[float, float], tuple[float, float]]:
+    """Spikes and seconds spent in each bin, both of shape BINS, and the range."""
+    ends = [np.quantile(x[::3], (TAIL, 1 - TAIL)) for x in place]
+    low = float(ends[0][0]), float(ends[1][0])
+    high = max(float(ends[0][1]), low[0] + 1e-3), max(float(ends[1][1]), low[1] + 1.0)
+    index = [
+        np.clip((x - low[i]) * (BINS[i] / (high[i] - low[i])), 0, BINS[i] - 1).astype(np.int64).ravel()
+        for i, x in enumerate(place)
     ]
-    where = place[0] * BINS + place[1]
-    fired = np.bincount(where, spikes.ravel(), BINS * BINS)
-    return fired.reshape(BINS, BINS), (np.bincount(where, minlength=BINS * BINS) * BIN).reshape(BINS, BINS)
+    where, size = index[0] * BINS[1] + index[1], BINS[0] * BINS[1]
+    fired = np.bincount(where, spikes.ravel(), size).reshape(BINS)
+    exposure = np.asarray(np.bincount(where, minlength=size) * BIN, dtype=float).reshape(BINS)
+    return fired, exposure, low, high
 
 
-def knots(low: float, high: float) -> Floats:
+def knots(axis: int, low: tuple[float, float], high: tuple[float, float]) -> Floats:
     """Of the splines of one coordinate, evenly spaced from `DEGREE` steps below `low` to as many above `high`."""
-    step = (high - low) / (SPLINES - DEGREE)
-    return np.asarray(low + step * np.arange(-DEGREE, SPLINES + 1))
+    step = (high[axis] - low[axis]) / (SPLINES[axis] - DEGREE)
+    return np.asarray(low[axis] + step * np.arange(-DEGREE, SPLINES[axis] + 1))
 
 
-def _basis(at: Floats, low: float, high: float) -> Floats:
-    """Values of the B-splines, shape (points, SPLINES)."""
-    inside = np.clip(at, low, high - 1e-9 * (high - low))
-    return np.asarray(BSpline.design_matrix(inside, knots(low, high), DEGREE).toarray())
+def _basis(at: Floats, axis: int, low: tuple[float, float], high: tuple[float, float]) -> Floats:
+    """Values of the B-splines, shape (points, SPLINES[axis])."""
+    inside = np.clip(at, low[axis], high[axis] - 1e-9 * (high[axis] - low[axis]))
+    return np.asarray(BSpline.design_matrix(inside, knots(axis, low, high), DEGREE).toarray())
 
 
 def _tensor(first: Floats, second: Floats) -> Floats:
     return (first[:, :, None] * second[:, None, :]).reshape(len(first), -1)
 
 
-def _cells(low: dict[str, float], high: dict[str, float]) -> Floats:
-    """The tensor splines in the middle of each bin, shape (BINS**2, SPLINES**2)."""
-    middle = (np.arange(BINS) + 0.5) / BINS
-    first, second = (_basis(low[e] + middle * (high[e] - low[e]), low[e], high[e]) for e in EFFECTS)
-    return np.einsum("ik,jl->ijkl", first, second).reshape(BINS * BINS, -1)
+def _middles(low: tuple[float, float], high: tuple[float, float]) -> Floats:
+    """The tensor splines in the middle of each bin, shape (bins, coefficients)."""
+    first, second = (
+        _basis(low[i] + (np.arange(BINS[i]) + 0.5) / BINS[i] * (high[i] - low[i]), i, low, high) for i in (0, 1)
+    )
+    return np.einsum("ik,jl->ijkl", first, second).reshape(BINS[0] * BINS[1], -1)
 
 
-def _regress(fired: Floats, exposure: Floats, low: dict[str, float], high: dict[str, float]) -> tuple[Floats, Floats]:
-    """Penalised Poisson regression: coefficients (SPLINES, SPLINES) and their covariance."""
-    design, difference = _cells(low, high), np.diff(np.eye(SPLINES), 2, axis=0)
-    roughness = difference.T @ difference
-    penalty = np.kron(roughness, np.eye(SPLINES)) + np.kron(np.eye(SPLINES), roughness)
-    n, t = fired.ravel(), exposure.ravel()
+def _regress(
+    fired: Floats, exposure: Floats, low: tuple[float, float], high: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """Penalised Poisson regression: coefficients, shape SPLINES, and their covariance."""
+    seen = exposure.ravel() > 0
+    design, n, t = _middles(low, high)[seen], fired.ravel()[seen], exposure.ravel()[seen]
+    rough = [np.diff(np.eye(count), 2, axis=0) for count in SPLINES]
+    penalty = np.kron(rough[0].T @ rough[0], np.eye(SPLINES[1])) + np.kron(np.eye(SPLINES[0]), rough[1].T @ rough[1])
     best: tuple[float, Floats, Floats] | None = None
-    log = np.full(SPLINES**2, np.log(max(n.sum() / t.sum(), FLOOR)))
+    log = np.full(design.shape[1], np.log(n.sum() / t.sum()))
     for strength in STRENGTH[::-1]:
-        for _ in range(50):
+        for _ in range(30):
             expected = np.maximum(t * np.exp(np.clip(design @ log, np.log(FLOOR), 12.0)), 1e-12)
             fisher = design.T @ (expected[:, None] * design)
-            precision = fisher + strength * penalty + 1e-9 * np.eye(len(penalty))
-            score = design.T @ (n - expected) - strength * (penalty @ log)
-            move = np.linalg.solve(precision, score)
+            precision = fisher + strength * penalty + 1e-6 * np.eye(len(penalty))
+            move = np.linalg.solve(precision, design.T @ (n - expected) - strength * (penalty @ log))
             log = log + np.clip(move, -2.0, 2.0)
-            if np.abs(move).max() < 1e-6:
+            if np.abs(move).max() < 1e-3:
                 break
         covariance = np.linalg.inv(precision)
-        likelihood = float(n @ (design @ log) - (t * np.exp(np.clip(design @ log, -20, 12))).sum())
-        criterion = 2 * float(np.trace(covariance @ fisher)) - 2 * likelihood
+        likelihood = float(n @ (design @ log) - (t * np.exp(np.clip(design @ log, -20.0, 12.0))).sum())
+        criterion = 2 * float(np.einsum("ij,ji->", covariance, fisher)) - 2 * likelihood
         if best is None or criterion < best[0]:
             best = criterion, log.copy(), covariance
     assert best is not None
-    ceiling = np.log(1.2 * np.max(n[n > 0] / t[n > 0])) if n.any() else np.log(FLOOR)
-    return np.clip(best[1], np.log(FLOOR), ceiling).reshape(SPLINES, SPLINES), best[2]
+    ceiling = np.log(2 / BIN)
+    return np.clip(best[1], np.log(FLOOR), ceiling).reshape(SPLINES), best[2]
 
 
 def _key(population: Population, given: dict[str, cell_drive.Input], dt: float) -> str:
     """Hash of all that enters: the cell, its inputs, the time step and the code."""
-    code = [Path(__file__), Path(cell_drive.__file__), *sorted((Path(__file__).parent / "cells").glob("*.py"))]
+    code = [Path(file) for file in (__file__, cell_drive.__file__, membrane.__file__)]
+    code += sorted((Path(__file__).parent / "cells").glob("*.py"))
     said = json.dumps(
         [population.cell, population.si(), {n: asdict(r.port) for n, r in population.receptor.items()},
          {n: asdict(one) for n, one in given.items()}, dt, np.__version__],
@@ -264,5 +223,5 @@ def _save(found: Transfer, path: Path) -> None:
 def _load(path: Path) -> Transfer:
     with np.load(path) as kept:
         said = json.loads(str(kept["said"]))
-        said["filters"] = {name: Filter(**numbers) for name, numbers in said["filters"].items()}
+        said |= {key: tuple(said[key]) for key in ("low", "high")}
         return Transfer(coefficients=kept["coefficients"], covariance=kept["covariance"], **said)
