@@ -6,8 +6,8 @@ For E-GLIF, in steps of 1 ms (Crank-Nicolson, as `cells.eglif`), with p the prob
     p = 1 - exp(-lambda_0 exp((V' - V_th) / softness) dt)
 
 and for the plain cell the same without the currents, lambda_0 being 1/ms. Expectation and the exponential do not
-commute, so p is no rate; the cell's rate is measured as a function of V' and of its change in a step, from which the
-hazard of a cell near a hard threshold follows (Chizhov and Graham 2007, Phys Rev E 75:011924). `softness` stands for the
+commute, so p is no rate; the cell's rate is measured as a function of V' and of its change in a step, which together
+tell the hazard of a cell near a threshold (Chizhov and Graham 2007, Phys Rev E 75:011924). `softness` stands for the
 spread of voltages behind an expected one; it is measured too (`transfer`).
 """
 

@@ -23,7 +23,7 @@ from cerebellum.progress import Progress, silent
 from cerebellum.rate_circuit import RateCircuit, given_rates
 from cerebellum.rate_transfer import TransferSurface
 from cerebellum.rates_in_time import Rates
-from cerebellum.stimuli import Schedule
+from cerebellum.stimuli import Schedule, plastic_spans
 
 KEPT = 2_000_000  # numbers of one population
 WIDTHS = (1, 5, 10, 25, 50, 100, 250, 500, 1000)  # ms; bins of single cells
@@ -84,7 +84,7 @@ def simulate(
     keepers = {name: _Keeper(circuit, name, steps) for name in circuit.population}
     given = given_rates(schedule, circuit, module.like)
     with torch.no_grad():
-        state = module.begin()
+        state = module.begin(plastic_spans(schedule.trials))
         for step in range(steps):
             driven, afferent = module.driven(given, step)
             for name, rate in module(state, driven, afferent).items():
@@ -92,7 +92,8 @@ def simulate(
             if step % 100 == 0:
                 progress("rate engine", step / steps)
     seconds["simulate"] = time.perf_counter() - clock
-    return CircuitRun({n: k.rates() for n, k in keepers.items()}, {}, seconds)
+    weights = {name: one.weight.double().cpu().numpy() for name, one in state.plastic.items()}
+    return CircuitRun({n: k.rates() for n, k in keepers.items()}, weights, seconds)
 
 
 class _Keeper:
@@ -109,4 +110,4 @@ class _Keeper:
         self.cells[step // self.width] += values
 
     def rates(self) -> Rates:
-        return Rates(self.mean, self.cells / self.counted[:, None].astype(np.float32), self.width * BIN)
+        return Rates(self.mean, np.asarray(self.cells / self.counted[:, None], np.float32), self.width * BIN)

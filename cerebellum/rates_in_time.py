@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +43,10 @@ class Rates:
 
 def write(rates: dict[str, Rates], path: Path) -> None:
     """All populations in one compressed file of float32."""
-    parts = {}
+    parts: dict[str, NDArray[Any]] = {}
     for name, one in rates.items():
-        parts |= {f"{name}.mean": one.mean, f"{name}.cells": one.cells, f"{name}.width": np.array(one.width)}
-    np.savez_compressed(path, **parts)
+        parts |= {f"{name}.mean": one.mean, f"{name}.cells": one.cells, f"{name}.width": np.asarray(one.width)}
+    np.savez_compressed(path, **parts)  # type: ignore[arg-type]
 
 
 def read(path: Path) -> dict[str, Rates]:

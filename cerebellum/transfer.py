@@ -36,7 +36,7 @@ SCALE = 1e-4  # V; a change in a step counts as asinh(change / SCALE)
 TAIL = 2e-4  # share of the experiment beyond each end of the range
 BINS = (72, 36)  # of voltage and of its change
 SPLINES, DEGREE = (26, 13), 3
-STRENGTH = 10.0 ** np.arange(-2, 4)  # penalties tried
+STRENGTH = (0.03, 0.3, 3.0, 30.0)  # penalties tried
 FLOOR = 1e-3  # Hz; smallest rate told apart from none
 
 
@@ -140,7 +140,7 @@ def _histogram(
         for i, x in enumerate(place)
     ]
     where, size = index[0] * BINS[1] + index[1], BINS[0] * BINS[1]
-    fired = np.bincount(where, spikes.ravel(), size).reshape(BINS)
+    fired = np.asarray(np.bincount(where, spikes.ravel(), size), dtype=float).reshape(BINS)
     exposure = np.asarray(np.bincount(where, minlength=size) * BIN, dtype=float).reshape(BINS)
     return fired, exposure, low, high
 

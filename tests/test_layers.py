@@ -21,7 +21,7 @@ LAYERS = [
     *("groups", "synapses", "standalone", "spiking"),
     *("device", "granule_code", "rate"),
     *("cell_drive", "membrane", "transfer", "detonation", "rates_in_time", "engine_agreement"),
-    *("rate_transfer", "rate_circuit", "rate_run"),
+    *("rate_transfer", "rate_plasticity", "rate_circuit", "rate_run"),
     *("memory_kernel", "counter_random", "hard_locations", "counter_store", "large_memory"),
     *("sharded_memory", "scale"),
     *("nwb", "result", "rate_twin", "report", "network_figures", "rate_figures", "plotting"),
@@ -32,7 +32,7 @@ LAYERS = [
 ALLOWED = {
     "brian2": {"groups", "synapses", "standalone", "spiking"},
     "torch": {"rate", "granule_code", "heads", "qknorm", "sdm_layer", "theory.memory", "theory.neurons",
-              "rate_transfer", "rate_circuit", "rate_run", "rate_twin", "membrane", "transfer",
+              "rate_transfer", "rate_circuit", "rate_run", "rate_twin", "membrane", "transfer", "rate_plasticity",
               "theory.memories", "runner", "sweep", "memory_kernel", "counter_random", "hard_locations",
               "counter_store", "large_memory", "sharded_memory", "scale", "device"},
     "matplotlib": {"plotting", "network_figures", "rate_figures"},

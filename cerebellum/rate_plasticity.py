@@ -1,0 +1,87 @@
+"""Plastic synapses of the rate circuit: `plasticity`'s rules in expectation.
+
+A presynaptic spike changes its synapse by alone + paired * sum of K(lag) over the teacher's spikes. With rates, spikes
+of the two that arrive in steps m and m + l come together with the product of their rates, so that over a step
+
+    dw = a(m) dt (alone + paired sum_l k_l c(m + l) dt),   k_l the mean of K over lags between two such steps,
+
+clipped to [w_min, w_max], and applied as in the spiking engine one support of K late. What is lost: that a presynaptic
+spike helps to fire the teacher's cell, and the clipping of single spikes' steps.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cerebellum.cell_drive import BIN
+from cerebellum.connectome import Connectome
+from cerebellum.plasticity import PlasticityRule
+
+FINE = 50  # points within a step, for the mean of K
+
+
+def binned_kernel(rule: PlasticityRule) -> tuple[NDArray[np.float64], int]:
+    """k_l for l = first, first + 1, ..., and first: K over the lags of two spikes spread evenly over their steps."""
+    reach = int(np.ceil(rule.timing.support / BIN)) + 1
+    within = (np.arange(FINE) + 0.5) / FINE
+    apart = (within[:, None] - within[None, :]).ravel() * BIN
+    lags = np.arange(-reach, reach + 1)
+    values = np.array([float(np.mean(rule.timing(lag * BIN + apart))) for lag in lags])
+    first = int(np.flatnonzero(values)[0]) if values.any() else reach
+    return values[first:], int(lags[first])
+
+
+class PlasticSynapses:
+    """Synapses of one plastic projection, with what they remember.
+
+    Attributes
+    ----------
+    weight : peak conductance (S), shape (synapses,)
+    """
+
+    def __init__(
+        self, connectome: Connectome, name: str, weight: Tensor, spans: list[tuple[float, float]], like: dict[str, Any]
+    ) -> None:
+        projection = connectome.circuit.projection[name]
+        assert projection.plasticity is not None
+        self.rule, self.weight, self.spans = projection.plasticity, weight, spans
+        edges = connectome.edges[name]
+        self.pre = torch.as_tensor(edges.pre.astype(np.int64), device=like["device"])
+        self.post = torch.as_tensor(edges.post.astype(np.int64), device=like["device"])
+        self.cells = connectome.circuit.size(projection.target)
+        kernel, self.first = binned_kernel(self.rule)
+        self.kernel = torch.as_tensor(kernel, **like)
+        self.late = max(0, self.first + len(kernel) - 1)
+        self.active: deque[Tensor] = deque(maxlen=self.late + 1)
+        self.taught: deque[Tensor] = deque(maxlen=len(kernel))
+
+    def transmit(self, rate: Tensor) -> Tensor:
+        """Weighted spikes a second (S Hz) at each target cell, of source rates (Hz)."""
+        return torch.zeros(self.cells, dtype=rate.dtype, device=rate.device).index_add(
+            0, self.post, self.weight * rate[self.pre]
+        )
+
+    def learn(self, step: int, active: Tensor, taught: Tensor) -> None:
+        """Take up this step's arriving spikes (Hz) of source cells and of each target's teacher; change the weights.
+
+        The change is that of the presynaptic spikes `late` steps ago.
+        """
+        self.active.append(active)
+        self.taught.append(taught)
+        then = (step - self.late) * BIN
+        if len(self.active) <= self.late or not any(a - 1e-9 <= then < b - 1e-9 for a, b in self.spans):
+            return
+        together = torch.zeros_like(taught)
+        for value, rate in zip(self.kernel[-len(self.taught) :], self.taught, strict=True):
+            together = together + value * rate * BIN
+        if self.rule.remembered == 1:
+            together = together.clamp(max=1.0)
+        each = self.rule.alone + self.rule.paired * together
+        moved = self.weight + self.active[0][self.pre] * BIN * each[self.post]
+        self.weight = moved.clamp(self.rule.w_min.si, self.rule.w_max.si)

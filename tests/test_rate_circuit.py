@@ -1,0 +1,287 @@
+"""The rate circuit on small circuits: fixed point, delays, lesions, gradients, plasticity, threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import fsolve
+
+from cerebellum.balance import solve
+from cerebellum.cell_drive import BIN
+from cerebellum.circuit import Circuit
+from cerebellum.connectome import Connectome, sample
+from cerebellum.membrane import Membrane
+from cerebellum.plasticity import Plasticity
+from cerebellum.rate_circuit import RateCircuit, given_rates
+from cerebellum.rate_plasticity import binned_kernel
+from cerebellum.rate_transfer import TransferSurface
+from cerebellum.stimuli import Events, Schedule, Trial
+from cerebellum.transfer import DEGREE, SPLINES, Transfer, knots
+
+LOW, HIGH = (-0.08, -4.0), (-0.03, 4.0)
+SLOPE, OFFSET = 150.0, np.log(20.0) + 150.0 * 0.055  # of ln rate in V: 20 Hz at -55 mV
+CELL = {
+    "C_m": [100, "pF"], "tau_m": [20, "ms"], "E_L": [-60, "mV"], "V_th": [-45, "mV"], "V_reset": [-65, "mV"],
+    "t_ref": [1, "ms"], "I_e": [0, "pA"],
+}  # fmt: skip
+RECEPTORS = {
+    "excitatory": {"kind": "alpha", "effect": "excitatory", "tau": [2, "ms"], "reversal": [0, "mV"]},
+    "inhibitory": {"kind": "alpha", "effect": "inhibitory", "tau": [5, "ms"], "reversal": [-80, "mV"]},
+}
+
+
+def assumed(table: object) -> object:
+    """The table with a source beside every value."""
+    if isinstance(table, dict):
+        return {key: assumed(value) for key, value in table.items()}
+    return [*table, "assumed: a test"] if isinstance(table, list) else table
+
+
+def small(plasticity: dict[str, object] | None = None) -> Circuit:
+    """Mossy fibres excite granule cells, granule cells Golgi cells, Golgi cells inhibit granule cells; and teachers."""
+    cells = {"cell": "conductance_lif", "parameters": CELL, "receptor": RECEPTORS}
+
+    def joined(source: str, target: str, receptor: str, weight: float, delay: float) -> dict[str, object]:
+        return {
+            "from": source, "to": target, "receptor": receptor, "weight": [weight, "nS"], "delay": [delay, "ms"],
+            "rule": {"kind": "all_to_all"},
+        }  # fmt: skip
+
+    parallel = joined("granule", "purkinje", "excitatory", 0.1, 3)
+    if plasticity is not None:
+        parallel["plasticity"] = plasticity
+    tables = {
+        "title": "small", "description": "small", "time_step": [0.1, "ms"], "microzones": [1, "1"],
+        "population": {
+            "mossy_fiber": {"cell": "source", "count": [10, "1"]},
+            "inferior_olive": {"cell": "source", "count": [1, "1"]},
+            "granule": {**cells, "count": [6, "1"]},
+            "golgi": {**cells, "count": [4, "1"]},
+            "purkinje": {**cells, "count": [2, "1"]},
+        },
+        "projection": {
+            "mossy_fiber_to_granule": joined("mossy_fiber", "granule", "excitatory", 0.5, 2),
+            "parallel_fiber_to_golgi": joined("granule", "golgi", "excitatory", 0.8, 4),
+            "golgi_to_granule": joined("golgi", "granule", "inhibitory", 0.6, 3),
+            "parallel_fiber_to_purkinje": parallel,
+            "climbing_fiber_to_purkinje": joined("inferior_olive", "purkinje", "excitatory", 0.05, 4),
+        },
+    }  # fmt: skip
+    return Circuit.model_validate(assumed(tables))
+
+
+def exponential() -> TransferSurface:
+    """ln rate = OFFSET + SLOPE V exactly: cubic splines with coefficients linear in their Greville abscissae."""
+    grid = knots(0, LOW, HIGH)
+    greville = np.array([grid[i + 1 : i + 1 + DEGREE].mean() for i in range(SPLINES[0])])
+    log = np.repeat((OFFSET + SLOPE * greville)[:, None], SPLINES[1], axis=1)
+    return TransferSurface(Transfer(3e-3, LOW, HIGH, log, np.zeros((log.size,) * 2), 0.0, 0.0, 1), torch.float64)
+
+
+def twin(connectome: Connectome, lesion: tuple[str, ...] = ()) -> RateCircuit:
+    """Its rate circuit with that transfer function for every cell."""
+    cells = [n for n, p in connectome.circuit.population.items() if p.cell == "conductance_lif"]
+    surfaces = {name: exponential() for name in cells if name not in lesion}
+    return RateCircuit(connectome, solve(connectome.circuit), surfaces, {}, lesion, dtype=torch.float64)
+
+
+def run(module: RateCircuit, steps: int, gradients: bool = False) -> list[dict[str, torch.Tensor]]:
+    """Rates in every step under mossy fibres at 30 Hz."""
+    given = {"mossy_fiber": torch.full((10,), 30.0, dtype=torch.float64)}
+    given["inferior_olive"] = torch.zeros(1, dtype=torch.float64)
+    with torch.set_grad_enabled(gradients):
+        state = module.begin()
+        return [module(state, given, {}) for _ in range(steps)]
+
+
+@pytest.fixture(scope="module")
+def wired() -> Connectome:
+    """The small circuit, drawn."""
+    return sample(small(), 1)
+
+
+def test_the_transfer_surface_is_the_spline() -> None:
+    surface = exponential()
+    voltage = torch.linspace(-0.079, -0.031, 200, dtype=torch.float64)
+    expected = torch.exp(OFFSET + SLOPE * voltage)
+    torch.testing.assert_close(surface(voltage, 1e-4 * torch.sin(1e3 * voltage)), expected, rtol=1e-9, atol=0)
+    rate, error = surface.transfer.rate(voltage.numpy(), np.zeros(200))
+    np.testing.assert_allclose(rate, expected, rtol=1e-6)
+    assert not error.any()
+    assert float(surface(torch.tensor([-0.2]), torch.zeros(1))) == pytest.approx(np.exp(OFFSET + SLOPE * LOW[0]), 1e-3)
+
+
+def test_two_populations_settle_where_their_equations_meet(wired: Connectome) -> None:
+    """Solved by hand: mean conductance weight e tau rate, the membrane's own balance, and rate = exp(a + b V)."""
+
+    def voltage(excitation: float, inhibition: float) -> float:
+        """Expected membrane at rest: current balance and expected reset, p (V - V_reset) a step."""
+        leak, dt = 100e-12 / 20e-3, BIN
+
+        def excess(after: float) -> float:
+            # Crank-Nicolson from `after` to `before`, then the expected reset back to `after`.
+            before = (
+                after * (2 * 100e-12 / dt - leak - excitation - inhibition) + 2 * (leak * -0.06 + inhibition * -0.08)
+            ) / (2 * 100e-12 / dt + leak + excitation + inhibition)
+            p = 1 - np.exp(-np.exp((before + 0.045) / 3e-3))
+            return before - p * (before + 0.065) - after
+
+        after = float(fsolve(excess, -0.055, xtol=1e-12)[0])
+        total = leak + excitation + inhibition
+        top = after * (2 * 100e-12 / dt - total) + 2 * (leak * -0.06 + inhibition * -0.08)
+        return float(top / (2 * 100e-12 / dt + total))
+
+    def residual(rates: np.ndarray) -> list[float]:
+        granule, golgi = rates
+        excited = 10 * 0.5e-9 * np.e * 2e-3 * 30.0
+        inhibited = 4 * 0.6e-9 * np.e * 5e-3 * golgi
+        driven = 6 * 0.8e-9 * np.e * 2e-3 * granule
+        return [
+            granule - np.exp(OFFSET + SLOPE * voltage(excited, inhibited)),
+            golgi - np.exp(OFFSET + SLOPE * voltage(driven, 0.0)),
+        ]
+
+    expected = fsolve(residual, [20.0, 20.0], xtol=1e-12)
+    last = run(twin(wired), 800)[-1]
+    found = [float(last[name].mean()) for name in ("granule", "golgi")]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert float(last["granule"].std()) < 1e-12
+
+
+def test_activity_arrives_after_the_delay(wired: Connectome) -> None:
+    """A spike of all mossy fibres in step 20 moves granule cells in step 22, Golgi cells in 26, granule again in 29."""
+    module = twin(wired)
+    still = torch.zeros(10, dtype=torch.float64)
+    first: dict[str, int] = {}
+    quiet, loud = module.begin(), module.begin()
+    none = torch.zeros(1, dtype=torch.float64)
+    for step in range(40):
+        kick = still + 1e3 if step == 20 else still
+        with torch.no_grad():
+            a = module(quiet, {"mossy_fiber": still, "inferior_olive": none}, {})
+            b = module(loud, {"mossy_fiber": kick, "inferior_olive": none}, {})
+        for name in ("granule", "golgi", "purkinje"):
+            if name not in first and bool((a[name] != b[name]).any()):
+                first[name] = step
+    assert first == {"granule": 22, "golgi": 26, "purkinje": 25}
+
+
+@pytest.mark.parametrize("name", ["golgi_to_granule", "parallel_fiber_to_golgi"])
+def test_a_lesion_is_a_weight_of_zero(wired: Connectome, name: str) -> None:
+    cut, silent, whole = twin(wired, (name,)), twin(wired), twin(wired)
+    with torch.no_grad():
+        silent.gain[name].zero_()
+        courses = [run(module, 60) for module in (cut, silent, whole)]
+    for a, b in zip(*courses[:2], strict=True):
+        for population in a:
+            torch.testing.assert_close(a[population], b[population], rtol=0, atol=0)
+    assert not torch.equal(courses[0][-1]["granule"], courses[2][-1]["granule"])
+
+
+def test_a_lesioned_population_is_absent(wired: Connectome) -> None:
+    assert "golgi" not in run(twin(wired, ("golgi",)), 5)[-1]
+
+
+def test_gradients_are_those_of_finite_differences(wired: Connectome) -> None:
+    module = twin(wired)
+    names = list(module.gain)
+
+    def loss(*gains: torch.Tensor) -> torch.Tensor:
+        for name, gain in zip(names, gains, strict=True):
+            del module.gain._parameters[name]
+            module.gain._parameters[name] = gain  # type: ignore[assignment]
+        last = run(module, 25, gradients=True)[-1]
+        return torch.cat([last["granule"][:1], last["golgi"][:1], last["purkinje"][:1]])
+
+    given = tuple(torch.tensor(0.8 + 0.1 * i, dtype=torch.float64, requires_grad=True) for i in range(len(names)))
+    assert torch.autograd.gradcheck(loss, given, eps=1e-6, atol=1e-4, rtol=1e-3)
+
+
+def test_tonic_conductance_has_a_gradient(wired: Connectome) -> None:
+    module = twin(wired)
+    run(module, 20, gradients=True)[-1]["purkinje"].sum().backward()
+    assert float(module.tonic["granule"].grad) != 0.0
+
+
+def test_any_number_of_threads_gives_the_same_rates(wired: Connectome) -> None:
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(run(twin(wired), 60)[-1])
+    finally:
+        torch.set_num_threads(before)
+    for name in found[0]:
+        torch.testing.assert_close(found[0][name], found[1][name], rtol=0, atol=0)
+
+
+def test_driven_cells_give_their_spikes() -> None:
+    """As rates of 1 / BIN in the step of the spike; two spikes in one step count twice."""
+    circuit = small()
+    events = {"mossy_fiber": Events(np.array([0, 5, 19, 20]), np.array([3, 3, 1, 2], np.int32))}
+    trial = Trial("b", "other", 0.0, 0.003, False)
+    given = given_rates(Schedule([trial], events, 0.003), circuit, {"dtype": torch.float64, "device": "cpu"})
+    assert [one is None for one in given["mossy_fiber"]] == [False, False, False]
+    module = twin(sample(circuit, 1))
+    sources, _ = module.driven(given | {"inferior_olive": [None] * 3}, 0)
+    assert sources["mossy_fiber"].tolist() == [0, 0, 0, 2e3, 0, 0, 0, 0, 0, 0]
+    assert not sources["inferior_olive"].any()
+
+
+RULE = {
+    "teacher": "climbing_fiber_to_purkinje",
+    "kernel": {"kind": "rectangular", "window": [20, "ms"]},
+    "potentiation": [0.001, "nS"], "depression": [0.02, "nS"], "w_min": [0, "nS"], "w_max": [1, "nS"],
+    "climbing_spikes": [8, "1"],
+}  # fmt: skip
+
+
+def test_the_binned_kernel_keeps_the_area() -> None:
+    from pydantic import TypeAdapter
+
+    for kernel in (RULE["kernel"], {"kind": "alpha", "peak": [20, "ms"], "window": [80, "ms"]}, {"kind": "sin_exp"}):
+        rule = TypeAdapter(Plasticity).validate_python(assumed({**RULE, "kernel": kernel}))
+        values, first = binned_kernel(rule)
+        assert values.sum() * BIN == pytest.approx(rule.timing.area, rel=2e-3)
+        assert first in (0, 1) or kernel["kind"] == "sin_exp"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("olive", [0.0, 2.0])
+def test_weights_drift_as_the_rule_expects(olive: float) -> None:
+    """dw/dt = r_pf (potentiation - depression r_cf area of K), the rule's expectation for Poisson spikes."""
+    connectome = sample(small(RULE), 1)
+    module, rule = twin(connectome), small(RULE).projection["parallel_fiber_to_purkinje"].plasticity
+    assert rule is not None
+    given = {"mossy_fiber": torch.full((10,), 30.0, dtype=torch.float64)}
+    given["inferior_olive"] = torch.full((1,), olive, dtype=torch.float64)
+    with torch.no_grad():
+        state = module.begin([(0.3, 0.6)])
+        for _ in range(700):
+            rates = module(state, given, {})
+    change = state.plastic["parallel_fiber_to_purkinje"].weight - module.weight["parallel_fiber_to_purkinje"]
+    rate = float(rates["granule"].mean())
+    expected = 0.3 * rate * rule.drift(olive)
+    assert float(change.mean()) == pytest.approx(expected, rel=5e-3)
+
+
+def test_weights_stay_without_plasticity_and_between_their_bounds() -> None:
+    connectome = sample(small({**RULE, "depression": [5, "nS"]}), 1)
+    module = twin(connectome)
+    given = {"mossy_fiber": torch.full((10,), 60.0, dtype=torch.float64)}
+    given["inferior_olive"] = torch.full((1,), 20.0, dtype=torch.float64)
+    with torch.no_grad():
+        still, moving = module.begin(), module.begin([(0.0, 1.0)])
+        for _ in range(300):
+            module(still, given, {})
+            module(moving, given, {})
+    name = "parallel_fiber_to_purkinje"
+    assert torch.equal(still.plastic[name].weight, module.weight[name])
+    assert float(moving.plastic[name].weight.max()) == 0.0
+
+
+def test_a_cell_without_conductances_is_refused() -> None:
+    from cerebellum.errors import ArgumentError
+
+    with pytest.raises(ArgumentError, match="eglif or conductance_lif"):
+        Membrane("lif", {}, {}, 1e-3, {"dtype": torch.float64, "device": "cpu"})
