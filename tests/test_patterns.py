@@ -38,6 +38,40 @@ def test_every_cue_is_its_target_with_exactly_its_flips(count: int, bits: int, r
     assert np.array_equal(times, np.where(pairs[1] == 0, 1, repeats))  # the clean cue is always the same
 
 
+@settings(max_examples=30, deadline=None)
+@given(lines=st.integers(20, 120), active=st.integers(4, 9), bits=st.integers(4, 40), seed=st.integers(0, 2**31))
+def test_sparse_cues_have_as_many_fibres_on_and_so_many_moved(lines: int, active: int, bits: int, seed: int) -> None:
+    changes = {"patterns.active": str(active), "block.read.noise": f"[0, 1, {active}]", "patterns.count": "3"}
+    made = make_patterns(load_protocol("mouse_recall", changes), lines, bits, seed)
+    for sets in (made.addresses, made.cues):
+        assert (sets.sum(axis=1) == active).all()
+    rows = np.arange(len(made.cues))
+    assert np.array_equal(made.distances()[rows, made.target], 2 * made.flips)  # one on and one off for each moved
+    assert (made.pointers.sum(axis=1) == bits // 2).all()
+    assert np.array_equal(made.fibers(made.addresses[1]), np.flatnonzero(made.addresses[1]))
+
+
+def test_a_balanced_readout_is_decided_about_its_mean() -> None:
+    made = make_patterns(load_protocol("mouse_recall"), 117, 16, 1)
+    readout = 100.0 + made.pointers[:3].astype(float)
+    assert np.array_equal(made.decide(readout), made.pointers[:3])
+
+
+def test_a_block_asks_of_what_was_stored_before() -> None:
+    plan = load_protocol("forgetting", {"patterns.count": "128"})
+    made = make_patterns(plan, 64, 64, 2)
+    assert [int(stored.sum()) for stored in made.written] == [8, 16, 32, 64, 128]
+    second = made.of_block(1)
+    assert np.array_equal(second.addresses, made.addresses[:16])
+    assert np.array_equal(second.cues, made.cues[16:32])  # two cues of each of the first eight
+    assert np.array_equal(second.target, np.repeat(np.arange(8), 2))
+
+
+def test_a_set_of_more_fibres_than_there_are_is_refused() -> None:
+    with pytest.raises(ProtocolFileError, match=r"patterns\.active: found 56; wanted fewer than the 50"):
+        make_patterns(load_protocol("mouse_recall"), 50, 16, 1)
+
+
 def test_the_same_seed_gives_the_same_patterns() -> None:
     plan = random_plan(5, [0, 9])
     one, same, other = (make_patterns(plan, 256, 64, seed) for seed in (1, 1, 2))

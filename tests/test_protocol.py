@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cerebellum.circuit import Circuit, load_model
 from cerebellum.errors import ProtocolFileError
 from cerebellum.protocol import Protocol, check_together, load_protocol
 from cerebellum.schema import SOURCE_WORDS, parse, values
+from cerebellum.stimuli import trials
 
 REMOVED = object()
 TIME = [10.0, "ms", "assumed: x"]
@@ -153,3 +155,26 @@ def test_a_stimulus_wants_a_source_population_that_the_circuit_has(circuit: Circ
 def test_load_protocol_names_the_file_in_a_fault() -> None:
     with pytest.raises(ProtocolFileError, match=r"recall\.toml: patterns\.count: found 0; wanted at least 1"):
         load_protocol("recall", {"patterns.count": "0"})
+
+
+def test_a_block_like_another_takes_its_settings(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = "extends = 'recall'\n[block.again]\nlike = 'write'\nrole = 'other'\n"
+    path.write_text(text)
+    plan = load_protocol(str(path), {"block.write.trial_duration": "200"})
+    again, write = plan.block["again"], plan.block["write"]
+    assert again.model_dump() == {**write.model_dump(), "role": "other"}
+    assert again.trial_duration.si == pytest.approx(0.2)
+    path.write_text(text.replace("'write'", "'wirte'"))
+    with pytest.raises(ProtocolFileError, match=r"block\.again\.like: found 'wirte'; wanted one of baseline, write"):
+        load_protocol(str(path))
+
+
+def test_a_subset_is_what_a_block_shows_and_a_repeat_shows_it_again() -> None:
+    plan = load_protocol("capacity", {"patterns.count": "256"})
+    shown = [trial.pattern for trial in trials(plan) if trial.block == "write_32"]
+    assert shown == list(range(16, 32))
+    asked = [trial.pattern for trial in trials(plan) if trial.role == "read"]
+    assert asked == list(range(16 + 32 + 64 + 128 + 256))  # numbers of cues run on over the blocks
+    rounds = [trial.pattern for trial in trials(load_protocol("mouse_recall")) if trial.block == "write"]
+    assert rounds == list(range(8)) * 10

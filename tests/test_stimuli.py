@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cerebellum.circuit import Circuit
+from cerebellum.circuit import Circuit, load_model
 from cerebellum.errors import ProtocolFileError
-from cerebellum.patterns import Patterns
-from cerebellum.protocol import Protocol
+from cerebellum.patterns import Patterns, make_patterns
+from cerebellum.protocol import Protocol, load_protocol
 from cerebellum.schema import parse
 from cerebellum.stimuli import Schedule, plastic_spans, schedule, trials
 
@@ -127,3 +127,18 @@ def test_plasticity_is_on_in_the_write_block_only(scheduled: Schedule) -> None:
     write = scheduled.of("write")
     assert plastic_spans(scheduled.trials) == [pytest.approx((write[0].start, write[-1].stop))]
     assert plastic_spans(scheduled.of("read")) == []
+
+
+def test_an_address_may_drive_its_fibres_in_any_way() -> None:
+    """Regular bursts of the address on top of a background; nothing else at the burst's rate."""
+    circuit = load_model("mouse_memory", {"scale": "1", "microzones": "4"})
+    changes = {"patterns.active": "14", "patterns.count": "2", "block.read.noise": "[0, 3]"}
+    plan = load_protocol("mouse_recall", changes)
+    made = make_patterns(plan, circuit.size("mossy_fiber"), circuit.zones, 1)
+    driven = schedule(plan, circuit, made, 1)
+    for trial in driven.of("read"):
+        _, cells = in_trial(driven, "mossy_fiber", trial.start + 0.01, trial.start + 0.51, circuit.dt)
+        counts = np.bincount(cells, minlength=circuit.size("mossy_fiber"))
+        on = made.cues[trial.pattern]
+        assert counts[on].min() >= 74  # 150 Hz for half a second, less what falls into one step with the background
+        assert counts[~on].max() <= 12  # Poisson, mean 2; 1e-6 a fibre beyond

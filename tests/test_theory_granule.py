@@ -137,3 +137,23 @@ def test_wrong_arguments_are_named(call, named):
     with pytest.raises(ArgumentError) as error:
         call()
     assert str(error.value).startswith(named)
+
+
+def test_two_responses_are_the_mean_product_over_all_inputs() -> None:
+    """Against every pair of inputs of three lines (pairs) and every pair of two-of-five sets (sparse), cell by cell."""
+    f, g = np.array([0.1, 0.7, 2.0]), np.array([0.0, 0.3, 1.5])
+    cells = list(itertools.combinations(range(5), 2))
+    for shared in (0, 1, 2):
+        x, y = {0, 1}, {0: {2, 3}, 1: {1, 2}, 2: {0, 1}}[shared]
+        wanted = np.mean([f[len(x & set(cell))] * g[len(y & set(cell))] for cell in cells])
+        assert granule.sparse_overlap(5, 2, 2, 2, shared, f, g) == pytest.approx(wanted)
+    for distance in range(4):
+        x, y = np.zeros(3, int), np.arange(3) < distance
+        products = [
+            f[sum(x[i] == b for i, b in zip(pair, bits, strict=True))]
+            * g[sum(y[i] == b for i, b in zip(pair, bits, strict=True))]
+            for pair in itertools.combinations(range(3), 2)
+            for bits in itertools.product((0, 1), repeat=2)
+        ]
+        found = granule.log_overlap(3, 2, 2, [distance], f, g)[0]
+        assert np.exp(found) == pytest.approx(np.mean(products))
