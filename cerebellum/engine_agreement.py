@@ -45,7 +45,11 @@ def histograms(
 
 
 def population(
-    spikes: Spikes, rates: Rates, spans: Sequence[tuple[float, float]], windows: Sequence[tuple[float, float]]
+    spikes: Spikes,
+    rates: Rates,
+    spans: Sequence[tuple[float, float]],
+    windows: Sequence[tuple[float, float]],
+    width: float = BIN,
 ) -> dict[str, float | None]:
     """One population in both engines.
 
@@ -65,11 +69,11 @@ def population(
     mean_spiking = fired / (cells * seconds)
     mean_rate = sum(rates.between(start, stop) * (stop - start) for start, stop in windows) / seconds
     warm = [(start, stop) for start, stop in spans if start >= WARM] or list(spans)
-    counted, expected = histograms(spikes, rates, warm)
+    counted, expected = histograms(spikes, rates, warm, width)
     if warm[0][0] < WARM:
-        skip = round(WARM / BIN)
+        skip = round(WARM / width)
         counted, expected = counted[skip:], expected[skip:]
-    noise = counted.mean() / (BIN * cells * len(warm))
+    noise = counted.mean() / (width * cells * len(warm))
     spread = counted.var()
     first, last = warm[0][0], warm[-1][1]
     inside = (spikes.time >= first) & (spikes.time < last)
@@ -96,8 +100,9 @@ def engines(
     rates: Mapping[str, Rates],
     spans: Sequence[tuple[float, float]],
     windows: Sequence[tuple[float, float]],
+    width: float = BIN,
 ) -> dict[str, Any]:
     """`population` of every population that both have, and the histograms' bin (s) and number of trials."""
     both = [name for name in rates if name in spikes]
-    found = {name: population(spikes[name], rates[name], spans, windows) for name in both}
-    return {"bin": BIN, "trials": len(spans), "population": found}
+    found = {name: population(spikes[name], rates[name], spans, windows, width) for name in both}
+    return {"bin": width, "trials": len(spans), "population": found}

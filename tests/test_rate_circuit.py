@@ -259,7 +259,8 @@ def test_weights_drift_as_the_rule_expects(olive: float) -> None:
         state = module.begin([(0.3, 0.6)])
         for _ in range(700):
             rates = module(state, given, {})
-    change = state.plastic["parallel_fiber_to_purkinje"].weight - module.weight["parallel_fiber_to_purkinje"]
+    name = "parallel_fiber_to_purkinje"
+    change = (state.plastic[name].weight - module.weight[name]).detach()
     rate = float(rates["granule"].mean())
     expected = 0.3 * rate * rule.drift(olive)
     assert float(change.mean()) == pytest.approx(expected, rel=5e-3)
