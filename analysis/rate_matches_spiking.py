@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLAIM = (
-    "On the same connectome and the same mossy-fibre spikes, the rate circuit's mean rates are within 10% of the spiking"
-    " circuit's in every population, and the mean time courses of trials correlate with r of 0.9 or more, at rest, in a"
-    " mossy-fibre burst and in a conditioned stimulus with an unconditioned one."
+    "On the same connectome and the same mossy-fibre spikes, the rate circuit's mean rates are within 10% of those of"
+    " the spiking circuit in every population, and the mean time courses of trials correlate with r of 0.9 or more, at"
+    " rest, in a mossy-fibre burst and in a conditioned stimulus with an unconditioned one."
 )
 CAPTION = (
     "Mean rate of a cell of every population: spikes (filled) and rate circuit (line), bins of 5 ms, mean over trials."

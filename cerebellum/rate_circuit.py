@@ -239,7 +239,8 @@ class RateCircuit(torch.nn.Module):
         Parameters
         ----------
         state : changed in place
-        given : rates (Hz) of the populations that the protocol drives, in this step, shape (cells,)
+        given : rates (Hz) of the populations that the protocol drives, in this step, shape (cells,); a population with a
+            membrane can be given too, as a record of an earlier run
         afferent : the same of the outside fibres onto other populations
 
         Returns
@@ -253,7 +254,7 @@ class RateCircuit(torch.nn.Module):
             arriving[name] = synapses.transmit(before[name][1])
         for population in self.alive:
             kind = self.circuit.population[population].cell
-            if kind == "source":
+            if population in given:
                 rates[population] = given[population]
             elif kind == "relay":
                 rates[population] = sum(
