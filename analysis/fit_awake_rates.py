@@ -23,8 +23,8 @@ CLAIM = (
     " and moves each weight in the direction in which the published awake one lies."
 )
 CAPTION = (
-    "Left: rates of the populations in the rate circuit over the iterations of descent, dashed the published awake"
-    " rates; crosses: the spiking engine with the fitted weights, 2 s. Right: factor on each weight of the slice, fitted"
+    "Left: rates of the populations in the rate circuit over the iterations of descent, dashed the published"
+    " awake rates; crosses: spiking engine with these weights, 2 s. Right: factor on each weight of the slice, fitted"
     " and published. Cells are those of the awake state throughout; the granular layer, which none of these weights"
     " reaches, is run once. Olivary weights have no effect at rest, where the olive is silent, and are left out."
 )
