@@ -19,9 +19,11 @@ from cerebellum import agreement, head_memory, readers
 from cerebellum.circuit import Circuit, ThresholdWeight, load_model
 from cerebellum.connectome import generator
 from cerebellum.errors import ArgumentError
+from cerebellum.plasticity import ClimbingFiberRule
 from cerebellum.runner import Engine, run
 from cerebellum.theory.attention import softmax_weights
 from cerebellum.theory.granule import log_overlap
+from cerebellum.units import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,12 +110,10 @@ def push(
     code = readers.code_of(circuit)
     rng = generator(seed, "head")
     memory = head_memory.encode(states, tokens, code.lines, circuit.zones, rng, first)
-    threshold = code.threshold
+    threshold, cosines = code.threshold, np.concatenate(memory.visible(memory.cosines))
     if match_beta:
         cells = circuit.size("granule")
-        threshold = head_memory.threshold_for(
-            memory.beta, code.lines, code.dendrites, cells, memory.visible_cosines, FEWEST
-        )
+        threshold = head_memory.threshold_for(memory.beta, code.lines, code.dendrites, cells, cosines, FEWEST)
         circuit = adapted(model, threshold, tokens)
     with tempfile.TemporaryDirectory() as folder:
         plan = memory.protocol(memory.save(Path(folder) / "head.npz"))
@@ -122,15 +122,14 @@ def push(
     weights = {name: [row for block in result.blocks for row in block.weights[name]] for name in names}
     readout = {name: np.concatenate([block.readout[name] for block in result.blocks]) for name in names}
     found = {name: compare(memory, weights[name], readout[name]) for name in names}
-    own = [row[:seen] for row, seen in zip(memory.weights, memory.seen, strict=True)]
     signs = np.where(memory.pointers, 1.0, -1.0)
-    found["head"] = compare(memory, own, memory.weights @ signs)
-    seen_cosines = [row[:seen] for row, seen in zip(memory.cosines, memory.seen, strict=True)]
-    found["one_beta"] = compare(memory, [softmax_weights(row, memory.beta) for row in seen_cosines])
+    found["head"] = compare(memory, memory.visible(memory.weights), memory.weights @ signs)
+    one = [softmax_weights(row, memory.beta) for row in memory.visible(memory.cosines)]
+    found["one_beta"] = compare(memory, one)
     found["uniform"] = compare(memory, [np.full(seen, 1.0 / seen) for seen in memory.seen])
     engine_reader = next(name for name in ("purkinje", "rate") if name in names)
     found["shuffled"] = compare(memory, [rng.permutation(row) for row in weights[engine_reader]])
-    beta = head_memory.kernel_beta(code.lines, code.dendrites, threshold, memory.visible_cosines)
+    beta = head_memory.kernel_beta(code.lines, code.dendrites, threshold, cosines)
     return Pushed(memory, threshold, beta, weights, found)
 
 
@@ -156,18 +155,17 @@ def adapted(model: str, threshold: int, patterns: int) -> Circuit:
     ).tolist()
     settings = {f"projection.{name}.weight.matches": str(threshold)}
     for key, projection in circuit.projection.items():
-        if projection.source != "granule":
+        weight, rule = projection.weight, projection.plasticity
+        if projection.source != "granule" or not isinstance(weight, Value):
             continue
-        at = f"projection.{key}"
-        weight = getattr(projection.weight, "number", None)
-        if weight is not None:
-            settings[f"{at}.weight"] = repr(weight * shipped / share)
-        if (rule := projection.plasticity) is not None and weight is not None:
-            step = rule.potentiation.number / weight
-            steps = min(step, 1.0 / (HEADROOM * np.sqrt(share * patterns))) / step * shipped / share
-            settings[f"{at}.plasticity.w_max"] = repr(float(rule.w_max.number * shipped / share))
-            for part in ("potentiation", "depression"):
-                settings[f"{at}.plasticity.{part}"] = repr(float(getattr(rule, part).number * steps))
+        changed = {"weight": weight.number * shipped / share}
+        if isinstance(rule, ClimbingFiberRule) and isinstance(rule.potentiation, Value):
+            step = rule.potentiation.si / weight.si
+            less = min(1.0, 1.0 / (step * HEADROOM * np.sqrt(share * patterns)))
+            changed["plasticity.w_max"] = rule.w_max.number * shipped / share
+            changed["plasticity.potentiation"] = rule.potentiation.number * less * shipped / share
+            changed["plasticity.depression"] = rule.depression.number * less * shipped / share
+        settings |= {f"projection.{key}.{part}": repr(float(number)) for part, number in changed.items()}
     return load_model(model, settings)
 
 
@@ -180,7 +178,7 @@ def compare(memory: HeadMemory, weights: Sequence[Array], readout: Array | None 
     """
     from scipy.stats import spearmanr
 
-    own = [row[:seen] for row, seen in zip(memory.weights, memory.seen, strict=True)]
+    own = memory.visible(memory.weights)
     average = memory.output([np.full(seen, 1.0 / seen) for seen in memory.seen])
     output, wanted = memory.output(weights), memory.head_output
     ranks = [spearmanr(a, b).statistic if np.ptp(a) and np.ptp(b) else 0.0 for a, b in zip(weights, own, strict=True)]

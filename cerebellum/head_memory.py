@@ -111,7 +111,7 @@ class HeadMemory:
     values : shape (tokens, width)
     weights : the head's own, over all tokens given, zero where not seen, shape (queries, tokens)
     cosines : of query and key, shape (queries, tokens)
-    beta : mean of scaling x |query| x |key| over visible pairs
+    beta : mean of scaling x |query| x |key| over the pairs of a query and a key that it sees
     pointing : directions of the pointers, shape (pointer bits, width)
     """
 
@@ -125,10 +125,9 @@ class HeadMemory:
     beta: float
     pointing: Array
 
-    @property
-    def visible_cosines(self) -> Array:
-        """Cosines of all pairs of a query and a key that it sees, shape (pairs,)."""
-        return np.concatenate([row[:seen] for row, seen in zip(self.cosines, self.seen, strict=True)])
+    def visible(self, table: Array) -> list[Array]:
+        """Rows of a table (queries, tokens), each up to the last key that its query sees."""
+        return [row[:seen] for row, seen in zip(table, self.seen, strict=True)]
 
     def output(self, weights: Sequence[Array]) -> Array:
         """sum_mu w_mu v_mu for weights over the keys that each query sees, (seen,) a query; (queries, width)."""

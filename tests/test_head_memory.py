@@ -88,9 +88,9 @@ def test_the_head_is_kept_beside_its_bits() -> None:
     assert memory.beta == pytest.approx(7.0)
     assert np.allclose(memory.weights, states.weights)
     assert np.allclose(memory.head_output, states.weights @ states.values)
-    own = [row[:seen] for row, seen in zip(memory.weights, memory.seen, strict=True)]
+    own = memory.visible(memory.weights)
+    assert [len(row) for row in own] == list(range(1, TOKENS + 1))
     assert np.allclose(memory.output(own), memory.head_output)
-    assert memory.visible_cosines.shape == (TOKENS * (TOKENS + 1) // 2,)
 
 
 def test_directions_alone_decode_most_of_a_value() -> None:
@@ -208,7 +208,7 @@ def test_an_adapted_circuit_keeps_its_drive() -> None:
 
 def test_softmax_at_one_beta_is_the_head_s_own_where_it_has_one() -> None:
     memory = head_memory.encode(head(), TOKENS, 64, 16, np.random.default_rng(0))
-    own = [softmax_weights(row[:seen], memory.beta) for row, seen in zip(memory.cosines, memory.seen, strict=True)]
+    own = [softmax_weights(row, memory.beta) for row in memory.visible(memory.cosines)]
     same = head_circuit.compare(memory, own)
     assert (same.cosine, same.r2) == pytest.approx((1.0, 1.0))
     assert same.cosine_decoded is None
