@@ -2,8 +2,9 @@
 
 Claim: the counters of 5e10 granule cells and 1.5e7 Purkinje cells fit on a few dozen cards, as long as who contacts
 whom is computed and not stored; what a read moves depends on the share of active cells alone. Synapses: Fig. 1 of
-PMC6686189; cells: the counts commonly quoted; cards: the data sheet of the
-NVIDIA H200. Run time: ten seconds, for the one number that is measured, the search on a core of this machine.
+PMC6686189; share of active cells: Bricken & Pehlevan (2021), doi:10.48550/arXiv.2111.05498; cells: the counts commonly
+quoted; cards: the data sheet of the NVIDIA H200. Run time: ten seconds, for the one number that is measured, the search
+on a core of this machine.
 """
 
 from __future__ import annotations
