@@ -65,7 +65,7 @@ def measure(seed: int = 0, model: str | None = None) -> dict[str, Any]:
     vocabulary = qknorm.Vocabulary(text.training)
     texts = _texts(vocabulary.encode(text.validation).tolist())
     with tempfile.TemporaryDirectory() as folder:
-        losses = _train(folder, vocabulary.encode(text.training), len(vocabulary), seed)
+        losses = train(folder, vocabulary.encode(text.training), len(vocabulary), seed)
         return numbers | {
             "model": "GPT-2 trained here",
             "bits_per_token": {"first": losses[0], "last": losses[-1]},
@@ -96,7 +96,7 @@ def _read(reader: Any, texts: Sequence[Sequence[int]]) -> dict[str, Any]:
     }
 
 
-def _train(folder: str, tokens: Any, vocabulary: int, seed: int) -> list[float]:
+def train(folder: str, tokens: Any, vocabulary: int, seed: int) -> list[float]:
     """Save a GPT-2 before and after training on windows of `tokens`; loss in bits per token, mean of 20 steps each."""
     import math
 
