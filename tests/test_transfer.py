@@ -1,0 +1,136 @@
+"""Transfer functions: the experiment's parts, the regression, closed forms and published rates, the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cerebellum import cell_drive, detonation, transfer
+from cerebellum.balance import solve
+from cerebellum.cell_drive import BIN
+from cerebellum.cells import lif
+from cerebellum.circuit import Circuit, load_model
+from cerebellum.membrane import Membrane
+from cerebellum.rate_transfer import TransferSurface
+from cerebellum.transfer import SCALE, Transfer
+
+
+@pytest.fixture(autouse=True)
+def _small_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the cells, half the time."""
+    monkeypatch.setattr(transfer, "CELLS", 200)
+    monkeypatch.setattr(transfer, "SEARCHED", 100)
+    monkeypatch.setattr(transfer, "DURATION", 2.0)
+    monkeypatch.setattr(transfer, "SOFTNESS", (3e-3, 8e-3))
+
+
+@pytest.fixture(scope="module")
+def mouse() -> Circuit:
+    """The awake mouse circuit."""
+    return load_model("mouse")
+
+
+def resting_rate(circuit: Circuit, population: str, found: Transfer) -> float:
+    """Rate (Hz) of a cell without input, 2 s after its begin."""
+    described = circuit.population[population]
+    ports = {name: receptor.port for name, receptor in described.receptor.items()}
+    like = {"dtype": torch.float64, "device": "cpu"}
+    cell, surface = Membrane(described.cell, described.si(), ports, found.softness, like), TransferSurface(found)
+    state = cell.begin(1)
+    rates = [float(surface(state.before, cell.advance(state, {}))) for _ in range(2000)]
+    return float(np.mean(rates[1500:]))
+
+
+# cerebellar-models 4.2, tests/test_cell_models.py
+@pytest.mark.parametrize(("population", "published"), [("nuclear", 61.78), ("nucleo_olivary", 14.1)])
+def test_a_cell_without_input_fires_at_its_published_rate(mouse: Circuit, population: str, published: float) -> None:
+    """Within 8 %: 300 s of cells at every drive are a few hundred spikes near rest."""
+    found = transfer.of(mouse, solve(mouse), population)
+    assert resting_rate(mouse, population, found) == pytest.approx(published, rel=0.08)
+
+
+def test_a_plain_cell_without_input_fires_at_the_closed_form() -> None:
+    """Within 12 %: the plain cell has no noise, and its jumps near threshold are smoothed over some steps."""
+    circuit = load_model("mouse_lif")
+    found = transfer.of(circuit, solve(circuit), "nuclear")
+    closed = float(lif.rate(circuit.population["nuclear"].si(), 0.0))
+    assert resting_rate(circuit, "nuclear", found) == pytest.approx(closed, rel=0.12)
+
+
+def test_the_regression_finds_a_known_rate() -> None:
+    """Spikes drawn from ln rate = 3 + 100 (V + 0.05) + 0.5 asinh(change): found within five standard errors, or 5 %."""
+    rng = np.random.default_rng(3)
+    voltage, change = rng.normal(-0.05, 5e-3, (400, 3000)), rng.normal(0.0, 2e-4, (400, 3000))
+
+    def rate(v: np.ndarray, dv: np.ndarray) -> np.ndarray:
+        return np.exp(3 + 100 * (v + 0.05) + 0.5 * np.arcsinh(dv / SCALE))
+
+    spikes = rng.poisson(rate(voltage, change) * BIN).astype(float)
+    fired, exposure, low, high = transfer._histogram((voltage, np.arcsinh(change / SCALE)), spikes)
+    assert fired.sum() == spikes.sum()
+    assert exposure.sum() == pytest.approx(400 * 3000 * BIN)
+    coefficients, covariance = transfer._regress(fired, exposure, low, high)
+    found = Transfer(3e-3, low, high, coefficients, covariance, 0.0, 0.0, int(fired.sum()))
+    v, dv = np.meshgrid(np.linspace(-0.058, -0.042, 9), np.linspace(-3e-4, 3e-4, 7))
+    measured, error = found.rate(v.ravel(), dv.ravel())
+    truth = rate(v.ravel(), dv.ravel())
+    assert (np.abs(measured - truth) < np.maximum(5 * error, 0.05 * truth)).all()
+    surface = TransferSurface(found, torch.float64)(torch.as_tensor(v.ravel()), torch.as_tensor(dv.ravel()))
+    np.testing.assert_allclose(surface.numpy(), measured, rtol=1e-6)
+
+
+def test_conductance_in_bins_is_the_integral_of_the_alpha_function() -> None:
+    """Spikes spread evenly over the first bin: the mean over them of the alpha function, by quadrature."""
+    tau, rate = 5.8e-3, np.zeros((200, 1))
+    rate[0] = 1 / BIN
+    found = cell_drive.alpha_mean(rate, tau)[:, 0]
+    assert found.sum() * BIN == pytest.approx(np.e * tau, rel=1e-9)
+    within = (np.arange(200) + 0.5) / 200 * BIN
+    for number in (0, 1, 5, 30):
+        lag = number * BIN + within[:, None] - within[None, :]
+        exact = np.where(lag > 0, lag / tau * np.exp(1 - lag / tau), 0.0).mean()
+        assert found[number] == pytest.approx(exact, rel=2e-3)
+
+
+def test_the_wandering_rate_keeps_its_mean() -> None:
+    rates = cell_drive.wandering(3000, 400, np.random.default_rng(0))
+    assert (rates > 0).all()
+    mean = np.exp(np.log(rates).mean())
+    middle = np.sqrt(cell_drive.LEAST * cell_drive.MOST)
+    # exp(-sigma^2 / 2) averaged over sigma evenly from 0 to 1.2: ln is -0.24
+    assert np.log(mean) == pytest.approx(np.log(middle) - 0.24, abs=0.1)
+
+
+def test_only_synapses_that_fire_their_target_alone_detonate(mouse: Circuit) -> None:
+    balance = solve(mouse)
+    names = {name for population in mouse.population for name in cell_drive.inputs(mouse, balance, population)}
+    absent = {name for name, p in mouse.projection.items() if p.receptor} - names
+    assert absent == {"climbing_fiber_to_purkinje", "climbing_fiber_to_stellate", "climbing_fiber_to_basket"}
+    assert cell_drive.inputs(mouse, balance, "granule")["glomerulus_to_granule"].known
+    assert not cell_drive.inputs(mouse, balance, "granule")["golgi_to_granule"].known
+
+
+def test_a_climbing_fiber_spike_brings_spikes_and_then_a_pause(mouse: Circuit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detonation, "CELLS", 200)
+    burst, left = detonation.response(mouse, "purkinje", "climbing", 800e-9)
+    assert burst[:10].sum() * BIN > 1.0
+    assert left[10:25].mean() < 0.5
+    assert ((left >= 0) & (left <= 1)).all()
+
+
+def test_the_second_time_comes_from_the_cache(mouse: Circuit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CEREBELLUM_CACHE", str(tmp_path))
+    monkeypatch.setattr(transfer, "CELLS", 20)
+    monkeypatch.setattr(transfer, "SEARCHED", 10)
+    monkeypatch.setattr(transfer, "DURATION", 0.8)
+    first = transfer.of(mouse, solve(mouse), "nucleo_olivary")
+    monkeypatch.setattr(cell_drive, "experiment", None)
+    again = transfer.of(mouse, solve(mouse), "nucleo_olivary")
+    np.testing.assert_array_equal(first.coefficients, again.coefficients)
+    assert (first.low, first.softness, first.spikes) == (again.low, again.softness, again.spikes)
+    other = load_model("mouse", {"population.nucleo_olivary.parameters.I_e": "3"})
+    with pytest.raises(TypeError):
+        transfer.of(other, solve(other), "nucleo_olivary")
