@@ -152,3 +152,25 @@ def test_without_a_compiler_it_says_so_and_runs_on_numpy(
         result = run("recall", "jaeckel", settings=settings)
     assert len(result.spikes["granule"]) > 0
     assert result.provenance["spiking_engine"]["target"] in ("standalone", "numpy")
+
+
+def test_several_reads_are_judged_by_what_was_stored_before(
+    tmp_path: Path, model_settings: dict[str, str], protocol_settings: dict[str, str]
+) -> None:
+    """Two stages of three random patterns in both engines, the second read of all six."""
+    path = tmp_path / "stages.toml"
+    path.write_text(
+        "extends = 'recall'\nweights = false\n[block.write]\nsubset = [0, 3]\n[block.read]\nsubset = [0, 3]\n"
+        "[block.write_more]\nlike = 'write'\nsubset = [3, 6]\n[block.read_all]\nlike = 'read'\nsubset = [0, 6]\n"
+    )
+    settings = {**model_settings, **protocol_settings}
+    result = run(str(path), "jaeckel", "both", settings=settings, out=tmp_path / "out")
+    stages = result.summary["recall_by_block"]
+    assert [(name, found["stored"]) for name, found in stages.items()] == [("read", 3), ("read_all", 6)]
+    assert stages["read_all"]["purkinje"] == result.summary["recall"]["purkinje"]
+    for found in stages.values():
+        assert found["sdm_exact"]["by_flips"]["0"]["patterns"] == 1.0
+        assert found["rate"]["by_flips"]["0"] == found["sdm_exact"]["by_flips"]["0"]
+        assert found["purkinje"]["patterns"] >= found["sdm_exact"]["patterns"] - 0.2
+    assert list(stages["read"]["purkinje"]["by_pattern"]) == ["0", "1", "2"]
+    assert (tmp_path / "out" / "figures" / "blocks.png").is_file()
