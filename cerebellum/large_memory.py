@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cerebellum import memory_kernel
-from cerebellum.counter_store import DTYPES, EXACT, KEY_BYTES, CounterStore, DenseCounters, SparseCounters
+from cerebellum import memory_kernel, memory_size
+from cerebellum.counter_store import DTYPES, EXACT, CounterStore, DenseCounters, SparseCounters
 from cerebellum.device import choose_device
-from cerebellum.errors import ArgumentError, ResourceError
+from cerebellum.errors import ArgumentError
 from cerebellum.granule_code import BLOCK, SPARSE
 from cerebellum.hard_locations import DendriteCells, HardLocations
+from cerebellum.memory_size import CUES, MemorySize
 from cerebellum.theory.check import one_of, whole_number
 from cerebellum.theory.memory import bits
 
@@ -33,44 +34,6 @@ STORES = ("dense", "sparse")
 ADDRESSES = ("generated", "stored")
 CPU_BLOCK = 1 << 17  # cells at a time: the words drawn for them stay in the third-level cache
 GPU_PAIRS = 1 << 27  # pairs of cue and cell at a time
-CUES = 256  # cues that pass over the cells together
-PAIR_BYTES = 64  # working memory for each active pair of pattern and cell in a write: places, orders, counts
-WORKING = {"cpu": 300e6, "cuda": 2e9}  # of one block: its inputs, the pairs found, the counters gathered
-
-
-def bytes_needed(
-    cells: int,
-    inputs: HardLocations,
-    outputs: int,
-    counters: str = "int8",
-    store: str = "dense",
-    addresses: str = "generated",
-    patterns: int = 0,
-    device: str = "cpu",
-) -> float:
-    """Bytes that a memory of this size takes at its largest, with `patterns` written; arguments as in `LargeMemory`.
-
-    Of a sparse store the expected number of cells ever active, cells (1 - (1 - p)^patterns), counts.
-    """
-    share = float(inputs.kernel()[0])
-    row = outputs * DTYPES[counters].itemsize
-    kept = cells * inputs.stored_bytes if addresses == "stored" else 0
-    fixed = WORKING[device] + kept
-    if store == "dense":
-        return fixed + cells * row
-    ever = cells * (1.0 - (1.0 - share) ** patterns)
-    # The store grows by a copy, and the pairs of one batch lie beside it.
-    return fixed + 2 * ever * (row + KEY_BYTES) + PAIR_BYTES * cells * share * min(patterns, CUES)
-
-
-def free_bytes(device: torch.device) -> int:
-    """Memory of the device that is free now."""
-    if device.type == "cuda":
-        idle = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0]) + idle
-    import psutil
-
-    return int(psutil.virtual_memory().available)
 
 
 class LargeMemory:
@@ -137,33 +100,8 @@ class LargeMemory:
         return self.store.nbytes + (0 if self._kept is None else self._kept.nbytes)
 
     def _refuse_unless_it_fits(self, patterns: int, held: int) -> None:
-        """Raise ResourceError if so many patterns need more than the device has free beside the bytes held."""
-        free = free_bytes(self.device) + held
-        size = self.last - self.first
-
-        def needed(size: int, store: str, addresses: str, counters: str) -> float:
-            return bytes_needed(size, self.inputs, self.outputs, counters, store, addresses, patterns, self.device.type)
-
-        wanted = needed(size, self.kind, self.addresses, self.counters)
-        if wanted <= free:
-            return
-        settings = [
-            (store, addresses, counters)
-            for store in dict.fromkeys((self.kind, "sparse"))
-            for addresses in dict.fromkeys((self.addresses, "generated"))
-            for counters in dict.fromkeys((self.counters, "int8"))
-        ]
-        fitting = next((setting for setting in settings if needed(size, *setting) <= free), None)
-        if fitting is not None:
-            remedy = f"{_setting(*fitting)} with {patterns} patterns"
-        else:
-            fixed = needed(0, *settings[-1])
-            each = (needed(10**9, *settings[-1]) - fixed) / 1e9
-            remedy = f"{max(0, int((free - fixed) / each)):,} cells with {_setting(*settings[-1])}"
-        raise ResourceError(
-            f"cells = {size:,}: these need {wanted:,.0f} bytes ({wanted / 2**30:.1f} GiB) on {self.device} and "
-            f"{free / 2**30:.1f} GiB are free; what fits: {remedy}"
-        )
+        size = MemorySize(self.last - self.first, self.inputs, self.outputs, self.counters, self.kind, self.addresses)
+        memory_size.refuse_unless_it_fits(size, patterns, self.device, held)
 
     def write(self, addresses: NDArray[Any] | torch.Tensor, pointers: NDArray[Any] | torch.Tensor) -> None:
         """Add each pointer, in -1 and +1, to the counters of the cells active at its address.
@@ -343,7 +281,3 @@ class _Pairs:
         """By cue; within a cue in the order of coming."""
         cue, order = torch.sort(self.found[0, : self.used], stable=True)
         return cue, self.found[1, : self.used][order]
-
-
-def _setting(store: str, addresses: str, counters: str) -> str:
-    return f"store={store!r}, addresses={addresses!r}, counters={counters!r}"

@@ -25,7 +25,8 @@ from scipy.stats import binom, norm, poisson
 from cerebellum.counter_store import DTYPES
 from cerebellum.errors import ArgumentError, CerebellumError, InputError
 from cerebellum.hard_locations import DendriteCells, HammingCells, HardLocations
-from cerebellum.large_memory import ADDRESSES, STORES, bytes_needed
+from cerebellum.large_memory import ADDRESSES, STORES
+from cerebellum.memory_size import MemorySize
 from cerebellum.sharded_memory import Ranks, ShardedMemory
 from cerebellum.theory.check import whole_number, whole_numbers
 
@@ -101,7 +102,7 @@ def measure(
     kernel = inputs.kernel()
     chosen = {key: value for key, value in settings.items() if key in ("counters", "store", "addresses")}
     first, last = ranks.share(cells)
-    needed = bytes_needed(last - first, inputs, outputs, **chosen, patterns=patterns, device=ranks.device)
+    needed = MemorySize(last - first, inputs, outputs, **chosen).needed(patterns, ranks.device)
     right = np.where(sums == 0, 0.5, (sums > 0) == (pointers > 0))
     return {
         "cells": cells,

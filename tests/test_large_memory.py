@@ -13,12 +13,13 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cerebellum import large_memory, memory_kernel
+from cerebellum import large_memory, memory_kernel, memory_size
 from cerebellum.counter_random import philox
 from cerebellum.counter_store import LIMITS, SparseCounters
 from cerebellum.errors import ArgumentError, ResourceError
 from cerebellum.hard_locations import DendriteCells, HammingCells, HardLocations
-from cerebellum.large_memory import LargeMemory, bytes_needed
+from cerebellum.large_memory import LargeMemory
+from cerebellum.memory_size import MemorySize
 from cerebellum.theory import hamming
 
 COMPILED = [
@@ -219,7 +220,7 @@ def test_threads_and_parts_change_nothing(cells: HardLocations) -> None:
 
 
 def test_what_does_not_fit_is_refused_before_it_is_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_memory, "free_bytes", lambda device: 2 * 2**30)
+    monkeypatch.setattr(memory_size, "free_bytes", lambda device: 2 * 2**30)
     cells = HammingCells(64, 15)
     with pytest.raises(ResourceError, match=r"need 64,300,000,000 bytes \(59.9 GiB\) on cpu.*store='sparse'"):
         LargeMemory(10**9, cells, 64)
@@ -228,9 +229,9 @@ def test_what_does_not_fit_is_refused_before_it_is_allocated(monkeypatch: pytest
     with pytest.raises(ResourceError, match=r"what fits: [\d,]+ cells with store='sparse'") as refused:
         LargeMemory(10**12, cells, 64, store="sparse", patterns=64)
     fitting = int(str(refused.value).split("what fits: ")[1].split()[0].replace(",", ""))
-    assert 0.99 < bytes_needed(fitting, cells, 64, store="sparse", patterns=64) / 2**31 <= 1
+    assert 0.99 < MemorySize(fitting, cells, 64, store="sparse").needed(64) / 2**31 <= 1
     memory = LargeMemory(10**5, HammingCells(64, 30), 64, store="sparse")
-    monkeypatch.setattr(large_memory, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(memory_size, "free_bytes", lambda device: 0)
     with pytest.raises(ResourceError, match="GiB are free"):
         memory.write(np.eye(64, dtype=int), np.eye(64, dtype=int))
 
