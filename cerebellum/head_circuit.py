@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-FEWEST = 200  # active granule cells wanted: about as many as the shipped `kanerva` has
 HEADROOM = 3.0  # standard deviations of a counter that fit between the naive weight and its bounds
 
 
@@ -113,7 +112,8 @@ def push(
     threshold, cosines = code.threshold, np.concatenate(memory.visible(memory.cosines))
     if match_beta:
         cells = circuit.size("granule")
-        threshold = head_memory.threshold_for(memory.beta, code.lines, code.dendrites, cells, cosines, FEWEST)
+        wanted = memory.beta, code.lines, code.dendrites, cells, cosines, memory.nearest
+        threshold = head_memory.threshold_for(*wanted)
         circuit = adapted(model, threshold, tokens)
     with tempfile.TemporaryDirectory() as folder:
         plan = memory.protocol(memory.save(Path(folder) / "head.npz"))

@@ -78,24 +78,31 @@ def kernel_beta(bits: int, dendrites: int, threshold: int, cosines: ArrayLike) -
     return fit_log_weights(grid, np.interp(expected_distance(grid, bits), np.arange(bits + 1), kernel), "softmax").beta
 
 
-def threshold_for(beta: float, bits: int, dendrites: int, cells: int, cosines: ArrayLike, fewest: int = 30) -> int:
-    """The granule threshold whose kernel has the beta nearest to `beta`, of those that leave `fewest` cells active.
+def threshold_for(
+    beta: float, bits: int, dendrites: int, cells: int, cosines: ArrayLike, nearest: float, fewest: int = 30
+) -> int:
+    """The granule threshold whose kernel has the beta nearest to `beta`, of those that `cells` can count.
 
     Parameters
     ----------
-    cells : granule cells, of which a share P(matches >= threshold) answers to an address
-    fewest : their mean number; the count of cells that two addresses share, so the weight, spreads by its root
+    cells : granule cells, of which a share K(v) answers to both of two addresses at distance v
+    nearest : cosine of a typical query and its nearest key
+    fewest : mean number of cells wanted at that cosine; the number, and so the weight, spreads by its root
 
     Raises
     ------
     ArgumentError
-        No threshold leaves so many cells active.
+        No threshold leaves so many.
     """
-    active = cells * np.exp([log_overlap(bits, dendrites, t, [0])[0] for t in range(dendrites + 1)])
+    distance = expected_distance(nearest, bits)
     # Below half the inputs most cells answer to everything and beta is near 0.
-    able = [t for t in range(dendrites // 2, dendrites + 1) if active[t] >= fewest]
+    able = [
+        t
+        for t in range(dendrites // 2, dendrites + 1)
+        if cells * np.exp(np.interp(distance, np.arange(bits + 1), log_overlap(bits, dendrites, t))) >= fewest
+    ]
     if not able:
-        raise ArgumentError("fewest", fewest, f"no threshold leaves so many of {cells} cells active")
+        raise ArgumentError("fewest", fewest, f"no threshold leaves so many of {cells} cells for a cosine of {nearest}")
     return min(able, key=lambda t: abs(kernel_beta(bits, dendrites, t, cosines) - beta))
 
 
@@ -128,6 +135,11 @@ class HeadMemory:
     def visible(self, table: Array) -> list[Array]:
         """Rows of a table (queries, tokens), each up to the last key that its query sees."""
         return [row[:seen] for row, seen in zip(table, self.seen, strict=True)]
+
+    @property
+    def nearest(self) -> float:
+        """Cosine of a typical query, the median, and its nearest key."""
+        return float(np.median([row.max() for row in self.visible(self.cosines)]))
 
     def output(self, weights: Sequence[Array]) -> Array:
         """sum_mu w_mu v_mu for weights over the keys that each query sees, (seen,) a query; (queries, width)."""

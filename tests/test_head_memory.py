@@ -130,11 +130,13 @@ def test_a_threshold_has_a_beta_and_a_beta_a_threshold() -> None:
     betas = [head_memory.kernel_beta(64, 64, threshold, cosines) for threshold in range(34, 48)]
     assert (np.diff(betas) > 0).all()
     for threshold, beta in zip((36, 40, 44), betas[2::4], strict=False):
-        assert head_memory.threshold_for(beta, 64, 64, 10**9, cosines) == threshold
+        assert head_memory.threshold_for(beta, 64, 64, 10**9, cosines, 1.0) == threshold
     # 800 cells: only up to P(matches >= 40) = 0.030 do thirty of them answer to an address.
-    assert head_memory.threshold_for(99.0, 64, 64, 800, cosines) == 39
+    assert head_memory.threshold_for(99.0, 64, 64, 800, cosines, 1.0) == 39
+    # The farther the nearest key, the fewer cells answer to both.
+    assert head_memory.threshold_for(99.0, 64, 64, 800, cosines, 0.6) < 39
     with pytest.raises(ArgumentError, match="fewest"):
-        head_memory.threshold_for(1.0, 64, 64, 10, cosines)
+        head_memory.threshold_for(1.0, 64, 64, 10, cosines, 1.0)
 
 
 def test_kernel_beta_on_cosines_of_bits_is_the_theory_s() -> None:
