@@ -20,6 +20,7 @@ from cerebellum.streams import generator
 
 CELLS, REST, FOLLOWED, BEFORE = 3000, 0.4, 0.25, 0.2  # cells; s before the spike, after it, and of the rest used
 FEW = 1.0  # Hz; a cell that fires less by itself has nothing to pause
+SURE = 2.5  # counting errors by which a step must differ from rest
 
 
 class _Once(Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]):
@@ -67,5 +68,8 @@ def response(circuit: Circuit, population: str, receptor: str, weight: float) ->
     rate = np.bincount(step // each, minlength=steps) / (CELLS * BIN)
     rest = rate[at - round(BEFORE / BIN) : at].mean()
     after = rate[at:]
-    left = np.minimum(after / rest, 1.0) if rest > FEW else np.ones_like(after)
-    return np.stack([np.maximum(after - rest, 0.0) if rest > FEW else after, left])
+    if rest <= FEW:
+        return np.stack([after, np.ones_like(after)])
+    seen = np.abs(after - rest) > SURE * np.sqrt(rest / (CELLS * BIN))
+    burst = np.where(seen, np.maximum(after - rest, 0.0), 0.0)
+    return np.stack([burst, np.where(seen, np.minimum(after / rest, 1.0), 1.0)])

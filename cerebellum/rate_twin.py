@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from cerebellum import engine_agreement, rate_run, readout
 from cerebellum.balance import Balance
@@ -43,6 +44,16 @@ def add(
         windows = [readout.window(result.protocol, trial) for trial in trials]
         summary["engines"] = engine_agreement.engines(result.spikes, result.rates, spans, windows)
     return found.seconds
+
+
+def purkinje(result: Result) -> NDArray[np.float64]:
+    """The Purkinje readout y of the rate circuit, as of spikes, shape (read trials, microzones)."""
+    rates, plan = result.rates["purkinje"], result.protocol
+
+    def windows(role: str) -> NDArray[np.float64]:
+        return np.stack([rates.cells_between(*readout.window(plan, trial)) for trial in result.schedule.of(role)])
+
+    return readout.pause(windows("baseline").mean(axis=0), windows("read"), result.circuit.zones)
 
 
 def shown(result: Result) -> list[Trial]:

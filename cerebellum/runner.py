@@ -116,6 +116,8 @@ def run(
         from cerebellum import rate_twin
 
         seconds["rate"] = rate_twin.add(result, summary, balance, device, dtype, progress)
+        if measured:  # what the readers are compared with, the granule response, is counted in spikes
+            measured["rate"] = rate_twin.purkinje(result)
     elif engine != "spiking":
         import torch
 
