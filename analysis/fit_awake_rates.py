@@ -30,8 +30,8 @@ CAPTION = (
 )
 
 SCALE = "0.3"
-STEPS, SETTLE = 450, 150  # ms simulated in each iteration, and skipped
-ITERATIONS, RATE = 40, 0.06  # and Adam's step in the logarithm of a weight
+STEPS, SETTLE = 250, 100  # ms simulated in each iteration, and skipped
+ITERATIONS, RATE = 16, 0.12  # and Adam's step in the logarithm of a weight
 # Hz, awake, mean over cells that fired; cerebellar-models 4.2
 PUBLISHED = {"purkinje": 91.0, "basket": 21.0, "stellate": 18.0, "nuclear": 45.0, "nucleo_olivary": 13.0}
 FITTED = (

@@ -35,7 +35,7 @@ POINTERS = ((0, 0, 1), (0, 1, 0), (1, 0, 0), (1, 1, 1))
 FIBERS, HIGH, LOW = 12, 100.0, 4.0  # of 58 mossy fibres fire a pattern, Hz; the others' rate
 ON, OFF, TAUGHT, READ, END = 50, 150, 195, 165, 420  # ms: pattern, climbing fibres, end of the read window, of a trial
 SPONTANEOUS = 1.0  # Hz; climbing fibres
-EPOCHS = 8
+EPOCHS = 4
 SOFT = 2.0  # Hz; width of the logistic loss
 PLASTIC = "parallel_fiber_to_purkinje"
 
