@@ -1,6 +1,6 @@
 """Claim: every part of the mouse circuit has a part in its memory, and Golgi cells are its gain control.
 
-One part of `mouse_memory` is switched off or varied at a time, at half its size for time (scale 2), six pairings a
+One part of `mouse_memory` is switched off or varied at a time, at a quarter of its size for time (scale 2, 23 microzones), six pairings a
 pattern, cues clean and with a fifth of the fibres moved: tonic and Golgi inhibition, the strength of the input,
 interneurons, dendrites a granule cell, fibres on in a pattern, parallel fibres a Purkinje cell, width of microzones,
 pairings, nucleo-cortical feedback. For each the r2 of Purkinje and of nuclear weights against what the measured granule
@@ -29,7 +29,7 @@ CAPTION = (
     " recognised with a fifth of the fibres moved (right axis, crosses), and below the beta of the kernel and of"
     " Purkinje weights. The whole circuit is marked by a line."
 )
-MODEL = {"scale": "2", "projection.parallel_fiber_to_purkinje.plasticity.depression": "0.004"}
+MODEL = {"scale": "2", "microzones": "16", "projection.parallel_fiber_to_purkinje.plasticity.depression": "0.004"}
 PROTOCOL = {
     "patterns.active": "28",
     "block.write.repeats": "6",

@@ -35,7 +35,7 @@ CHANGES = [
     (12, 10, 0.12),
     (20, 16, 0.12),
 ]
-LINES = 468
+LINES = 936
 CIRCUITS = {"mouse_memory": {}, "without tonic inhibition": {TONIC: "0"}}
 TRANSFORMERS = {
     "min": 10.3109,

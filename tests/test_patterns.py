@@ -68,7 +68,7 @@ def test_a_block_asks_of_what_was_stored_before() -> None:
 
 
 def test_a_set_of_more_fibres_than_there_are_is_refused() -> None:
-    with pytest.raises(ProtocolFileError, match=r"patterns\.active: found 56; wanted fewer than the 50"):
+    with pytest.raises(ProtocolFileError, match=r"patterns\.active: found 112; wanted fewer than the 50"):
         make_patterns(load_protocol("mouse_recall"), 50, 16, 1)
 
 
