@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import fsolve
 
+import cerebellum
+from cerebellum import detonation, transfer
 from cerebellum.balance import solve
 from cerebellum.cell_drive import BIN
 from cerebellum.circuit import Circuit
 from cerebellum.connectome import Connectome, sample
+from cerebellum.errors import ProtocolFileError
 from cerebellum.membrane import Membrane
 from cerebellum.plasticity import Plasticity
 from cerebellum.rate_circuit import RateCircuit, given_rates
 from cerebellum.rate_plasticity import binned_kernel
 from cerebellum.rate_transfer import TransferSurface
+from cerebellum.rates import Activity
 from cerebellum.stimuli import Events, Schedule, Trial
 from cerebellum.transfer import DEGREE, SPLINES, Transfer, knots
 
@@ -286,3 +293,38 @@ def test_a_cell_without_conductances_is_refused() -> None:
 
     with pytest.raises(ArgumentError, match="eglif or conductance_lif"):
         Membrane("lif", {}, {}, 1e-3, {"dtype": torch.float64, "device": "cpu"})
+
+
+SHORT = {f"block.rest.{key}": "120" for key in ("trial_duration", "stimulus.background.duration")}
+SHORT |= {"block.rest.stimulus.climbing.duration": "120", "block.rest.window.duration": "60", "scale": "0.1"}
+SHORT["block.rest.window.onset"] = "60"
+
+
+@pytest.fixture
+def _no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The known transfer function for every cell, no detonating synapse."""
+    known = exponential().transfer
+    monkeypatch.setattr(transfer, "of", lambda *_: known)
+    monkeypatch.setattr(detonation, "responses", lambda *_: {})
+
+
+@pytest.mark.usefixtures("_no_measuring")
+def test_a_run_of_the_rate_engine_alone_has_the_spiking_engines_words(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = cerebellum.run("background", "mouse", "rate", settings={**SHORT, "lesion": '["golgi"]'}, out=out)
+    assert {path.name for path in out.iterdir()} == {"run.json", "summary.json", "rates.npz", "figures"}
+    assert (out / "figures" / "rates.png").is_file()
+    saved = cerebellum.open_run(out)
+    assert saved.spikes() == {}
+    rates = saved.rates()
+    assert "golgi" not in rates or not rates["golgi"].mean.any()
+    for name, found in saved.summary["rates"].items():
+        assert found["mean_hz"] == pytest.approx(float(rates[name].mean.mean()), rel=1e-5)
+        assert set(found["window"]) == {field.name for field in fields(Activity)}
+    assert result.summary["rates"]["granule"]["mean_hz"] > 0
+
+
+@pytest.mark.usefixtures("_no_measuring")
+def test_injected_currents_are_refused() -> None:
+    with pytest.raises(ProtocolFileError, match="cannot inject currents"):
+        cerebellum.run("current_steps", "mouse", "rate", settings={"scale": "0.1"})
