@@ -121,7 +121,7 @@ def alpha_mean(rate: Floats, tau: float) -> Floats:
     return tau * (whole_h - (g - np.concatenate([np.zeros_like(g[:1]), g[:-1]]))) / BIN
 
 
-class _Arrivals(Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]):
+class Arrivals(Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]):
     """Poisson arrivals drawn when a cell model asks for a step's; counts those of known inputs."""
 
     def __init__(self, given: dict[str, Input], rates: dict[str, Floats], dt: float, rng: np.random.Generator) -> None:
@@ -159,7 +159,7 @@ def experiment(
     bins = round(duration / BIN)
     sources = dict.fromkeys(one.source for one in given.values())
     rates = {source: wandering(cells, bins, rng) for source in sources}
-    arrivals = _Arrivals(given, rates, dt, rng) if given else None
+    arrivals = Arrivals(given, rates, dt, rng) if given else None
     step, who = respond(population, cells, bins * round(BIN / dt), dt, rng, arrivals)
     spikes = np.zeros((bins, cells), np.uint8)
     np.add.at(spikes, (step // round(BIN / dt), who), 1)

@@ -30,6 +30,7 @@ from cerebellum.balance import Balance
 from cerebellum.cell_drive import BIN
 from cerebellum.circuit import Circuit, ShortTerm
 from cerebellum.connectome import Connectome
+from cerebellum.detonation import burst_steps
 from cerebellum.errors import ProtocolFileError
 from cerebellum.membrane import Membrane
 from cerebellum.rate_plasticity import PlasticSynapses
@@ -189,6 +190,7 @@ class RateCircuit(torch.nn.Module):
             for name, surface in surfaces.items()
         }
         self.responses = {key: torch.as_tensor(value, **self.like) for key, value in responses.items()}
+        self.lasts = {key: burst_steps(value[0]) for key, value in responses.items()}
         self.gain = torch.nn.ParameterDict({n: torch.nn.Parameter(torch.ones((), **self.like)) for n in self.names})
         self.tonic = torch.nn.ParameterDict(
             {n: torch.nn.Parameter(torch.zeros((), **self.like)) for n in self.alive if n in surfaces}
@@ -239,7 +241,7 @@ class RateCircuit(torch.nn.Module):
         Parameters
         ----------
         state : changed in place
-        given : rates (Hz) of the populations that the protocol drives, in this step, shape (cells,); a population with a
+        given : rates (Hz) of the populations that the protocol drives, in this step, shape (cells,); one with a
             membrane can be given too, as a record of an earlier run
         afferent : the same of the outside fibres onto other populations
 
@@ -340,6 +342,7 @@ class State:
         }
         self.voltages = {name: one.begin(described.size(name)) for name, one in circuit.membranes.items()}
         self.coming: dict[str, tuple[Tensor, Tensor]] = {}
+        self.begun: dict[tuple[str, str], deque[Tensor]] = {}
 
     def none(self, projection: str) -> Tensor:
         """No spikes at the projection's target cells."""
@@ -349,20 +352,26 @@ class State:
     def detonate(self, population: str, rate: Tensor, fired: list[tuple[str, Tensor]]) -> Tensor:
         """Rate with what spikes at detonating synapses add now and what they take away.
 
-        Bursts add up; of what is left each pause takes its share.
+        A spike that comes while the burst of an earlier one lasts brings no other; of the rate each pause takes its
+        share.
         """
-        for name, arrived in fired:
+        now = dict(fired)
+        earlier = {name: begun for (cells, name), begun in self.begun.items() if cells == population}
+        for name in earlier.keys() - {name for name, arrived in fired if bool((arrived != 0).any())}:
+            earlier[name].append(torch.zeros_like(rate))
+        for name, arrived in now.items():
             if not bool((arrived != 0).any()):
                 continue
+            busy = sum((one for begun in earlier.values() for one in begun), torch.zeros_like(rate))
+            number = (arrived * BIN).clamp(max=1.0) * (1 - busy).clamp(min=0.0)
+            if name not in earlier:
+                lasts = self.circuit.lasts[population, name]
+                earlier[name] = self.begun[population, name] = deque(maxlen=lasts)
+            earlier[name].append(number)
             burst, kept = self.circuit.responses[population, name]
-            number = arrived * BIN
-            added = burst[:, None] * number
-            whole = number.floor()
-            left = kept[:, None] ** whole * (1 - (1 - kept[:, None]) * (number - whole))
-            now = self.coming.get(population)
-            if now is None:
-                now = torch.zeros_like(added), torch.ones_like(left)
-            self.coming[population] = now[0] + added, now[1] * left
+            added, left = burst[:, None] * number, 1 - (1 - kept[:, None]) * number
+            known = self.coming.get(population)
+            self.coming[population] = (added, left) if known is None else (known[0] + added, known[1] * left)
         if population not in self.coming:
             return rate
         added, left = self.coming[population]

@@ -115,7 +115,7 @@ def test_only_synapses_that_fire_their_target_alone_detonate(mouse: Circuit) -> 
 
 def test_a_climbing_fiber_spike_brings_spikes_and_then_a_pause(mouse: Circuit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detonation, "CELLS", 500)
-    burst, left = detonation.response(mouse, "purkinje", "climbing", 800e-9)
+    burst, left = detonation.response(mouse, solve(mouse), "purkinje", "climbing", 800e-9)
     assert burst[:3].sum() * BIN > 1.0
     assert left[12:20].mean() < 0.6
     assert left[-100:].mean() > 0.9
