@@ -3,7 +3,7 @@
 Claim: what climbing fibres write at parallel-fibre synapses is of the kind that gradient descent would: both solve the
 task, and their weight changes agree. The rule is that of cereb-nest (Antonietti, Casellato, Luque, Garrido; steps of
 Geminiani et al. 2022, doi:10.3389/fnsys.2022.919761), the circuit that of Geminiani et al. (2024,
-doi:10.1371/journal.pcbi.1011277), both in the rate circuit. Run time: about five minutes on one core.
+doi:10.1371/journal.pcbi.1011277), both in the rate circuit. Run time: about two minutes on one core.
 """
 
 from __future__ import annotations
