@@ -60,15 +60,29 @@ def solve(circuit: Circuit) -> Balance:
     return Balance(weight, held)
 
 
+def fewest_matches(circuit: Circuit, excitation: str) -> int:
+    """The lowest threshold of the target cells of `excitation`, in inputs at once: theirs without any inhibition."""
+    weight = circuit.projection[excitation].weight
+    assert isinstance(weight, Value)
+    unit, gap = _unit_and_gap(circuit, excitation, weight.si)
+    return int(np.ceil(gap / unit + 0.5))
+
+
+def _unit_and_gap(circuit: Circuit, excitation: str, weight: float) -> tuple[float, float]:
+    """What one input adds to the membrane at its peak, and what it has to climb from rest to threshold, V."""
+    projection = circuit.projection[excitation]
+    population = circuit.population[projection.target]
+    cell = population.si()
+    unit = weight * lif.psp_peak(cell, population.receptor[projection.receptor].tau.si)
+    return unit, cell["V_th"] - cell["E_L"] - cell["tau_m"] * cell["I_e"] / cell["C_m"]
+
+
 def _threshold_current(circuit: Circuit, name: str, projection: Projection, weight: dict[str, float]) -> float:
     """Tonic inhibitory current (A) that puts the granule threshold half an input below the wanted matches."""
     wanted = projection.weight
     assert isinstance(wanted, ThresholdWeight)
     cell = circuit.population[projection.target].si()
-    excitation = circuit.projection[wanted.of]
-    tau = circuit.population[projection.target].receptor[excitation.receptor].tau.si
-    unit = weight[wanted.of] * lif.psp_peak(cell, tau)
-    gap = cell["V_th"] - cell["E_L"] - cell["tau_m"] * cell["I_e"] / cell["C_m"]
+    unit, gap = _unit_and_gap(circuit, wanted.of, weight[wanted.of])
     excess = (wanted.matches.number - 0.5) * unit - gap
     if excess < 0:
         least = f"wanted at least {int(np.ceil(gap / unit + 0.5))} matches, or" if unit else "wanted"

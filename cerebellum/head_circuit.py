@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cerebellum import agreement, head_memory, readers
+from cerebellum.balance import fewest_matches
 from cerebellum.circuit import Circuit, ThresholdWeight, load_model
 from cerebellum.connectome import generator
 from cerebellum.errors import ArgumentError
@@ -113,7 +114,7 @@ def push(
     if match_beta:
         cells = circuit.size("granule")
         wanted = memory.beta, code.lines, code.dendrites, cells, cosines, memory.nearest
-        threshold = head_memory.threshold_for(*wanted)
+        threshold = head_memory.threshold_for(*wanted, lowest=fewest_matches(circuit, code.projection))
         circuit = adapted(model, threshold, tokens)
     with tempfile.TemporaryDirectory() as folder:
         plan = memory.protocol(memory.save(Path(folder) / "head.npz"))

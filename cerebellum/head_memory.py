@@ -79,7 +79,14 @@ def kernel_beta(bits: int, dendrites: int, threshold: int, cosines: ArrayLike) -
 
 
 def threshold_for(
-    beta: float, bits: int, dendrites: int, cells: int, cosines: ArrayLike, nearest: float, fewest: int = 30
+    beta: float,
+    bits: int,
+    dendrites: int,
+    cells: int,
+    cosines: ArrayLike,
+    nearest: float,
+    fewest: int = 30,
+    lowest: int | None = None,
 ) -> int:
     """The granule threshold whose kernel has the beta nearest to `beta`, of those that `cells` can count.
 
@@ -88,6 +95,8 @@ def threshold_for(
     cells : granule cells, of which a share K(v) answers to both of two addresses at distance v
     nearest : cosine of a typical query and its nearest key
     fewest : mean number of cells wanted at that cosine; the number, and so the weight, spreads by its root
+    lowest : threshold that the cells have without inhibition; default half the inputs, below which most cells answer
+        to everything and beta is near 0
 
     Raises
     ------
@@ -95,10 +104,9 @@ def threshold_for(
         No threshold leaves so many.
     """
     distance = expected_distance(nearest, bits)
-    # Below half the inputs most cells answer to everything and beta is near 0.
     able = [
         t
-        for t in range(dendrites // 2, dendrites + 1)
+        for t in range(dendrites // 2 if lowest is None else lowest, dendrites + 1)
         if cells * np.exp(np.interp(distance, np.arange(bits + 1), log_overlap(bits, dendrites, t))) >= fewest
     ]
     if not able:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from cerebellum import head_circuit, head_memory
+from cerebellum.balance import fewest_matches, solve
 from cerebellum.circuit import Circuit, load_model
-from cerebellum.errors import ArgumentError
+from cerebellum.errors import ArgumentError, ModelFileError
 from cerebellum.heads import HeadStates
 from cerebellum.patterns import make_patterns
 from cerebellum.readers import code_of
@@ -206,6 +207,16 @@ def test_an_adapted_circuit_keeps_its_drive() -> None:
     same = head_circuit.adapted("kanerva", 147, 32).projection["parallel_fiber_to_purkinje"]
     assert same.weight.si == pytest.approx(shipped.projection["parallel_fiber_to_purkinje"].weight.si)
     assert same.plasticity.potentiation.si == pytest.approx(7e-12)
+
+
+def test_the_lowest_threshold_is_that_without_inhibition() -> None:
+    least = fewest_matches(load_model("kanerva"), "mossy_fiber_to_granule")
+    assert least == 133
+    solve(head_circuit.adapted("kanerva", least, 32))
+    with pytest.raises(ModelFileError, match=f"wanted at least {least} matches"):
+        solve(head_circuit.adapted("kanerva", least - 1, 32))
+    flat = head_memory.threshold_for(0.01, 256, 256, 20_000, [-0.5, 0.9], 0.6, lowest=least)
+    assert flat == least
 
 
 def test_softmax_at_one_beta_is_the_head_s_own_where_it_has_one() -> None:
