@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import evidence, transformer_betas
+from cerebellum.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -293,6 +294,10 @@ def table(numbers: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--model"] and len(sys.argv) == 3:
-        print(table(measure(model=sys.argv[2])))
+        try:
+            print(table(measure(model=sys.argv[2])))
+        except InputError as error:
+            print(error, file=sys.stderr)
+            sys.exit(2)
     else:
         evidence.main(__spec__.name)
