@@ -2,9 +2,9 @@
 
 The protocols `capacity`, `critical_distance` and `forgetting` on `kanerva` with three numbers of granule cells
 (Purkinje spikes and the rate engine beside exact unbounded counts and expected SDM on the same patterns), and
-`mouse_capacity` and `mouse_critical_distance` on `mouse_memory` at a quarter of its size (Purkinje and nuclear spikes beside
-the prediction). Theory: Kanerva (1988); Bricken & Pehlevan 2021, arXiv:2111.05498, appendix B on the critical distance.
-Run time: about 15 minutes on one idle core.
+`mouse_capacity` and `mouse_critical_distance` on `mouse_memory` at a quarter of its size (Purkinje and nuclear spikes
+beside the prediction). Theory: Kanerva (1988); Bricken & Pehlevan 2021, arXiv:2111.05498, appendix B on the critical
+distance. Run time: about 15 minutes on one idle core.
 """
 
 from __future__ import annotations

@@ -43,7 +43,21 @@ GROUPS = {
         "learned_projection",
     ),
     "The circuit": ("spiking_matches_sdm", "mouse_rates", "single_cells", "eglif_integration", "centre_surround"),
-    "Transformers and the follow-up": ("transformer_betas", "interpretations", "sdm_layer_continual"),
+    "The mouse circuit as a memory": (
+        "mouse_is_sdm",
+        "memory_parts",
+        "mouse_beta",
+        "circuit_capacity",
+        "plasticity_balance",
+    ),
+    "The rate circuit": ("rate_matches_spiking", "fit_awake_rates", "gradient_vs_climbing_fiber"),
+    "Large memories": ("scaling", "human_cerebellum"),
+    "Transformers and the follow-up": (
+        "transformer_betas",
+        "heads_through_circuit",
+        "interpretations",
+        "sdm_layer_continual",
+    ),
 }
 FIGURES = {
     "sdm_cartoon": "Fig. 1",

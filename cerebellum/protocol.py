@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -363,6 +363,21 @@ class Protocol(Table):
         return sum(self.trials_in(block) * block.trial_duration.si for block in self.block.values())
 
 
+def _alike(blocks: dict[str, Any], where: str) -> dict[str, Any]:
+    """The blocks with those that are `like` another laid over it."""
+    plain = {key: block for key, block in blocks.items() if not (isinstance(block, dict) and "like" in block)}
+    out = {}
+    for key, block in blocks.items():
+        if key not in plain:
+            if not isinstance(plain.get(block["like"]), dict):
+                raise ProtocolFileError(
+                    f"{where}: block.{key}.like: found {block['like']!r}; wanted one of {', '.join(plain)}"
+                )
+            block = library.merge(plain[block["like"]], {k: v for k, v in block.items() if k != "like"})
+        out[key] = block
+    return out
+
+
 def load_protocol(name: str, settings: dict[str, str] | None = None) -> Protocol:
     """The protocol of a shipped name, or of a path ending in .toml; `settings` and errors as in `load_model`.
 
@@ -371,13 +386,8 @@ def load_protocol(name: str, settings: dict[str, str] | None = None) -> Protocol
     tables, path, _ = library.read_extended("protocols", name)
     tables = library.apply_settings(tables, settings or {})
     blocks = tables.get("block")
-    for key, block in blocks.items() if isinstance(blocks, dict) else ():
-        if isinstance(block, dict) and "like" in block:
-            other = block["like"]
-            if not isinstance(blocks.get(other), dict) or "like" in blocks[other]:
-                known = ", ".join(k for k, b in blocks.items() if isinstance(b, dict) and "like" not in b)
-                raise ProtocolFileError(f"{path.name}: block.{key}.like: found {other!r}; wanted one of {known}")
-            blocks[key] = library.merge(blocks[other], {k: v for k, v in block.items() if k != "like"})
+    if isinstance(blocks, dict):
+        tables["block"] = _alike(blocks, path.name)
     return parse(Protocol, tables, path.name, ProtocolFileError)
 
 

@@ -134,7 +134,7 @@ def schedule(protocol: Protocol, circuit: Circuit, patterns: Patterns | None, se
     return Schedule(all_trials, events, protocol.duration, currents, tuple(protocol.lesion))
 
 
-def _shown(trial: Trial, over: str, stimulus: Stimulus, patterns: Patterns | None) -> Ints | Bits:
+def _shown(trial: Trial, over: str, stimulus: Stimulus, patterns: Patterns | None) -> NDArray[np.int64] | Bits:
     """Of a pointer its bits, of an address its fibres."""
     assert patterns is not None
     if isinstance(stimulus, Pointer):
@@ -147,7 +147,7 @@ def _spikes(
     stimulus: Stimulus,
     circuit: Circuit,
     places: Mapping[str, Floats],
-    shown: Ints | Bits | None,
+    shown: NDArray[np.int64] | Bits | None,
     rng: np.random.Generator,
 ) -> tuple[Floats, Ints]:
     """Spike times within the trial (s) and their cells; `shown` from `_shown`."""

@@ -52,7 +52,8 @@ def test_sparse_cues_have_as_many_fibres_on_and_so_many_moved(lines: int, active
 
 
 def test_a_balanced_readout_is_decided_about_its_mean() -> None:
-    made = make_patterns(load_protocol("mouse_recall"), 117, 16, 1)
+    few = {"patterns.active": "14", "block.read.noise": "[0, 3]"}
+    made = make_patterns(load_protocol("mouse_recall", few), 117, 16, 1)
     readout = 100.0 + made.pointers[:3].astype(float)
     assert np.array_equal(made.decide(readout), made.pointers[:3])
 

@@ -16,7 +16,10 @@ Synapse = Literal["exponential", "alpha"]
 
 @dataclass(frozen=True)
 class Port:
-    """Where synapses enter a cell: +1 or -1, time constant (s); for a conductance its reversal (V) and what is always open (S)."""
+    """Where synapses enter a cell: +1 or -1, time constant (s).
+
+    A conductance has a reversal (V) and may have a tonic part (S), which is always open.
+    """
 
     sign: int
     tau: float
