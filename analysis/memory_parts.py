@@ -5,7 +5,7 @@ microzones), six pairings a pattern, cues clean and with a fifth of the fibres m
 strength of the input, interneurons, dendrites a granule cell, fibres on in a pattern, parallel fibres a Purkinje cell,
 width of microzones, pairings, nucleo-cortical feedback. For each the r2 of Purkinje and of nuclear weights against what
 the measured granule response predicts, the beta, and recall. The parts as parts of sparse distributed memory: Bricken &
-Pehlevan 2021, arXiv:2111.05498, section 4. Run time: about half an hour on one idle core.
+Pehlevan 2021, arXiv:2111.05498, section 4. Run time: about 30 minutes on one idle core.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from nuclear spikes. Of the running circuit one thing is measured, the granule c
 four inputs; from it, by arithmetic, follow the kernel E[f f], every weight, and the beta of softmax attention (Bricken
 & Pehlevan 2021, arXiv:2111.05498). Ceilings, the shuffled control, and the noise stage by stage stand beside. The same
 on the parameters of `mouse` as published, in the same volume: one mossy-fibre spike all but fires a granule cell, and
-the memory is poor. Run time: about half an hour on one idle core.
+the memory is poor. Run time: about 30 minutes on one idle core.
 """
 
 from __future__ import annotations
