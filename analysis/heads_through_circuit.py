@@ -261,6 +261,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
         larger.plot(cells, found, color=colour, lw=0.5, alpha=0.4)
         larger.plot(cells, found.mean(axis=1), "o-", color=colour, label=label)
     larger.set(xscale="log", xlabel="granule cells", ylabel="exact SDM against the head", ylim=(0, 1.03))
+    larger.set_xticks(cells, [f"{number:,}" for number in cells])
+    larger.set_xticks([], minor=True)
     larger.legend(fontsize=7)
     return figure
 
