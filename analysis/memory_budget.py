@@ -155,3 +155,9 @@ def recall(result: Result) -> dict[str, Any]:
     """Share of patterns and of bits by cue noise, of spikes and of the exact prediction."""
     names = ("purkinje", "nuclear", "sdm_exact", "sdm", "attention")
     return {name: result.summary["recall"][name]["by_flips"] for name in names}
+
+
+def limit(sizes: list[float], r2: list[float]) -> float:
+    """r2 at endless size: independent noise adds to 1 / r2 as 1 / size; least squares over the last three points."""
+    slope_and_end = np.polyfit(1.0 / np.array(sizes[-3:]), 1.0 / np.array(r2[-3:]), 1)
+    return float(1.0 / slope_and_end[1])

@@ -29,7 +29,8 @@ CAPTION = (
     " spikes against the prediction, all seeds. Bottom left: r2 against the prediction after each stage, with all"
     " losses up to it; bars are means, dots seeds; grey, the published parameters in the same volume; red, pointers"
     " shuffled. Bottom right: r2 against the time a read lasts (lines), and with a share of each microzone's cells"
-    " (dotted, top axis)."
+    " (dotted, top axis);"
+    " limits by the slope of 1/r2 on 1/size, also for the parallel fibres a Purkinje cell (of the written weights)."
 )
 SEEDS = 3
 TIMES = [0.03, 0.06, 0.12, 0.24, 0.48, 0.69]
@@ -80,18 +81,21 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     def mean(key: str) -> float:
         return float(np.mean([run["r2"][key] for run in runs]))
 
-    fifth = [run["recall"][name]["22"]["patterns"] for run in runs for name in ("purkinje",)]
+    def ratio(key: str) -> float:
+        return float(np.mean([run["r2"][f"{key}_vs_attention"] / run["attention_ceiling"] for run in runs]))
+
+    fifth = [run["recall"]["purkinje"]["22"]["patterns"] for run in runs]
     nuclear_fifth = [run["recall"]["nuclear"]["22"]["patterns"] for run in runs]
     return {
         "Purkinje weights against the prediction r2 >= 0.90, every seed": all(r["r2"]["purkinje"] >= 0.9 for r in runs),
         "Purkinje weights against the prediction r2 >= 0.95, mean": mean("purkinje") >= 0.95,
         "nuclear weights against the prediction r2 >= 0.90, every seed": all(r["r2"]["nuclear"] >= 0.9 for r in runs),
-        "Purkinje against softmax >= 0.95 of the prediction's own r2": all(
-            r["r2"]["purkinje_vs_attention"] >= 0.95 * r["attention_ceiling"] for r in runs
-        ),
-        "nuclear against softmax >= 0.95 of the prediction's own r2": all(
-            r["r2"]["nuclear_vs_attention"] >= 0.95 * r["attention_ceiling"] for r in runs
-        ),
+        f"Purkinje against softmax >= 0.95 of the prediction's own r2, mean ({ratio('purkinje'):.3f})": ratio(
+            "purkinje"
+        )
+        >= 0.95,
+        f"nuclear against softmax >= 0.95 of the prediction's own r2, mean ({ratio('nuclear'):.3f})": ratio("nuclear")
+        >= 0.95,
         "shuffled control r2 <= 0.1": all(r["r2"]["control"] <= 0.1 for r in runs),
         "a fifth of the cue wrong: >= 95 % of patterns, Purkinje": float(np.mean(fifth)) >= 0.95,
         "a fifth of the cue wrong: >= 95 % of patterns, nuclear": float(np.mean(nuclear_fifth)) >= 0.95,
@@ -139,20 +143,32 @@ def _response(ax: Any, runs: list[dict[str, Any]], published: list[dict[str, Any
 
 
 def _levers(ax: Any, numbers: dict[str, Any]) -> None:
-    runs = numbers["memory"]
+    runs, limit = numbers["memory"], memory_budget.limit
     cells = ax.twiny()
     for name, colour in (("purkinje", "#31a354"), ("nuclear", "#756bb1")):
         time = np.mean([run["by_time"][name] for run in runs], axis=0)
-        ax.plot([1e3 * t for t in numbers["times"]], time, "o-", ms=4, color=colour, label=f"{name} cells")
+        ax.plot(
+            [1e3 * t for t in numbers["times"]],
+            time,
+            "o-",
+            ms=4,
+            color=colour,
+            label=f"{name}, time (limit {limit(numbers['times'], list(time)):.2f})",
+        )
         share = np.mean([run["by_cells"][name] for run in runs], axis=0)
         cells.plot(numbers["shares"], share, "s:", ms=4, color=colour)
+        text = f"{name}, cells (limit {limit(numbers['shares'], list(share)):.2f})"
+        ax.plot([], [], "s:", ms=4, color=colour, label=text)
     cells.set(xscale="log", xlabel="share of each microzone's cells")
     cells.set_xticks(numbers["shares"], [str(share) for share in numbers["shares"]])
     cells.minorticks_off()
     ax.set(xscale="log", xlabel="read time (ms)", ylabel="r2 against the prediction", ylim=(0, 1.02))
     ax.set_xticks([1e3 * t for t in numbers["times"]], [f"{1e3 * t:.0f}" for t in numbers["times"]])
     ax.minorticks_off()
-    ax.legend(frameon=False, loc="lower right")
+    fibers = np.mean([run["by_fibers"] for run in runs], axis=0)
+    text = f"written weights, fibres (limit {limit(numbers['fibers'], list(fibers)):.2f})"
+    ax.plot([], [], " ", label=text)
+    ax.legend(frameon=False, loc="lower right", fontsize=8)
 
 
 if __name__ == "__main__":
