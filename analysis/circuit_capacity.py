@@ -24,13 +24,14 @@ CLAIM = (
     " weights stay between their bounds."
 )
 CAPTION = (
-    "Share of cues whose pattern is recognised. Top: `kanerva` with 2,500, 10,000 and 20,000 granule cells (pale to"
+    "Share of pointer bits right (top left and right) and of cues whose pattern is recognised. Top: `kanerva` with"
+    " 1,000, 2,500 and 10,000 granule cells (pale to"
     " dark); bottom left and middle: the mouse circuit at scale 2. Circles Purkinje spikes, diamonds nuclear spikes,"
     " crosses the rate engine, lines exact counts on the same connectome without bounds (dashed: expectation). Top"
     " right: recall of the first eight patterns as others follow; bottom right: of all patterns by their order in the"
     " fullest memory."
 )
-SIZES = [2500, 10000, 20000]
+SIZES = [1000, 2500, 10000]
 COUNT = "population.granule.count"
 MOUSE_SHORT = {key: value for key, value in SHORT.items() if "noise" not in key}
 
@@ -92,8 +93,8 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
             largest["critical_distance"], "purkinje"
         )
         <= 0.15,
-        "kanerva: the first patterns fade as others are written, more than in unbounded counts": (
-            largest["forgetting"]["patterns"]["purkinje"][-1] < largest["forgetting"]["patterns"]["sdm_exact"][-1]
+        "kanerva: bits of the first patterns fade as others are written, more than in unbounded counts": (
+            largest["forgetting"]["bits"]["purkinje"][-1] < largest["forgetting"]["bits"]["sdm_exact"][-1]
         ),
         "mouse: 8 patterns from cues a fifth wrong, >= 95 % recognised from Purkinje spikes": (
             mouse["capacity"]["patterns"]["purkinje"][1] >= 0.95
@@ -115,9 +116,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
     axes = figure.subplots(2, 3, sharey=True)
     shades = ("#a1d99b", "#41ab5d", "#005a32")
     for shade, (size, found) in zip(shades, numbers["kanerva"].items(), strict=True):
-        _stages(axes[0, 0], found["capacity"], shade, f"{int(size):,} cells")
+        _stages(axes[0, 0], found["capacity"], shade, f"{int(size):,} cells", "bits")
         _distances(axes[0, 1], found["critical_distance"], shade)
-        _stages(axes[0, 2], found["forgetting"], shade, "")
+        _stages(axes[0, 2], found["forgetting"], shade, "", "bits")
     _stages(axes[1, 0], numbers["mouse"]["capacity"], "#3182bd", "")
     _distances(axes[1, 1], numbers["mouse"]["critical_distance"], "#3182bd")
     last = numbers["kanerva"][str(numbers["sizes"][-1])]["capacity"]["by_pattern"]
@@ -125,9 +126,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
         blocks = [sum(part) / len(part) for part in _split(last[name], 16)]
         axes[1, 2].plot([16 * k + 8 for k in range(len(blocks))], blocks, style, color=shades[-1], ms=4)
     titles = (
-        "kanerva: capacity",
-        "kanerva: distance",
-        "kanerva: the first eight",
+        "kanerva: capacity, bits",
+        "kanerva: distance, recognised",
+        "kanerva: the first eight, bits",
         "mouse: capacity",
         "mouse: distance",
     )
@@ -147,15 +148,15 @@ def draw(numbers: dict[str, Any]) -> Figure:
     ):
         ax.set_xlabel(label)
     for row in (0, 1):
-        axes[row, 0].set_ylabel("share recognised")
+        axes[row, 0].set_ylabel("share of bits" if row == 0 else "share recognised")
     axes[0, 0].legend(frameon=False, fontsize=8)
     return figure
 
 
-def _stages(ax: Any, found: dict[str, Any], colour: str, label: str) -> None:
+def _stages(ax: Any, found: dict[str, Any], colour: str, label: str, share: str = "patterns") -> None:
     for name, style in (("purkinje", "o"), ("nuclear", "d"), ("rate", "x"), ("sdm_exact", "-"), ("sdm", "--")):
-        if name in found["patterns"]:
-            ax.plot(found["stored"], found["patterns"][name], style, ms=5, lw=1, color=colour)
+        if name in found[share]:
+            ax.plot(found["stored"], found[share][name], style, ms=5, lw=1, color=colour)
     ax.plot([], [], "-", color=colour, label=label)
     ax.set_xscale("log", base=2)
     ax.set_xticks(found["stored"], [str(stored) for stored in found["stored"]])

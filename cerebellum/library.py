@@ -85,8 +85,8 @@ def read_extended(kind: str, name: str) -> tuple[dict[str, Any], Path, list[Path
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`over` laid on `base`, table by table, new keys last.
 
-    A table of another `kind`, or patterns of another `source`, replace the old one whole; a table of another `cell` its `parameters` and their `spread`,
-    which are the cell model's.
+    A table of another `kind`, or patterns of another `source`, replace the old one whole; a table of another `cell`
+    replaces its `parameters` and their `spread`, which are the cell model's.
     """
     if any(word in over and over[word] != base.get(word, over[word]) for word in ("kind", "source")):
         return over

@@ -97,7 +97,9 @@ def code_of(circuit: Circuit, active: int | None = None) -> Code:
             own = circuit.projection[projection.weight.of]
             assert isinstance(own.rule, Dendrites)
             if active is not None:
-                raise ProtocolFileError("patterns.source: found 'sparse', but this model's fibres come in pairs; run it with --model mouse_memory")
+                raise ProtocolFileError(
+                    "patterns.source: found 'sparse'; this model's fibres come in pairs: try --model mouse_memory"
+                )
             dendrites = int(own.rule.dendrites.number)
             return Code(projection.weight.of, fibers // 2, dendrites, int(projection.weight.matches.number))
         if isinstance(projection.rule, Claws):
