@@ -8,10 +8,13 @@ model or adding a value never mixes old and new.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import itertools
 import json
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,8 @@ from cerebellum.result import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,25 @@ def _run_point(protocol: str, model: str, engine: str, settings: dict[str, str],
     from cerebellum.runner import run
 
     torch.set_num_threads(1)  # the workers share the cores already
-    return run(protocol, model, engine, seed=seed, settings=settings).summary  # type: ignore[arg-type]
+    if engine != "rate":
+        _load_spiking_engine()
+    with _ONE_AT_A_TIME:  # Brian2 has one device a process
+        return run(protocol, model, engine, seed=seed, settings=settings).summary  # type: ignore[arg-type]
+
+
+def _load_spiking_engine() -> None:
+    """Import Brian2 in a worker's thread.
+
+    Brian2 sets a handler of Ctrl-C when it is imported, which Python allows in the main thread only.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return
+    set_handler = signal.signal
+    signal.signal = lambda *_: None
+    try:
+        importlib.import_module("cerebellum.spiking")
+    finally:
+        signal.signal = set_handler
 
 
 def _keep(store: Path, point: Point, summary: dict[str, Any]) -> None:

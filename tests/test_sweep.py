@@ -71,3 +71,17 @@ def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert not table.duplicated([COUNT, "seed"]).any()
     assert table["agreement.rate_vs_sdm_exact.r2"].min() > 0.99
     assert (out / "sweep.png").stat().st_size > 0
+
+
+def test_the_spiking_engine_runs_in_a_worker(tmp_path: Path, small_settings: dict[str, str]) -> None:
+    """Workers run points in threads other than their main one, where Brian2 cannot be imported as it is."""
+    settings = [text for key, value in small_settings.items() for text in ("--set", f"{key}={value}")]
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "cerebellum", "sweep", "recall", "--model", "jaeckel", "--workers", "1", *settings,
+            "--vary", "projection.parallel_fiber_to_purkinje.delay=1,2", "--out", str(tmp_path / "s"),
+        ],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(tmp_path / "s" / "table.csv")["agreement.purkinje_vs_sdm_exact.r2"].min() > 0.8
