@@ -116,6 +116,7 @@ def test_climbing_fibres_write_what_purkinje_cells_read(remembered: Result) -> N
     assert set(remembered.readout) >= {"purkinje", "nuclear", "granule", "sdm", "sdm_exact", "attention"}
 
 
+@pytest.mark.slow
 def test_no_climbing_fibres_no_memory() -> None:
     """Without climbing fibres every write is potentiation: nothing that knows a pointer."""
     silent = {**SHORT, "lesion": '["climbing_fiber_to_purkinje"]'}
