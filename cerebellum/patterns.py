@@ -77,14 +77,6 @@ class Patterns:
         return np.asarray(lines, dtype=np.int64)
 
     @property
-    def cosines(self) -> NDArray[np.float64]:
-        """Cosine of each cue and stored address, (cues, patterns): shared over active lines, or 1 - 2 distance / n."""
-        distances = self.distances()
-        if self.sparse:
-            return 1.0 - distances / (2.0 * self.addresses[0].sum())
-        return 1.0 - 2.0 * distances / self.addresses.shape[1]
-
-    @property
     def signs(self) -> NDArray[np.float64]:
         """Pointers as -1 and +1, shape (patterns, pointer bits)."""
         return np.where(self.pointers, 1.0, -1.0)

@@ -223,6 +223,8 @@ class Block(Table):
     def _complete(self) -> Block:
         if self.over == "trials" and self.trials is None:
             raise InputError('over = \'trials\' wants trials = [number, "1", "source"]')
+        if self.over == "cues" and self.role != "read":
+            raise InputError(f"over = 'cues' asks; found role = {self.role!r}; wanted role = 'read'")
         if self.subset is not None and (self.over == "trials" or not 0 <= self.subset[0] < self.subset[1]):
             raise InputError(f"subset: found {list(self.subset)}; wanted [first, last + 1], over patterns or cues")
         if self.repeats is not None and self.over != "patterns":

@@ -100,6 +100,7 @@ def test_recall_is_what_it_says() -> None:
         ({"block.baseline.stimulus": {"cue": {"kind": "pointer", "onset": TIME}}}, ["block.baseline", "no pattern"]),
         ({"block.again": tables_with({})["block"]["baseline"]}, ["only one", "baseline, again"]),
         ({"block.write.subset": [0, 4]}, ["block.read", "no write block has written"]),
+        ({"block.read.role": "other"}, ["over = 'cues'", "wanted role = 'read'"]),
         ({"block.write.subset": [3, 11]}, ["block.write.subset", "[3, 11]", "10 patterns"]),
         ({"block.write.subset": [4, 4]}, ["subset", "[4, 4]"]),
         ({"block.baseline.subset": [0, 4]}, ["subset", "over patterns or cues"]),
