@@ -121,7 +121,12 @@ def recall_bars_figure(result: Result) -> Figure:
             levels = [int(level) for level in found["by_flips"]]
             shares = [found["by_flips"][str(level)][key] for level in levels]
             ax.plot(levels, shares, "o-", ms=4, color=READER_COLOURS[reader], label=NAMES[reader], alpha=0.8)
-        ax.set(xlabel="flipped bits of the cue", title=label, ylim=(0, 1.05), xticks=levels)
+        ax.set(
+            xlabel=f"{'moved fibres' if result.asked.sparse else 'flipped bits'} of the cue",
+            title=label,
+            ylim=(0, 1.05),
+            xticks=levels,
+        )
     left.set_ylabel("share")
     right.legend(frameon=False, fontsize=8, loc="lower left")
     return figure
