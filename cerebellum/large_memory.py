@@ -34,6 +34,7 @@ STORES = ("dense", "sparse")
 ADDRESSES = ("generated", "stored")
 CPU_BLOCK = 1 << 17  # cells at a time: the words drawn for them stay in the third-level cache
 GPU_PAIRS = 1 << 27  # pairs of cue and cell at a time
+KEPT_HEAP = 31 << 20  # bytes; glibc learns from blocks of up to 32 MiB
 
 
 class LargeMemory:
@@ -92,6 +93,8 @@ class LargeMemory:
             if store == "dense"
             else SparseCounters(self.outputs, counters, self.device)
         )
+        if self.device.type == "cpu":
+            _keep_heap()
         self._kept = self._make_all() if addresses == "stored" else None
 
     @property
@@ -258,6 +261,16 @@ class LargeMemory:
             made = self.inputs.inputs(torch.arange(first, last, device=self.device), self.compiled)
             kept[:, first - self.first : last - self.first] = made
         return kept
+
+
+def _keep_heap() -> None:
+    """Let glibc keep the megabytes that every block of cells takes and gives back.
+
+    By default it may hand them to the kernel after each block and fault them in again, page by page, or not: that
+    depends on what was freed before, and took a search of 1e7 cells from 0.09 s to 0.23 s. Freeing one large piece,
+    never touched, raises both of glibc's thresholds (mallopt(3), M_MMAP_THRESHOLD); elsewhere it does nothing.
+    """
+    torch.empty(KEPT_HEAP, dtype=torch.uint8)
 
 
 class _Pairs:

@@ -230,7 +230,7 @@ def main() -> None:
     for scale in SCALES:
         rows.append(spiking_row(f"`background` on `mouse`, scale {scale:g}", mouse_case, scale))
         print(rows[-1], flush=True)
-    scaling_figure(rows, Path(__file__).parents[2] / "docs" / "figures" / "scaling.png")
+    scaling_figure(rows, Path(__file__).parents[2] / "docs" / "figures" / "mouse_size.png")
     print(f"\n### Rate engine: reads per second, {BATCH} cues at once\n")
     print(f"{LINES} address bits, {DENDRITES} dendrites, {OUTPUTS} outputs.\n")
     print("| granule cells | active | this engine | dense product | torchhd | over dense | over torchhd |")
