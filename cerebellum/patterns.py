@@ -86,10 +86,6 @@ class Patterns:
         cues = self.cues if cues is None else cues
         return (cues[:, None, :] != self.addresses[None, :, :]).sum(axis=-1)
 
-    def nearest(self, bits: Bits) -> Ints:
-        """The stored pointer nearest in Hamming distance to each row of `bits`, shape (rows,)."""
-        return (bits[:, None, :] != self.pointers[None, :, :]).sum(axis=-1).argmin(axis=1)
-
 
 def make_patterns(protocol: Protocol, address_bits: int, pointer_bits: int, seed: int) -> Patterns:
     """The protocol's patterns for a circuit with these numbers of address lines and microzones.

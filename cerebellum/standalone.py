@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import tempfile
 import time
@@ -194,8 +193,3 @@ def ticker(duration: float) -> b2.NeuronGroup:
     group = b2.NeuronGroup(1, "ticks : 1", namespace={"tick": tick}, dt=duration / 100 * b2.second, name="ticker")
     group.run_regularly("ticks = tick(t)", name="ticker_tick")
     return group
-
-
-def clear_cache() -> None:
-    """Forget all compiled objects."""
-    shutil.rmtree(cache_folder() / "objects", ignore_errors=True)
