@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -243,8 +244,15 @@ def figures(
         raise CerebellumError("\n".join(f"{outcome.name} failed:\n{outcome.error}" for outcome in failed))
 
 
+def _terminated(number: int, _: object) -> NoReturn:
+    """What Ctrl-C does: the simulation is stopped and what was half written goes, on the way out."""
+    print("Terminated.", file=sys.stderr)
+    sys.exit(128 + number)
+
+
 def main() -> None:
-    """Entry point: exit 0 done, 2 the user's input is at fault, 1 anything else."""
+    """Entry point: exit 0 done, 2 the user's input is at fault, 1 anything else, 128 + N stopped by signal N."""
+    signal.signal(signal.SIGTERM, _terminated)
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
         app()
