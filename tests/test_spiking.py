@@ -70,7 +70,8 @@ def compiled(connectome: Connectome, balance: Balance, short: Schedule) -> Spiki
     return simulate(connectome, balance, short)
 
 
-@pytest.mark.parametrize("target", ["numpy", "runtime"])
+# Cython compiles 47 modules, three seconds each where none are cached; `few` below has ten.
+@pytest.mark.parametrize("target", ["numpy", pytest.param("runtime", marks=pytest.mark.slow)])
 def test_every_target_gives_the_same_spikes_and_weights(
     connectome: Connectome, balance: Balance, short: Schedule, compiled: SpikingRun, target: str
 ) -> None:
