@@ -2,14 +2,13 @@
 
 Time runs in steps of 1 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
 contacts and delays as in the spiking engine; a port's mean conductance follows the alpha kernel exactly; it moves the
-cell's expected membrane (`membrane`), of which the rate is a function measured on that cell (`transfer`); a synapse
-that fires its target by itself adds the measured response (`detonation`). Populations that the protocol drives give
-their own spikes, not an expectation: the mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what
-these share moves the circuit. A basket cell under constant rates equal to those of the circuit fires at 0.4 Hz, in the
-circuit at 12.
+cell's membrane (`membrane`), told apart by the time since the last spike (`ages`), of which the rate is a function
+measured on that cell (`transfer`); a synapse that fires its target by itself adds the measured response (`detonation`).
+Populations that the protocol drives give their own spikes, not an expectation: the mouse circuit has 117 mossy fibres,
+each on a thousand granule cells, and what these share moves the circuit. A basket cell under constant rates equal to
+those of the circuit fires at 0.4 Hz, in the circuit at 12.
 
-What is lost: that a cell's own spikes are whole numbers and follow each other with gaps, so that cells which fire
-together do so only as far as their input makes them.
+What is lost: the chance that cells share beyond what drives them, as granule cells do that hang on one Golgi cell.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cerebellum import lesions
+from cerebellum.ages import Ages
 from cerebellum.balance import Balance
 from cerebellum.cell_drive import BIN
 from cerebellum.circuit import Circuit, ShortTerm
@@ -118,8 +118,8 @@ def _csr(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support", UserWarning)  # torch calls it beta
         return torch.sparse_csr_tensor(
-            torch.from_numpy(made.indptr.astype(np.int64)),
-            torch.from_numpy(made.indices.astype(np.int64)),
+            torch.from_numpy(made.indptr.astype(np.int32)),
+            torch.from_numpy(made.indices.astype(np.int32)),
             torch.as_tensor(made.data, dtype=dtype),
             size=shape,
             device=device,
@@ -184,10 +184,9 @@ class RateCircuit(torch.nn.Module):
                 circuit.population[name].cell,
                 connectome.parameters[name],
                 {key: receptor.port for key, receptor in circuit.population[name].receptor.items()},
-                surface.transfer.softness,
                 self.like,
             )
-            for name, surface in surfaces.items()
+            for name in surfaces
         }
         self.responses = {key: torch.as_tensor(value, **self.like) for key, value in responses.items()}
         self.lasts = {key: burst_steps(value[0]) for key, value in responses.items()}
@@ -303,9 +302,8 @@ class RateCircuit(torch.nn.Module):
         if afferent is not None:
             fired.append(("", afferent))
         mean = {name: ports[name].advance(rate) for name, rate in weighted.items()}
-        voltages = state.voltages[population]
-        change = self.membranes[population].advance(voltages, mean, self.tonic[population])
-        return state.detonate(population, self.surfaces[population](voltages.before, change), fired)
+        rate = state.ages[population].advance(self.surfaces[population], mean, self.tonic[population])
+        return state.detonate(population, rate, fired)
 
 
 class State:
@@ -340,7 +338,7 @@ class State:
             }
             for name in circuit.surfaces
         }
-        self.voltages = {name: one.begin(described.size(name)) for name, one in circuit.membranes.items()}
+        self.ages = {name: Ages(one, described.size(name)) for name, one in circuit.membranes.items()}
         self.coming: dict[str, tuple[Tensor, Tensor]] = {}
         self.begun: dict[tuple[str, str], deque[Tensor]] = {}
 

@@ -1,11 +1,12 @@
-"""Transfer functions: the rate of a cell given its expected membrane, read from that cell's own spikes.
+"""Transfer functions: the rate of a cell given its membrane, read from that cell's own spikes.
 
-The cell is driven by `cell_drive.experiment`; nothing is set by hand and nothing is fitted to a network. The spikes are
-counted against V, the cell's expected voltage, and its change in a step (`membrane`), which the same conductances give
-in the rate circuit. The logarithm of the rate is a tensor-product cubic spline of both, fitted by Poisson regression
-with a penalty on second differences (P-splines: Eilers and Marx 1996, Stat Sci 11:89), whose strength minimises
-Akaike's criterion; the membrane's softness is the one under which the spikes are likeliest. The noise of the synapses
-(a granule cell has four inputs, one of which nearly fires it) is thus a part of the function.
+The cell is driven by `cell_drive.experiment`; nothing is set by hand and nothing is fitted to a network. Its membrane
+is followed from spike to spike under the same conductances as in the rate circuit (`membrane`), and its spikes are
+counted against the voltage above threshold and the change in the step, which together tell the hazard of a cell near a
+threshold (Chizhov and Graham 2007, Phys Rev E 75:011924). The logarithm of the rate is a tensor-product cubic spline of
+both, evenly knotted in asinh, so finest at threshold, fitted by Poisson regression with a penalty on second differences
+(P-splines: Eilers and Marx 1996, Stat Sci 11:89), whose strength minimises Akaike's criterion. What the circuit does
+not know of the membrane, the noise of synapses whose spikes it has only as rates, is thus a part of the function.
 """
 
 from __future__ import annotations
@@ -30,10 +31,8 @@ from cerebellum.membrane import Membrane
 from cerebellum.streams import generator
 
 CELLS, DURATION, SETTLE = 2000, 4.0, 0.5  # of the experiment, s; what comes before SETTLE is not used
-SEARCHED = 400  # cells among which the softness is sought
-SOFTNESS = (0.5e-3, 1e-3, 2e-3, 3e-3, 5e-3, 8e-3, 12e-3)  # V
-SCALE = 1e-4  # V; a change in a step counts as asinh(change / SCALE)
-TAIL = 2e-4  # share of the experiment beyond each end of the range
+SCALE = 1e-3  # V; voltages above threshold and changes in a step count as asinh(x / SCALE)
+TAIL = 2e-4  # share of the experiment, and of its spikes, beyond each end of the range
 BINS = (72, 36)  # of voltage and of its change
 SPLINES, DEGREE = (26, 13), 3
 STRENGTH = (0.03, 0.3, 3.0, 30.0)  # penalties tried
@@ -46,8 +45,7 @@ class Transfer:
 
     Attributes
     ----------
-    softness : of the expected membrane, V
-    low, high : range of V (volt) and of asinh(change / SCALE) in the experiment; beyond it the border's value holds
+    low, high : range of both coordinates, asinh(x / SCALE), in the experiment; beyond it the border's value holds
     coefficients : of the cubic B-splines of ln rate (Hz), uniform knots from low to high, shape SPLINES
     covariance : of the coefficients, shape (coefficients, coefficients)
     information : nats a spike by which the function predicts the spikes better than their mean rate
@@ -56,7 +54,6 @@ class Transfer:
     spikes : in the experiment
     """
 
-    softness: float
     low: tuple[float, float]
     high: tuple[float, float]
     coefficients: Floats
@@ -65,12 +62,23 @@ class Transfer:
     misfit: float
     spikes: int
 
-    def rate(self, voltage: Floats, change: Floats) -> tuple[Floats, Floats]:
-        """Rate (Hz) and its standard error at expected voltages and their changes in a step (V), shape (points,)."""
-        at = np.asarray(voltage, float), np.arcsinh(np.asarray(change, float) / SCALE)
-        design = _tensor(*(_basis(x, i, self.low, self.high) for i, x in enumerate(at)))
+    def rate(self, distance: Floats, change: Floats) -> tuple[Floats, Floats]:
+        """Rate (Hz) and its standard error at voltages above threshold and their changes in a step (V), (points,)."""
+        design = self._design(coordinate(distance), coordinate(change))
         rate = np.exp(design @ self.coefficients.ravel())
         return rate, rate * np.sqrt(np.einsum("ij,jk,ik->i", design, self.covariance, design))
+
+    def log_rate(self, first: Floats, second: Floats) -> Floats:
+        """ln rate (Hz) at both coordinates, shape (points,)."""
+        return np.asarray(self._design(first, second) @ self.coefficients.ravel())
+
+    def _design(self, first: Floats, second: Floats) -> Floats:
+        return _tensor(*(_basis(x, i, self.low, self.high) for i, x in enumerate((first, second))))
+
+
+def coordinate(volts: Floats) -> Floats:
+    """Even in the logarithm far from 0, and linear within SCALE of it."""
+    return np.asarray(np.arcsinh(np.asarray(volts, float) / SCALE))
 
 
 def of(circuit: Circuit, balance: Balance, population: str) -> Transfer:
@@ -88,13 +96,11 @@ def of(circuit: Circuit, balance: Balance, population: str) -> Transfer:
 
 def fit(drive: Drive, population: Population) -> Transfer:
     """The transfer function that a drive shows."""
-    few = Drive({name: g[:, :SEARCHED] for name, g in drive.conductance.items()}, drive.spikes[:, :SEARCHED])
-    softness = max(SOFTNESS, key=lambda soft: _likelihood(few, population, soft))
-    place, spikes = _trace(drive, population, softness)
-    fired, exposure, low, high = _histogram(place, spikes)
+    distance, change, spikes = _trace(drive, population)
+    fired, exposure, low, high = _histogram((coordinate(distance), coordinate(change)), spikes)
     if not fired.any():
         nothing = np.full(SPLINES, np.log(FLOOR))
-        return Transfer(softness, low, high, nothing, np.zeros((nothing.size,) * 2), 0.0, 0.0, 0)
+        return Transfer(low, high, nothing, np.zeros((nothing.size,) * 2), 0.0, 0.0, 0)
     coefficients, covariance = _regress(fired, exposure, low, high)
     rate = np.exp(_middles(low, high) @ coefficients.ravel()).reshape(BINS)
     mean = fired.sum() / exposure.sum()
@@ -102,30 +108,35 @@ def fit(drive: Drive, population: Population) -> Transfer:
     seen = exposure > 0
     square = (fired[seen] / exposure[seen] - rate[seen]) ** 2 - rate[seen] / exposure[seen]
     misfit = float(np.sqrt(max(0.0, (square * exposure[seen]).sum() / exposure.sum())) / mean)
-    return Transfer(softness, low, high, coefficients, covariance, float(information), misfit, int(fired.sum()))
+    return Transfer(low, high, coefficients, covariance, float(information), misfit, int(fired.sum()))
 
 
-def _trace(drive: Drive, population: Population, softness: float) -> tuple[tuple[Floats, Floats], Floats]:
-    """Both coordinates and the spikes of every cell after the start, each of shape (bins, cells)."""
+def _trace(drive: Drive, population: Population) -> tuple[Floats, Floats, Floats]:
+    """Of all steps and cells after the start but those held at reset, shape (points,):
+
+    voltage above threshold, its change in the step (V), and whether the cell spikes; of several spikes one counts.
+    """
     like = {"dtype": torch.float64, "device": "cpu"}
     ports = {name: receptor.port for name, receptor in population.receptor.items()}
-    cell = Membrane(population.cell, population.si(), ports, softness, like)
-    skip = round(SETTLE / BIN)
-    state = cell.begin(drive.spikes.shape[1])
-    voltage, change = (np.empty((len(drive.spikes) - skip, drive.spikes.shape[1])) for _ in range(2))
+    cell = Membrane(population.cell, population.si(), ports, like)
+    cells = drive.spikes.shape[1]
+    v, currents = cell.begin(cells)
+    held, skip = torch.zeros(cells, dtype=torch.int64), round(SETTLE / BIN)
+    shape = (len(drive.spikes) - skip, cells)
+    distance, change, use = np.empty(shape), np.empty(shape), np.empty(shape, bool)
     for step in range(len(drive.spikes)):
         now = {name: torch.as_tensor(g[step], dtype=torch.float64) for name, g in drive.conductance.items()}
-        moved = cell.advance(state, now)
+        free, spiked = held == 0, torch.as_tensor(drive.spikes[step] > 0)
+        moved = torch.where(free, cell.advance(v, currents, now), cell.reset)
         if step >= skip:
-            voltage[step - skip], change[step - skip] = state.before.numpy(), moved.numpy()
-    return (voltage, np.arcsinh(change / SCALE)), drive.spikes[skip:].astype(float)
-
-
-def _likelihood(drive: Drive, population: Population, softness: float) -> float:
-    """Of the spikes, given their histogram's own rates; up to a constant."""
-    fired, exposure, _, _ = _histogram(*_trace(drive, population, softness))
-    seen = fired > 0
-    return float((fired[seen] * np.log(fired[seen] / exposure[seen])).sum())
+            at = step - skip
+            distance[at], change[at], use[at] = (moved - cell.threshold).numpy(), (moved - v).numpy(), free.numpy()
+        currents = cell.currents(currents, v, moved)
+        after = cell.spiked(currents)
+        currents = tuple(torch.where(spiked, b, a) for a, b in zip(currents, after, strict=True))
+        v = torch.where(spiked, cell.reset, moved)
+        held = torch.where(spiked, cell.hold, (held - 1).clamp(min=0))
+    return distance[use], change[use], (drive.spikes[skip:] > 0)[use].astype(float)
 
 
 def _histogram(
@@ -133,8 +144,11 @@ def _histogram(
 ) -> tuple[Floats, Floats, tuple[float, float], tuple[float, float]]:
     """Spikes and seconds spent in each bin, both of shape BINS, and the range."""
     ends = [np.quantile(x[::3], (TAIL, 1 - TAIL)) for x in place]
+    if spikes.any():  # a steep cell spends next to no time where it spikes
+        seen = [np.quantile(x[spikes > 0], 1 - TAIL) for x in place]
+        ends = [np.array([end[0], max(end[1], one)]) for end, one in zip(ends, seen, strict=True)]
     low = float(ends[0][0]), float(ends[1][0])
-    high = max(float(ends[0][1]), low[0] + 1e-3), max(float(ends[1][1]), low[1] + 1.0)
+    high = max(float(ends[0][1]), low[0] + 1.0), max(float(ends[1][1]), low[1] + 1.0)
     index = [
         np.clip((x - low[i]) * (BINS[i] / (high[i] - low[i])), 0, BINS[i] - 1).astype(np.int64).ravel()
         for i, x in enumerate(place)
@@ -194,7 +208,7 @@ def _regress(
         if best is None or criterion < best[0]:
             best = criterion, log.copy(), covariance
     assert best is not None
-    ceiling = np.log(2 / BIN)
+    ceiling = np.log(1 / BIN)
     return np.clip(best[1], np.log(FLOOR), ceiling).reshape(SPLINES), best[2]
 
 

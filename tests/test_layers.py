@@ -20,7 +20,7 @@ LAYERS = [
     *("agreement", "readers", "head_memory"),
     *("groups", "synapses", "standalone", "spiking"),
     *("device", "granule_code", "rate"),
-    *("cell_drive", "membrane", "transfer", "detonation", "rates_in_time", "engine_agreement"),
+    *("cell_drive", "membrane", "ages", "transfer", "detonation", "rates_in_time", "engine_agreement"),
     *("rate_transfer", "rate_plasticity", "rate_circuit", "rate_run"),
     *("memory_kernel", "counter_random", "hard_locations", "counter_store", "memory_size", "large_memory"),
     *("sharded_memory", "scale"),
@@ -32,7 +32,8 @@ LAYERS = [
 ALLOWED = {
     "brian2": {"groups", "synapses", "standalone", "spiking"},
     "torch": {"rate", "granule_code", "heads", "qknorm", "sdm_layer", "theory.memory", "theory.neurons",
-              "rate_transfer", "rate_circuit", "rate_run", "rate_twin", "membrane", "transfer", "rate_plasticity",
+              "rate_transfer", "rate_circuit", "rate_run", "rate_twin", "membrane", "ages", "transfer",
+              "rate_plasticity",
               "theory.memories", "runner", "sweep", "memory_kernel", "counter_random", "hard_locations",
               "counter_store", "memory_size", "large_memory", "sharded_memory", "scale", "device"},
     "matplotlib": {"plotting", "network_figures", "rate_figures"},

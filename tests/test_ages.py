@@ -1,0 +1,126 @@
+"""Classes of age: closed forms, conservation, convergence in the number of classes, against single cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cerebellum import ages, cell_drive
+from cerebellum.ages import COARSE, FINE, Ages, classes
+from cerebellum.cell_drive import BIN
+from cerebellum.cells.model import Port
+from cerebellum.circuit import load_model
+from cerebellum.membrane import Membrane
+
+LIKE: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}
+PLAIN = {
+    "C_m": 100e-12, "tau_m": 20e-3, "E_L": -60e-3, "V_th": -45e-3, "V_reset": -65e-3, "t_ref": 2.6e-3, "I_e": 0.0,
+}  # fmt: skip
+PORTS = {"excitatory": Port(1, 2e-3, 0.0), "inhibitory": Port(-1, 5e-3, -80e-3)}
+
+
+def plain(cells: int) -> Ages:
+    """Plain cells at rest; two steps of refractoriness follow that of the spike."""
+    return Ages(Membrane("conductance_lif", PLAIN, PORTS, LIKE), cells)
+
+
+@pytest.mark.parametrize("hazard", [5.0, 100.0, 900.0])
+def test_a_constant_hazard_gives_the_closed_rate(hazard: float) -> None:
+    """Mean interval: the steps held at reset and 1 / hazard."""
+    cell = plain(1)
+    assert cell.membrane.hold == 2
+    for _ in range(3000):
+        rate = cell.advance(lambda distance, _: torch.full_like(distance, hazard), {})
+    assert float(rate) == pytest.approx(1 / (2 * BIN + 1 / hazard), rel=1e-6)
+
+
+def steep(distance: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    """A hazard that rises e-fold a millivolt, 200 Hz at threshold."""
+    return 200.0 * torch.exp((distance / 1e-3).clamp(max=3.0)) + 0 * change
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 20e-9), min_size=1, max_size=60), st.floats(0, 10e-9))
+def test_probability_is_conserved(excitation: list[float], inhibition: float) -> None:
+    """Masses stay within [0, 1] and sum to 1; voltages stay between the reversals."""
+    cell = plain(3)
+    for g in excitation:
+        now = {"excitatory": torch.tensor([g, g / 2, 0.0], **LIKE), "inhibitory": torch.full((3,), inhibition, **LIKE)}
+        rate = cell.advance(steep, now)
+        assert bool(((rate >= 0) & (rate <= 1 / BIN * (1 + 1e-9))).all())
+        assert bool((cell.mass >= 0).all())
+        torch.testing.assert_close(cell.mass.sum(dim=0), torch.ones(3, **LIKE), rtol=0, atol=1e-9)
+        assert bool(((cell.v > -0.081) & (cell.v < 1e-3)).all())
+
+
+def exact_interval(conductance: float) -> float:
+    """Mean interval (s) of plain cells under a constant excitatory conductance (S), one age a step, by hand."""
+    twice, leak = 2 * PLAIN["C_m"] / BIN, PLAIN["C_m"] / PLAIN["tau_m"]
+    v, alive, interval = PLAIN["V_reset"], 1.0, 0.0
+    for age in range(3000):
+        interval += alive * BIN
+        if age < 2:
+            continue
+        v = (v * (twice - leak - conductance) + 2 * leak * PLAIN["E_L"]) / (twice + leak + conductance)
+        alive *= 1 - min(1.0, BIN * 200.0 * float(np.exp(min((v - PLAIN["V_th"]) / 1e-3, 3.0))))
+    return interval
+
+
+@pytest.mark.parametrize(("stays", "within"), [((1,) * 400, 1e-9), (FINE, 0.01)])
+@pytest.mark.parametrize("conductance", [1.5e-9, 3e-9, 8e-9])
+def test_the_rate_under_a_constant_input_is_the_inverse_interval(
+    stays: tuple[int, ...], within: float, conductance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly with one age a step, nearly with fewer."""
+    monkeypatch.setattr(ages, "FINE", stays)
+    cell = plain(1)
+    rates = [float(cell.advance(steep, {"excitatory": torch.tensor([conductance], **LIKE)})) for _ in range(2500)]
+    assert np.mean(rates[-500:]) == pytest.approx(1 / exact_interval(conductance), rel=within)
+
+
+def test_classes_hold_the_refractory_steps_apart() -> None:
+    assert classes(10, 0) == FINE
+    assert classes(10**6, 2) == COARSE
+    assert classes(10**6, 5)[:6] == (1,) * 5 + COARSE[2:3]
+
+
+@pytest.mark.parametrize("population", ["granule", "golgi", "basket"])
+def test_known_input_gives_the_single_cells_rates(population: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 cells under Poisson spikes that are all known, their own threshold's hazard in closed form: rate and course.
+
+    Nothing is measured here, so what differs is the step of 1 ms and the classes of age, of granule cells the coarse
+    ones. 5 ms bins of some 10^4 spikes.
+    """
+    monkeypatch.setattr(ages, "MANY", 0 if population == "granule" else 1000)
+    circuit = load_model("mouse")
+    described = circuit.population[population]
+    p, rng = described.si(), np.random.default_rng(4)
+    port = next(name for name, r in described.receptor.items() if r.effect == "excitatory")
+    weight = {"granule": 0.23e-9, "golgi": 4e-9, "basket": 0.5e-9}[population]
+    tau, steps, cells = described.receptor[port].tau.si, 1000, 400
+    given = {"x": cell_drive.Input(port, "x", 40.0 if population != "granule" else 4.0, weight, known=True)}
+    wave = 12.0 * (1 + np.sin(np.arange(steps)[:, None] * 2 * np.pi / 250)) + np.zeros((1, cells))
+    arrivals = cell_drive.Arrivals(given, {"x": wave}, circuit.dt, rng)
+    fired, _ = cell_drive.respond(described, cells, steps * 10, circuit.dt, rng, arrivals)
+    counted = np.bincount(fired // 10, minlength=steps) / (cells * BIN)
+    drive = weight * cell_drive.alpha_mean(arrivals.count["x"] / BIN, tau)
+
+    def hazard(distance: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        """Mean over the step of lambda_0 exp(distance / tau_V) along a straight line, as a share of spikes a step."""
+        end = (distance / p["tau_V"]).clamp(-30.0, 12.0)
+        begin = ((distance - change) / p["tau_V"]).clamp(-30.0, 12.0)
+        apart = torch.where((end - begin).abs() < 1e-3, torch.full_like(end, 1e-3), end - begin)
+        mean = torch.exp(begin) * torch.expm1(apart) / apart
+        return -torch.expm1(-BIN * p["lambda_0"] * mean) / BIN
+
+    ports = {name: receptor.port for name, receptor in described.receptor.items()}
+    cell = Ages(Membrane("eglif", p, ports, LIKE), cells)
+    expected = np.array([float(cell.advance(hazard, {port: torch.as_tensor(g)}).mean()) for g in drive])
+    both = [course[100:].reshape(-1, 5).mean(axis=1) for course in (counted, expected)]
+    assert both[1].mean() == pytest.approx(both[0].mean(), rel=0.06)
+    assert np.corrcoef(*both)[0, 1] > 0.97
