@@ -7,6 +7,7 @@ own are Poisson at that rate; of those that the protocol drives, every spike is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ def detonates(circuit: Circuit, population: str, receptor: str, weight: float) -
     port, cell = described.receptor[receptor].port, described.si()
     if port.sign < 0 or port.reversal is None:
         return False
-    charge = weight * np.e * port.tau * (port.reversal - cell["E_L"])
+    charge = weight * math.e * port.tau * (port.reversal - cell["E_L"])
     return bool(charge / cell["C_m"] > DETONATOR * (cell["V_th"] - cell["E_L"]))
 
 
@@ -114,10 +115,10 @@ def alpha_mean(rate: Floats, tau: float) -> Floats:
     g' = h - g / tau, h' = e rate / tau - h / tau with the rate constant within a bin, exactly.
     """
     a = np.exp(-BIN / tau)
-    h = lfilter([np.e * (1 - a)], [1.0, -a], rate, axis=0)
+    h = lfilter([math.e * (1 - a)], [1.0, -a], rate, axis=0)
     before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])
-    g = lfilter([1.0], [1.0, -a], BIN * a * before + np.e * tau * (1 - a * (1 + BIN / tau)) * rate, axis=0)
-    whole_h = np.e * BIN * rate - tau * (h - before)
+    g = lfilter([1.0], [1.0, -a], BIN * a * before + math.e * tau * (1 - a * (1 + BIN / tau)) * rate, axis=0)
+    whole_h = math.e * BIN * rate - tau * (h - before)
     return tau * (whole_h - (g - np.concatenate([np.zeros_like(g[:1]), g[:-1]]))) / BIN
 
 

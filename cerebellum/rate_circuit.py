@@ -13,6 +13,7 @@ What is lost: the chance that cells share beyond what drives them, as granule ce
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import deque
 from collections.abc import Sequence
@@ -51,9 +52,9 @@ class Port:
     def advance(self, rate: Tensor) -> Tensor:
         """Mean conductance over a step in which spikes of peak conductance (S) come at `rate` (S Hz)."""
         a = float(np.exp(-BIN / self.tau))
-        h = a * self.h + np.e * (1 - a) * rate
-        g = a * (self.g + BIN * self.h) + np.e * self.tau * (1 - a * (1 + BIN / self.tau)) * rate
-        whole = np.e * BIN * rate - self.tau * (h - self.h)
+        h = a * self.h + math.e * (1 - a) * rate
+        g = a * (self.g + BIN * self.h) + math.e * self.tau * (1 - a * (1 + BIN / self.tau)) * rate
+        whole = math.e * BIN * rate - self.tau * (h - self.h)
         mean = self.tau * (whole - (g - self.g)) / BIN
         self.g, self.h = g, h
         return mean
