@@ -129,22 +129,30 @@ def _csr(
 
 
 class Release:
-    """Tsodyks-Markram state of a population's synapses of one projection, in expectation; exact for whole spikes."""
+    """Tsodyks-Markram state of a population's synapses of one projection, in expectation; exact for whole spikes.
+
+    With rates the mean of u x at a spike is taken for the product of their means (Tsodyks et al. 1998, Neural Comput
+    10:821): at 3 to 200 Hz, with the mouse's synapses, up to 6 % more than Poisson spikes release.
+    """
 
     def __init__(self, rule: ShortTerm, cells: int, like: dict[str, Any]) -> None:
         self.rule = rule
         self.used, self.recovered = torch.zeros(cells, **like), torch.ones(cells, **like)
 
     def __call__(self, rate: Tensor) -> Tensor:
-        """Rate times the share of the weight that each spike transmits."""
-        spikes = rate * BIN
-        used = self.used * float(np.exp(-BIN / self.rule.tau_fac.si))
-        recovered = 1 + (self.recovered - 1) * float(np.exp(-BIN / self.rule.tau_rec.si))
-        then = used + self.rule.U.si * (1 - used)
-        sent = then * recovered
-        self.used = used + spikes * (then - used)
-        self.recovered = recovered - spikes * sent
-        return rate * sent
+        """Rate times the share of the weight that each spike transmits; spikes of one step come one after another."""
+        left, total = rate * BIN, torch.zeros_like(rate)
+        self.used = self.used * float(np.exp(-BIN / self.rule.tau_fac.si))
+        self.recovered = 1 + (self.recovered - 1) * float(np.exp(-BIN / self.rule.tau_rec.si))
+        while True:
+            spikes = left.clamp(max=1.0)
+            then = self.used + self.rule.U.si * (1 - self.used)
+            sent = spikes * then * self.recovered
+            self.used = self.used + spikes * (then - self.used)
+            self.recovered = self.recovered - sent
+            left, total = left - spikes, total + sent
+            if not bool((left > 0).any()):
+                return total / BIN
 
 
 class RateCircuit(torch.nn.Module):

@@ -1,13 +1,16 @@
 """Run a schedule on the rate circuit, and keep what a comparison with spikes needs: little of it, at every scale.
 
 Kept are the mean rate of every population in every step of 1 ms, and the rates of single cells in bins as fine as a
-few million numbers a population allow.
+few million numbers a population allow. What a readout needs exactly is asked for: each cell's expected spikes in
+windows.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,13 +31,25 @@ from cerebellum.stimuli import Schedule, plastic_spans
 KEPT = 2_000_000  # numbers of one population
 WIDTHS = (1, 5, 10, 25, 50, 100, 250, 500, 1000)  # ms; bins of single cells
 
+Windows = Sequence[Sequence[tuple[float, float]]]
+"""Groups of windows [start, stop) (s)."""
+
 
 @dataclass(frozen=True)
 class CircuitRun:
-    """What a simulation leaves: rates of all populations, final weights of plastic ones and seconds."""
+    """What a simulation leaves.
+
+    Attributes
+    ----------
+    rates : of all populations
+    weights : plastic projection -> weights at the end (S), in the order of the connectome's edges
+    counts : population -> expected spikes of each cell in the windows asked for, shape (groups of windows, cells)
+    seconds : of building and simulating
+    """
 
     rates: dict[str, Rates]
     weights: dict[str, NDArray[np.float64]]
+    counts: dict[str, NDArray[np.float64]]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -74,26 +89,37 @@ def simulate(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     progress: Progress = silent,
+    counted: Mapping[str, Windows] | None = None,
 ) -> CircuitRun:
-    """Run a schedule, without gradients."""
+    """Run a schedule, without gradients.
+
+    Parameters
+    ----------
+    counted : population -> groups of windows in which its cells' expected spikes are added up
+    """
     clock = time.perf_counter()
     module = build(connectome, balance, schedule, device=device, dtype=dtype, progress=progress)
     seconds = {"build": time.perf_counter() - clock}
     clock = time.perf_counter()
     circuit, steps = connectome.circuit, round(schedule.duration / BIN)
     keepers = {name: _Keeper(circuit, name, steps) for name in circuit.population}
+    tallies = {name: _Tally(circuit.size(name), windows, steps) for name, windows in (counted or {}).items()}
     given = given_rates(schedule, circuit, module.like)
     with torch.no_grad():
         state = module.begin(plastic_spans(schedule.trials))
         for step in range(steps):
             driven, afferent = module.driven(given, step)
             for name, rate in module(state, driven, afferent).items():
-                keepers[name].add(step, rate)
+                values = rate.cpu().numpy()
+                keepers[name].add(step, values)
+                if name in tallies:
+                    tallies[name].add(step, values)
             if step % 100 == 0:
                 progress("rate engine", step / steps)
     seconds["simulate"] = time.perf_counter() - clock
     weights = {name: one.weight.double().cpu().numpy() for name, one in state.plastic.items()}
-    return CircuitRun({n: k.rates() for n, k in keepers.items()}, weights, seconds)
+    counts = {name: tally.counts for name, tally in tallies.items()}
+    return CircuitRun({n: k.rates() for n, k in keepers.items()}, weights, counts, seconds)
 
 
 class _Keeper:
@@ -104,10 +130,22 @@ class _Keeper:
         self.cells = np.zeros((-(-steps // self.width), cells), np.float32)
         self.counted = np.bincount(np.arange(steps) // self.width)
 
-    def add(self, step: int, rate: torch.Tensor) -> None:
-        values = rate.detach().cpu().numpy()
+    def add(self, step: int, values: NDArray[Any]) -> None:
         self.mean[step] = values.mean()
         self.cells[step // self.width] += values
 
     def rates(self) -> Rates:
         return Rates(self.mean, np.asarray(self.cells / self.counted[:, None], np.float32), self.width * BIN)
+
+
+class _Tally:
+    def __init__(self, cells: int, windows: Windows, steps: int) -> None:
+        self.counts = np.zeros((len(windows), cells))
+        self.within = np.zeros((steps, len(windows)), np.int64)
+        for group, own in enumerate(windows):
+            for start, stop in own:
+                self.within[round(start / BIN) : round(stop / BIN), group] += 1
+
+    def add(self, step: int, values: NDArray[Any]) -> None:
+        for group in np.flatnonzero(self.within[step]):
+            self.counts[group] += (self.within[step, group] * BIN) * values

@@ -12,19 +12,17 @@ from cerebellum import engine_agreement, rate_run, readout
 from cerebellum.balance import Balance
 from cerebellum.progress import Progress
 from cerebellum.rate import choose_device
+from cerebellum.rate_run import CircuitRun
 from cerebellum.result import Result
 from cerebellum.stimuli import Trial
+
+Floats = NDArray[np.float64]
 
 
 def add(
     result: Result, summary: dict[str, Any], balance: Balance, device: str, dtype: str, progress: Progress
-) -> dict[str, float]:
-    """Run the rate circuit of a result's connectome and schedule; fills its `rates` and the summary.
-
-    Returns
-    -------
-    seconds of building and simulating
-    """
+) -> CircuitRun:
+    """Run the rate circuit of a result's connectome and schedule; fills its `rates` and the summary."""
     assert result.connectome is not None
     found = rate_run.simulate(
         result.connectome,
@@ -33,6 +31,7 @@ def add(
         device=choose_device(device),
         dtype=getattr(torch, dtype),
         progress=progress,
+        counted=_counted(result),
     )
     result.rates.update(found.rates)
     trials = shown(result)
@@ -43,17 +42,38 @@ def add(
         spans = [(trial.start, trial.stop) for trial in trials]
         windows = [readout.window(result.protocol, trial) for trial in trials]
         summary["engines"] = engine_agreement.engines(result.spikes, result.rates, spans, windows)
-    return found.seconds
+    return found
 
 
-def purkinje(result: Result) -> NDArray[np.float64]:
+def _counted(result: Result) -> dict[str, rate_run.Windows]:
+    """What the readers of a memory count: granule spikes of each pattern and cue, Purkinje spikes of each trial."""
+    if result.patterns is None or not result.schedule.of("read"):
+        return {}
+    written, baseline, asked = (result.schedule.of(role) for role in ("write", "baseline", "read"))
+    single = [[readout.window(result.protocol, trial)] for trial in (*baseline, *asked)]
+    return {"granule": [*_by_pattern(result, written), *_by_pattern(result, asked)], "purkinje": single}
+
+
+def _by_pattern(result: Result, trials: list[Trial]) -> list[list[tuple[float, float]]]:
+    """Windows of the trials of each pattern, or cue."""
+    groups: list[list[tuple[float, float]]] = [[] for _ in range(max(trial.pattern for trial in trials) + 1)]
+    for trial in trials:
+        groups[trial.pattern].append(readout.window(result.protocol, trial))
+    return groups
+
+
+def granule_counts(result: Result, found: CircuitRun) -> tuple[Floats, Floats]:
+    """`readout.granule_counts` of writes and of reads in expected spikes, shapes (patterns, cells), (cues, cells)."""
+    patterns = len(_by_pattern(result, result.schedule.of("write")))
+    return found.counts["granule"][:patterns], found.counts["granule"][patterns:]
+
+
+def purkinje(result: Result, found: CircuitRun) -> Floats:
     """The Purkinje readout y of the rate circuit, as of spikes, shape (read trials, microzones)."""
-    rates, plan = result.rates["purkinje"], result.protocol
-
-    def windows(role: str) -> NDArray[np.float64]:
-        return np.stack([rates.cells_between(*readout.window(plan, trial)) for trial in result.schedule.of(role)])
-
-    return readout.pause(windows("baseline").mean(axis=0), windows("read"), result.circuit.zones)
+    baseline, asked = (result.schedule.of(role) for role in ("baseline", "read"))
+    seconds = [np.subtract(*readout.window(result.protocol, trial)[::-1]) for trial in (*baseline, *asked)]
+    rates = found.counts["purkinje"] / np.array(seconds)[:, None]
+    return readout.pause(rates[: len(baseline)].mean(axis=0), rates[len(baseline) :], result.circuit.zones)
 
 
 def shown(result: Result) -> list[Trial]:

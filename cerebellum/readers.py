@@ -140,15 +140,16 @@ def active_sets(connectome: Connectome, code: Code, addresses: NDArray[np.bool_]
     return matches(connectome, code, addresses) >= code.threshold
 
 
-def tuned(code: Code, written: tuple[Ints, Ints], asked: tuple[Ints, Ints]) -> Code:
+def tuned(code: Code, written: tuple[Ints, Floats | Ints], asked: tuple[Ints, Floats | Ints]) -> Code:
     """The code with the responses f(m) that the running circuit shows: mean spikes of all cells with m inputs on.
 
     Parameters
     ----------
-    written, asked : inputs on, and spikes, of every cell in every write and read, each of shape (trials, cells)
+    written, asked : inputs on, and spikes, counted or expected, of every cell in every write and read, each of shape
+        (trials, cells)
     """
 
-    def response(on: Ints, counts: Ints) -> tuple[float, ...]:
+    def response(on: Ints, counts: Floats | Ints) -> tuple[float, ...]:
         cells = np.bincount(on.ravel(), minlength=code.dendrites + 1)
         total = np.bincount(on.ravel(), counts.ravel(), code.dendrites + 1)
         # A number of inputs that never occurred is given the response of the next lower one.
@@ -219,7 +220,7 @@ def read_all(
     ----------
     measured : reader -> y of the engines ('purkinje', 'nuclear', 'rate'), (cues, pointer bits)
     exact : from `exact_overlap`, (cues, patterns)
-    overlap : shared granule spikes, (cues, patterns), or None without a spiking run
+    overlap : shared granule spikes, (cues, patterns), or None where none were counted
     """
     distances, weights = patterns.distances(), {}
     if 2 * len(patterns.pointers) <= patterns.pointers.shape[1]:

@@ -90,6 +90,7 @@ def run(
     measured: dict[str, readers.Floats] = {}
     overlap = None
     summary: dict[str, Any] = {}
+    asked = patterns is not None and plan.block_of("read") is not None
     if engine != "rate":
         from cerebellum import spiking
 
@@ -99,25 +100,22 @@ def run(
         result.spikes.update(simulated.spikes)
         result.plastic.update(simulated.weights)
         summary["rates"] = _rates(result)
-        if patterns is not None and plan.block_of("read"):
-            assert code is not None
+        if asked:
             measured |= _measured(result)
-            written, asked = (readout.granule_counts(result, role) for role in ("write", "read"))
-            overlap = asked.astype(float) @ written.T.astype(float)
-            if not readers.states_threshold(circuit):
-                stored, cued = (readers.matches(wired, code, a) for a in (patterns.addresses, patterns.cues))
-                code = readers.tuned(code, (stored, written), (cued, asked))
-                summary["granule_response"] = {"written": code.written, "asked": code.asked}
-            summary["written_weights"] = {
-                name: {"r_ideal_counters": readers.written_correlation(wired, code, patterns, weights, name)}
-                for name, weights in simulated.weights.items()
-            }
+            counts = readout.granule_counts(result, "write"), readout.granule_counts(result, "read")
+            code, overlap = _told(result, summary, code, counts, simulated.weights)
     if engine != "spiking" and _by_conductance(circuit):
         from cerebellum import rate_twin
 
-        seconds["rate"] = rate_twin.add(result, summary, balance, device, dtype, progress)
-        if measured:  # what the readers are compared with, the granule response, is counted in spikes
-            measured["rate"] = rate_twin.purkinje(result)
+        twin = rate_twin.add(result, summary, balance, device, dtype, progress)
+        seconds["rate"] = twin.seconds
+        if asked:
+            measured["rate"] = rate_twin.purkinje(result, twin)
+        if engine == "rate":
+            result.plastic.update(twin.weights)
+            if asked:
+                expected = rate_twin.granule_counts(result, twin)
+                code, overlap = _told(result, summary, code, expected, twin.weights)
     elif engine != "spiking":
         import torch
 
@@ -225,6 +223,37 @@ def _measured(result: Result) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]
             asked = readout.rates(spikes, cells, plan, result.schedule.of("read"))
             found[name] = sign * readout.zone_mean(asked - baseline, circuit.zones)
     return found
+
+
+def _told(
+    result: Result,
+    summary: dict[str, Any],
+    code: readers.Code | None,
+    counts: tuple[readers.Floats | readers.Ints, readers.Floats | readers.Ints],
+    weights: dict[str, readers.Floats],
+) -> tuple[readers.Code, readers.Floats]:
+    """The code as the circuit that ran shows it, and the spikes that cues and patterns share, (cues, patterns).
+
+    Parameters
+    ----------
+    summary : gets the granule response, and how well the weights written follow it
+    counts : granule spikes of writes and reads, shapes (patterns, cells) and (cues, cells)
+    weights : of plastic projections at the end
+    """
+    wired, patterns = result.connectome, result.patterns
+    assert wired is not None
+    assert patterns is not None
+    assert code is not None
+    written, asked = counts
+    if not readers.states_threshold(result.circuit):
+        stored, cued = (readers.matches(wired, code, a) for a in (patterns.addresses, patterns.cues))
+        code = readers.tuned(code, (stored, written), (cued, asked))
+        summary["granule_response"] = {"written": code.written, "asked": code.asked}
+    summary["written_weights"] = {
+        name: {"r_ideal_counters": readers.written_correlation(wired, code, patterns, own, name)}
+        for name, own in weights.items()
+    }
+    return code, asked.astype(float) @ written.T.astype(float)
 
 
 def _working_target(target: str) -> Any:
