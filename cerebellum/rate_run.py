@@ -117,7 +117,7 @@ def simulate(
             if step % 100 == 0:
                 progress("rate engine", step / steps)
     seconds["simulate"] = time.perf_counter() - clock
-    weights = {name: one.weight.double().cpu().numpy() for name, one in state.plastic.items()}
+    weights = {name: one.weight.detach().double().cpu().numpy() for name, one in state.plastic.items()}
     counts = {name: tally.counts for name, tally in tallies.items()}
     return CircuitRun({n: k.rates() for n, k in keepers.items()}, weights, counts, seconds)
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
+from test_rate_circuit import known
 
+import cerebellum
+from cerebellum import detonation, library, rate_run, readers, readout, transfer
 from cerebellum.cell_drive import BIN
-from cerebellum.circuit import ShortTerm
+from cerebellum.circuit import ShortTerm, load_model
+from cerebellum.protocol import load_protocol
 from cerebellum.rate_circuit import Release
+from cerebellum.rate_transfer import TransferSurface
+from cerebellum.result import Result
 
 LIKE = {"dtype": torch.float64, "device": torch.device("cpu")}
 RULES = {  # of mouse_stp: glomerulus to granule, Golgi to granule, parallel fibre to Purkinje
@@ -81,3 +89,126 @@ def test_poisson_spikes_release_the_mean_field(name: str, rate: float) -> None:
         spikes = torch.as_tensor(rng.poisson(rate * BIN, 4000), **LIKE)  # type: ignore[arg-type]
         seen += float(each(spikes / BIN).mean())
     assert expected == pytest.approx(seen, rel=0.07)
+
+
+MODELS = [name for name in library.names("models") if name.startswith("mouse")]
+PROTOCOL = {  # a stimulation for each model; background for those not named
+    "mouse_vitro": "burst", "mouse_stp": "burst", "mouse_lif": "centre_surround", "mouse_fitted": "sensory_burst",
+    "mouse_plastic": "cs_us", "mouse_memory": "complex_spike", "mouse_feedback": "burst",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def _no_measuring() -> Iterator[None]:
+    """The known transfer function for every cell; a detonating synapse fires its cell once, after which it pauses."""
+    found = known()
+    surface = TransferSurface(found)
+    response = np.ones((2, 50))
+    response[0] = 0.0
+    response[:, 2:4] = [[0.5 / BIN] * 2, [0.0] * 2]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer, "of", lambda *_: found)
+        patch.setattr(rate_run, "TransferSurface", lambda *_: surface)
+        patch.setattr(detonation, "response", lambda *_: response)
+        yield
+
+
+def shortened(protocol: str) -> dict[str, str]:
+    """Settings that make one trial of 120 ms of a protocol: what came late comes at 40 ms."""
+    out = {}
+    for name, block in load_protocol(protocol).block.items():
+        out |= {f"block.{name}.trials": "1", f"block.{name}.trial_duration": "120"}
+        out |= {f"block.{name}.window.onset": "40", f"block.{name}.window.duration": "80"}
+        for key, stimulus in block.stimulus.items():
+            late = stimulus.onset.si > 0
+            out[f"block.{name}.stimulus.{key}.onset"] = "40" if late else "0"
+            if hasattr(stimulus, "duration"):
+                out[f"block.{name}.stimulus.{key}.duration"] = f"{min(1e3 * stimulus.duration.si, 80 if late else 120)}"
+    return out
+
+
+@pytest.mark.usefixtures("_no_measuring")
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_runs_on_the_rate_engine(model: str) -> None:
+    protocol = PROTOCOL.get(model, "background")
+    settings = {"scale": "0.1", **shortened(protocol)}
+    if load_model(model).zones > 1:
+        settings["microzones"] = "1"  # there is one olivary cell
+    result = cerebellum.run(protocol, model, "rate", seed=3, settings=settings)
+    assert set(result.rates) == set(result.circuit.population)
+    for name, rates in result.rates.items():
+        assert np.isfinite(rates.cells).all(), name
+        assert rates.cells.min() >= 0
+        assert rates.cells.max() <= 1000 or name in ("mossy_fiber", "glomerulus", "inferior_olive")
+    given = result.schedule.events["mossy_fiber"]
+    fired = result.rates["mossy_fiber"].mean.sum() * BIN * result.circuit.size("mossy_fiber")
+    assert fired == pytest.approx(len(given.step), rel=1e-5)
+    if "inferior_olive" in result.schedule.events and len(result.schedule.events["inferior_olive"].step):
+        assert result.rates["inferior_olive"].mean.max() > 100
+
+
+SMALL = {
+    "scale": "0.3", "microzones": "8", "patterns.count": "2", "patterns.active": "4",
+    "block.baseline.trial_duration": "150",
+    "block.baseline.window.onset": "50", "block.baseline.window.duration": "100",
+    "block.baseline.stimulus.background.duration": "150", "block.baseline.stimulus.complex_spikes.duration": "150",
+    "block.write.repeats": "2", "block.write.trial_duration": "90", "block.write.stimulus.background.duration": "90",
+    "block.write.stimulus.complex_spikes.duration": "90",
+    "block.read.noise": "[0]", "block.read.trial_duration": "100", "block.read.window.duration": "80",
+    "block.read.stimulus.background.duration": "100", "block.read.stimulus.complex_spikes.duration": "100",
+    "block.read.stimulus.cue.duration": "80",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def remembered(_no_measuring: None) -> Result:
+    """Two patterns in four microzones, by the rate engine alone; rates of every cell kept in every step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rate_run, "KEPT", 10**8)
+        return cerebellum.run("mouse_recall", "mouse_memory", "rate", seed=2, settings=SMALL)
+
+
+def spikes_in(result: Result, population: str, role: str) -> np.ndarray:
+    """Expected spikes of each cell in the window of each trial of a role, from the rates, (trials, cells)."""
+    rates, out = result.rates[population], []
+    assert rates.width == BIN
+    for trial in result.schedule.of(role):
+        start, stop = (round(end / BIN) for end in readout.window(result.protocol, trial))
+        out.append(rates.cells[start:stop].sum(axis=0, dtype=float) * BIN)
+    return np.array(out)
+
+
+def test_granule_responses_are_counted_in_expected_spikes(remembered: Result) -> None:
+    """f(m) by hand: two rounds of writes added up, cells with m of four inputs on."""
+    code = readers.code_of(remembered.circuit, 4)
+    assert remembered.connectome is not None
+    assert remembered.patterns is not None
+    for role, sets, key in (
+        ("write", remembered.patterns.addresses, "written"),
+        ("read", remembered.patterns.cues, "asked"),
+    ):
+        each = spikes_in(remembered, "granule", role)
+        counts = np.zeros((len(sets), each.shape[1]))
+        for trial, own in zip(remembered.schedule.of(role), each, strict=True):
+            counts[trial.pattern] += own
+        on = readers.matches(remembered.connectome, code, sets)
+        found = remembered.summary["granule_response"][key]
+        for m in np.unique(on):
+            assert found[m] == pytest.approx(counts[on == m].mean(), rel=1e-4)
+
+
+def test_the_purkinje_readout_is_that_of_the_windows(remembered: Result) -> None:
+    baseline = spikes_in(remembered, "purkinje", "baseline").mean(axis=0) / 0.1
+    asked = spikes_in(remembered, "purkinje", "read") / 0.08
+    expected = readout.pause(baseline, asked, remembered.circuit.zones)
+    np.testing.assert_allclose(remembered.readout["rate"], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_the_rate_engine_alone_compares_its_memory_with_the_theories(remembered: Result) -> None:
+    assert list(remembered.readout) == ["granule", "rate", "sdm", "sdm_exact", "attention"]
+    summary = remembered.summary
+    assert {"rate_vs_sdm", "rate_vs_sdm_exact", "rate_vs_attention", "granule_vs_rate"} <= set(summary["agreement"])
+    assert summary["agreement"]["control"]["reader"] == "rate"
+    assert set(summary["recall"]) == set(remembered.readout)
+    assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] == 1.0
+    assert summary["written_weights"]["parallel_fiber_to_purkinje"]["r_ideal_counters"] > 0.3
