@@ -39,7 +39,7 @@ class Input:
     port : receptor
     source : population that fires them
     number : of source cells
-    weight : of one, all contacts together: peak conductance (S)
+    weight : of one spike: peak conductance (S)
     known : whether the circuit knows the spikes themselves, not only their rate
     """
 
@@ -63,14 +63,21 @@ def detonates(circuit: Circuit, population: str, receptor: str, weight: float) -
     return bool(charge / cell["C_m"] > DETONATOR * (cell["V_th"] - cell["E_L"]))
 
 
+def spike_weight(circuit: Circuit, balance: Balance, projection: str) -> float:
+    """Peak conductance (S) that one spike opens, all contacts together; of short-term plastic synapses when rested."""
+    described = circuit.projection[projection]
+    contacts = described.contacts.mean.number if described.contacts is not None else 1.0
+    released = described.short_term.U.si if described.short_term is not None else 1.0
+    return balance.weight[projection] * contacts * released
+
+
 def inputs(circuit: Circuit, balance: Balance, population: str) -> dict[str, Input]:
     """Projections onto a population that act by their mean conductance, those that detonate left out."""
     synapses, out = expected_synapses(circuit), {}
     for name, projection in circuit.projection.items():
         if projection.target != population or not projection.receptor:
             continue
-        contacts = projection.contacts.mean.number if projection.contacts is not None else 1.0
-        weight = balance.weight[name] * contacts
+        weight = spike_weight(circuit, balance, name)
         if not detonates(circuit, population, projection.receptor, weight):
             known = circuit.population[projection.source].cell in ("source", "relay")
             # Two digits, so that circuits of different size, whose means differ by rounding, share what is measured.

@@ -49,8 +49,7 @@ def responses(circuit: Circuit, balance: Balance) -> dict[tuple[str, str], Float
     for name, projection in circuit.projection.items():
         if not projection.receptor:
             continue
-        contacts = projection.contacts.mean.number if projection.contacts is not None else 1.0
-        weight = balance.weight[name] * contacts
+        weight = cell_drive.spike_weight(circuit, balance, name)
         if cell_drive.detonates(circuit, projection.target, projection.receptor, weight):
             out[projection.target, name] = response(circuit, balance, projection.target, projection.receptor, weight)
     for name, population in circuit.population.items():

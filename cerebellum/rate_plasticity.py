@@ -11,6 +11,7 @@ spike helps to fire the teacher's cell, and the clipping of single spikes' steps
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from typing import Any
 
@@ -37,12 +38,36 @@ def binned_kernel(rule: PlasticityRule) -> tuple[NDArray[np.float64], int]:
     return values[first:], int(lags[first])
 
 
+class _Transmission(torch.autograd.Function):
+    """Sparse matrix of the weights times a vector; the matrix alone has no gradient of its values in torch."""
+
+    @staticmethod
+    def forward(ctx: Any, synapses: PlasticSynapses, weight: Tensor, rate: Tensor) -> Tensor:
+        ctx.synapses = synapses
+        ctx.save_for_backward(weight, rate)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support", UserWarning)  # torch calls it beta
+            matrix = torch.sparse_csr_tensor(
+                synapses.begins, synapses.pre, weight, size=(len(synapses.number), len(rate)), check_invariants=False
+            )
+        return matrix @ rate
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (weight, rate), synapses = ctx.saved_tensors, ctx.synapses
+        arriving = grads[0].repeat_interleave(synapses.number)
+        back = torch.zeros_like(rate).index_add(0, synapses.pre, weight * arriving)
+        return None, rate.index_select(0, synapses.pre) * arriving, back
+
+
 class PlasticSynapses:
-    """Synapses of one plastic projection, with what they remember.
+    """Synapses of one plastic projection, with what they remember, in the order of their target cells.
 
     Attributes
     ----------
-    weight : peak conductance (S), shape (synapses,)
+    pre : source cells, shape (synapses,)
+    number : synapses of each target cell
+    begins : of each target cell's synapses, shape (cells + 1,)
     """
 
     def __init__(
@@ -50,22 +75,30 @@ class PlasticSynapses:
     ) -> None:
         projection = connectome.circuit.projection[name]
         assert projection.plasticity is not None
-        self.rule, self.weight, self.spans = projection.plasticity, weight, spans
-        edges = connectome.edges[name]
-        self.pre = torch.as_tensor(edges.pre.astype(np.int64), device=like["device"])
-        self.post = torch.as_tensor(edges.post.astype(np.int64), device=like["device"])
-        self.cells = connectome.circuit.size(projection.target)
+        self.rule, self.spans = projection.plasticity, spans
+        edges, cells = connectome.edges[name], connectome.circuit.size(projection.target)
+        order = np.lexsort((edges.pre, edges.post))
+        self.order = torch.as_tensor(order, device=like["device"])
+        self.sorted = weight[self.order]
+        self.pre = torch.as_tensor(edges.pre[order].astype(np.int32), device=like["device"])
+        number = np.bincount(edges.post, minlength=cells)
+        self.number = torch.as_tensor(number, device=like["device"])
+        begins = np.concatenate([[0], np.cumsum(number)]).astype(np.int32)
+        self.begins = torch.as_tensor(begins, device=like["device"])
         kernel, self.first = binned_kernel(self.rule)
         self.kernel = torch.as_tensor(kernel, **like)
         self.late = max(0, self.first + len(kernel) - 1)
         self.active: deque[Tensor] = deque(maxlen=self.late + 1)
         self.taught: deque[Tensor] = deque(maxlen=len(kernel))
 
+    @property
+    def weight(self) -> Tensor:
+        """Peak conductance (S) in the order of the connectome's edges, shape (synapses,)."""
+        return torch.empty_like(self.sorted).index_copy(0, self.order, self.sorted)
+
     def transmit(self, rate: Tensor) -> Tensor:
         """Weighted spikes a second (S Hz) at each target cell, of source rates (Hz)."""
-        return torch.zeros(self.cells, dtype=rate.dtype, device=rate.device).index_add(
-            0, self.post, self.weight * rate[self.pre]
-        )
+        return _Transmission.apply(self, self.sorted, rate)  # type: ignore[no-untyped-call]
 
     def learn(self, step: int, active: Tensor, taught: Tensor) -> None:
         """Take up this step's arriving spikes (Hz) of source cells and of each target's teacher; change the weights.
@@ -82,6 +115,6 @@ class PlasticSynapses:
             together = together + value * rate * BIN
         if self.rule.remembered == 1:
             together = together.clamp(max=1.0)
-        each = self.rule.alone + self.rule.paired * together
-        moved = self.weight + self.active[0][self.pre] * BIN * each[self.post]
-        self.weight = moved.clamp(self.rule.w_min.si, self.rule.w_max.si)
+        each = (self.rule.alone + self.rule.paired * together).repeat_interleave(self.number)
+        moved = self.sorted + (self.active[0] * BIN).index_select(0, self.pre) * each
+        self.sorted = moved.clamp(self.rule.w_min.si, self.rule.w_max.si)
