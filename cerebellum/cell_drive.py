@@ -27,7 +27,6 @@ BIN = 1e-3  # s; the rate circuit's time step, in which drive and response are k
 LEAST, MOST = 0.3, 100.0  # Hz; range of a source population's mean rate, even in its logarithm
 FLUCTUATION = 1.2  # greatest standard deviation of the logarithm of a source population's rate about its mean
 FASTEST, SLOWEST = 3e-3, 0.3  # s; range of the correlation time of that fluctuation, even in its logarithm
-DETONATOR = 2.0  # a synapse whose single spike brings this many times the charge from rest to threshold
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Input:
     source : population that fires them
     number : of source cells
     weight : of one spike: peak conductance (S)
-    known : whether the circuit knows the spikes themselves, not only their rate
+    known : whether the rate circuit knows the spikes themselves, not only their rate
     """
 
     port: str
@@ -48,19 +47,6 @@ class Input:
     number: float
     weight: float
     known: bool
-
-
-def detonates(circuit: Circuit, population: str, receptor: str, weight: float) -> bool:
-    """Whether one spike alone fires a cell: its charge at rest is `DETONATOR` times the way from E_L to threshold.
-
-    Such synapses have no mean conductance worth the name; the rate circuit answers them with a measured response.
-    """
-    described = circuit.population[population]
-    port, cell = described.receptor[receptor].port, described.si()
-    if port.sign < 0 or port.reversal is None:
-        return False
-    charge = weight * math.e * port.tau * (port.reversal - cell["E_L"])
-    return bool(charge / cell["C_m"] > DETONATOR * (cell["V_th"] - cell["E_L"]))
 
 
 def spike_weight(circuit: Circuit, balance: Balance, projection: str) -> float:
@@ -72,17 +58,23 @@ def spike_weight(circuit: Circuit, balance: Balance, projection: str) -> float:
 
 
 def inputs(circuit: Circuit, balance: Balance, population: str) -> dict[str, Input]:
-    """Projections onto a population that act by their mean conductance, those that detonate left out."""
+    """Projections onto a population, and as '' its outside fibre, one a cell.
+
+    Known are the spikes that the protocol gives, and those of cells with an outside fibre: the olive fires at that.
+    """
     synapses, out = expected_synapses(circuit), {}
+    afferent = circuit.population[population].afferent
+    if afferent is not None:
+        out[""] = Input(afferent.receptor, "", 1.0, afferent.weight.si, known=True)
     for name, projection in circuit.projection.items():
         if projection.target != population or not projection.receptor:
             continue
+        source = circuit.population[projection.source]
+        known = source.cell in ("source", "relay") or source.afferent is not None
+        # Two digits, so that circuits of different size, whose means differ by rounding, share what is measured.
+        number = float(f"{synapses[name] / circuit.size(population):.2g}")
         weight = spike_weight(circuit, balance, name)
-        if not detonates(circuit, population, projection.receptor, weight):
-            known = circuit.population[projection.source].cell in ("source", "relay")
-            # Two digits, so that circuits of different size, whose means differ by rounding, share what is measured.
-            number = float(f"{synapses[name] / circuit.size(population):.2g}")
-            out[name] = Input(projection.receptor, projection.source, number, weight, known)
+        out[name] = Input(projection.receptor, projection.source, number, weight, known)
     return out
 
 

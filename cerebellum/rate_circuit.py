@@ -3,10 +3,9 @@
 Time runs in steps of 1 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
 contacts and delays as in the spiking engine; a port's mean conductance follows the alpha kernel exactly; it moves the
 cell's membrane (`membrane`), told apart by the time since the last spike (`ages`), of which the rate is a function
-measured on that cell (`transfer`); a synapse that fires its target by itself adds the measured response (`detonation`).
-Populations that the protocol drives give their own spikes, not an expectation: the mouse circuit has 117 mossy fibres,
-each on a thousand granule cells, and what these share moves the circuit. A basket cell under constant rates equal to
-those of the circuit fires at 0.4 Hz, in the circuit at 12.
+measured on that cell (`transfer`). Populations that the protocol drives give their own spikes, not an expectation: the
+mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what these share moves the circuit. A basket
+cell under constant rates equal to those of the circuit fires at 0.4 Hz, in the circuit at 12.
 
 What is lost: the chance that cells share beyond what drives them, as granule cells do that hang on one Golgi cell.
 """
@@ -31,7 +30,6 @@ from cerebellum.balance import Balance
 from cerebellum.cell_drive import BIN
 from cerebellum.circuit import Circuit, ShortTerm
 from cerebellum.connectome import Connectome
-from cerebellum.detonation import burst_steps
 from cerebellum.errors import ProtocolFileError
 from cerebellum.membrane import Membrane
 from cerebellum.rate_plasticity import PlasticSynapses
@@ -173,7 +171,6 @@ class RateCircuit(torch.nn.Module):
         connectome: Connectome,
         balance: Balance,
         surfaces: dict[str, TransferSurface],
-        responses: dict[tuple[str, str], Floats],
         lesion: tuple[str, ...] = (),
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -197,8 +194,6 @@ class RateCircuit(torch.nn.Module):
             )
             for name in surfaces
         }
-        self.responses = {key: torch.as_tensor(value, **self.like) for key, value in responses.items()}
-        self.lasts = {key: burst_steps(value[0]) for key, value in responses.items()}
         self.gain = torch.nn.ParameterDict({n: torch.nn.Parameter(torch.ones((), **self.like)) for n in self.names})
         self.tonic = torch.nn.ParameterDict(
             {n: torch.nn.Parameter(torch.zeros((), **self.like)) for n in self.alive if n in surfaces}
@@ -296,23 +291,18 @@ class RateCircuit(torch.nn.Module):
     def _cells(self, population: str, state: State, arriving: dict[str, Tensor], afferent: Tensor | None) -> Tensor:
         ports, circuit = state.ports[population], self.circuit
         weighted: dict[str, Tensor] = {}
-        fired: list[tuple[str, Tensor]] = []
         for name, arrived in arriving.items():
             projection = circuit.projection[name]
             if projection.target != population:
                 continue
-            if (population, name) in self.responses:
-                fired.append((name, arrived * (self.gain[name] / self._contacts(name))))
-            else:
-                weight = 1.0 if name in state.plastic else self.balance.weight[name]
-                rate = arrived * (self.gain[name] * weight)
-                known = weighted.get(projection.receptor)
-                weighted[projection.receptor] = rate if known is None else known + rate
-        if afferent is not None:
-            fired.append(("", afferent))
+            weight = 1.0 if name in state.plastic else self.balance.weight[name]
+            _add(weighted, projection.receptor, arrived * (self.gain[name] * weight))
+        outside = circuit.population[population].afferent
+        if outside is not None:
+            came = torch.zeros(circuit.size(population), **self.like) if afferent is None else afferent
+            _add(weighted, outside.receptor, came * outside.weight.si)
         mean = {name: ports[name].advance(rate) for name, rate in weighted.items()}
-        rate = state.ages[population].advance(self.surfaces[population], mean, self.tonic[population])
-        return state.detonate(population, rate, fired)
+        return state.ages[population].advance(self.surfaces[population], mean, self.tonic[population])
 
 
 class State:
@@ -348,45 +338,15 @@ class State:
             for name in circuit.surfaces
         }
         self.ages = {name: Ages(one, described.size(name)) for name, one in circuit.membranes.items()}
-        self.coming: dict[str, tuple[Tensor, Tensor]] = {}
-        self.begun: dict[tuple[str, str], deque[Tensor]] = {}
 
     def none(self, projection: str) -> Tensor:
         """No spikes at the projection's target cells."""
         target = self.circuit.circuit.projection[projection].target
         return torch.zeros(self.circuit.circuit.size(target), **self.circuit.like)
 
-    def detonate(self, population: str, rate: Tensor, fired: list[tuple[str, Tensor]]) -> Tensor:
-        """Rate with what spikes at detonating synapses add now and what they take away.
 
-        A spike that comes while the burst of an earlier one lasts brings no other; of the rate each pause takes its
-        share.
-        """
-        now = dict(fired)
-        earlier = {name: begun for (cells, name), begun in self.begun.items() if cells == population}
-        for name in earlier.keys() - {name for name, arrived in fired if bool((arrived != 0).any())}:
-            earlier[name].append(torch.zeros_like(rate))
-        for name, arrived in now.items():
-            if not bool((arrived != 0).any()):
-                continue
-            busy = sum((one for begun in earlier.values() for one in begun), torch.zeros_like(rate))
-            number = (arrived * BIN).clamp(max=1.0) * (1 - busy).clamp(min=0.0)
-            if name not in earlier:
-                lasts = self.circuit.lasts[population, name]
-                earlier[name] = self.begun[population, name] = deque(maxlen=lasts)
-            earlier[name].append(number)
-            burst, kept = self.circuit.responses[population, name]
-            added, left = burst[:, None] * number, 1 - (1 - kept[:, None]) * number
-            known = self.coming.get(population)
-            self.coming[population] = (added, left) if known is None else (known[0] + added, known[1] * left)
-        if population not in self.coming:
-            return rate
-        added, left = self.coming[population]
-        self.coming[population] = (
-            torch.cat([added[1:], torch.zeros_like(added[:1])]),
-            torch.cat([left[1:], torch.ones_like(left[:1])]),
-        )
-        return rate * left[0] + added[0]
+def _add(table: dict[str, Tensor], key: str, value: Tensor) -> None:
+    table[key] = table[key] + value if key in table else value
 
 
 def given_rates(

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cerebellum import detonation, transfer
+from cerebellum import transfer
 from cerebellum.balance import Balance
 from cerebellum.cell_drive import BIN
 from cerebellum.circuit import Circuit
@@ -77,8 +77,7 @@ def build(
         if population.cell not in ("source", "relay") and name not in schedule.lesion:
             progress(f"transfer function of {name} cells", None)
             surfaces[name] = TransferSurface(transfer.of(circuit, balance, name), dtype)
-    responses = detonation.responses(circuit, balance)
-    return RateCircuit(connectome, balance, surfaces, responses, schedule.lesion, device, dtype)
+    return RateCircuit(connectome, balance, surfaces, schedule.lesion, device, dtype)
 
 
 def simulate(

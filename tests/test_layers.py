@@ -20,7 +20,7 @@ LAYERS = [
     *("agreement", "readers", "head_memory"),
     *("groups", "synapses", "standalone", "spiking"),
     *("device", "granule_code", "rate"),
-    *("cell_drive", "membrane", "ages", "transfer", "detonation", "rates_in_time", "engine_agreement"),
+    *("cell_drive", "membrane", "ages", "transfer", "rates_in_time", "engine_agreement"),
     *("rate_transfer", "rate_plasticity", "rate_circuit", "rate_run"),
     *("memory_kernel", "counter_random", "hard_locations", "counter_store", "memory_size", "large_memory"),
     *("sharded_memory", "scale"),

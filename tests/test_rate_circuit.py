@@ -11,7 +11,7 @@ import torch
 from scipy.optimize import fsolve
 
 import cerebellum
-from cerebellum import detonation, transfer
+from cerebellum import transfer
 from cerebellum.balance import solve
 from cerebellum.cell_drive import BIN
 from cerebellum.circuit import Circuit
@@ -90,7 +90,7 @@ def twin(connectome: Connectome, lesion: tuple[str, ...] = ()) -> RateCircuit:
     """Its rate circuit with that transfer function for every cell."""
     cells = [n for n, p in connectome.circuit.population.items() if p.cell == "conductance_lif"]
     surfaces = {name: TransferSurface(known(), torch.float64) for name in cells if name not in lesion}
-    return RateCircuit(connectome, solve(connectome.circuit), surfaces, {}, lesion, dtype=torch.float64)
+    return RateCircuit(connectome, solve(connectome.circuit), surfaces, lesion, dtype=torch.float64)
 
 
 def run(module: RateCircuit, steps: int, gradients: bool = False) -> list[dict[str, torch.Tensor]]:
@@ -296,10 +296,9 @@ SHORT["block.rest.window.onset"] = "60"
 
 @pytest.fixture
 def _no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The known transfer function for every cell, no detonating synapse."""
+    """The known transfer function for every cell."""
     found = known()
     monkeypatch.setattr(transfer, "of", lambda *_: found)
-    monkeypatch.setattr(detonation, "responses", lambda *_: {})
 
 
 @pytest.mark.usefixtures("_no_measuring")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cerebellum import cell_drive, detonation, transfer
+from cerebellum import cell_drive, transfer
 from cerebellum.ages import Ages
 from cerebellum.balance import solve
 from cerebellum.cell_drive import BIN
@@ -125,22 +125,37 @@ def test_the_wandering_rate_keeps_its_mean() -> None:
     assert np.log(mean) == pytest.approx(np.log(middle) - 0.24, abs=0.1)
 
 
-def test_only_synapses_that_fire_their_target_alone_detonate(mouse: Circuit) -> None:
+def test_spikes_are_known_of_what_the_protocol_drives(mouse: Circuit) -> None:
     balance = solve(mouse)
-    names = {name for population in mouse.population for name in cell_drive.inputs(mouse, balance, population)}
-    absent = {name for name, p in mouse.projection.items() if p.receptor} - names
-    assert absent == {"climbing_fiber_to_purkinje", "climbing_fiber_to_stellate", "climbing_fiber_to_basket"}
-    assert cell_drive.inputs(mouse, balance, "granule")["glomerulus_to_granule"].known
-    assert not cell_drive.inputs(mouse, balance, "granule")["golgi_to_granule"].known
+    found = {name: cell_drive.inputs(mouse, balance, name) for name in mouse.population}
+    names = {name for given in found.values() for name in given if name}
+    assert names == {name for name, p in mouse.projection.items() if p.receptor}
+    assert found["granule"]["glomerulus_to_granule"].known
+    assert not found["granule"]["golgi_to_granule"].known
+    assert found["purkinje"]["climbing_fiber_to_purkinje"].known
+    assert {name: given[""].known for name, given in found.items() if "" in given} == {"inferior_olive": True}
 
 
-def test_a_climbing_fiber_spike_brings_spikes_and_then_a_pause(mouse: Circuit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detonation, "CELLS", 500)
-    burst, left = detonation.response(mouse, solve(mouse), "purkinje", "climbing", 800e-9)
-    assert burst[:3].sum() * BIN > 1.0
-    assert left[12:20].mean() < 0.6
-    assert left[-100:].mean() > 0.9
-    assert ((left >= 0) & (left <= 1)).all()
+def test_a_climbing_fiber_spike_brings_spikes_and_then_a_pause(mouse: Circuit) -> None:
+    """One spike of 800 nS onto Purkinje cells at rest: burst and pause of 1,000 single cells and of the expectation.
+
+    The spikes it adds within 10 ms agree to half of one, the courses after it but for the spikes' own chance.
+    """
+    described, steps, at = mouse.population["purkinje"], 400, 300
+    weight = {300 * 10 - 1: [("climbing", np.arange(1000), np.full(1000, 800e-9))]}
+    fired, _ = cell_drive.respond(described, 1000, steps * 10, mouse.dt, np.random.default_rng(2), weight)
+    counted = np.bincount(fired // 10, minlength=steps) / (1000 * BIN)
+    cell, surface = twin(mouse, "purkinje", transfer.of(mouse, solve(mouse), "purkinje"))
+    kick = np.zeros(steps)
+    kick[at] = 1 / BIN
+    drive = 800e-9 * cell_drive.alpha_mean(kick, described.receptor["climbing"].tau.si)
+    expected = np.array([float(cell.advance(surface, {"climbing": torch.tensor([g]).double()})) for g in drive])
+    for course in (counted, expected):
+        rest = course[at - 100 : at].mean()
+        assert course[at : at + 10].sum() * BIN > 1.5
+        assert course[at + 10 : at + 30].min() < 0.6 * rest
+    assert expected[at : at + 10].sum() * BIN == pytest.approx(counted[at : at + 10].sum() * BIN, abs=0.5)
+    assert np.corrcoef(counted[at : at + 60], expected[at : at + 60])[0, 1] > 0.85  # steps of 1 ms, a small experiment
 
 
 def test_the_second_time_comes_from_the_cache(mouse: Circuit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
