@@ -50,7 +50,12 @@ GROUPS = {
         "circuit_capacity",
         "plasticity_balance",
     ),
-    "The rate circuit": ("rate_matches_spiking", "fit_awake_rates", "gradient_vs_climbing_fiber"),
+    "The rate circuit": (
+        "rate_matches_spiking",
+        "rate_recalls_as_spiking",
+        "fit_awake_rates",
+        "gradient_vs_climbing_fiber",
+    ),
     "Large memories": ("scaling", "human_cerebellum"),
     "Transformers and the follow-up": (
         "transformer_betas",
