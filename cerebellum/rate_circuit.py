@@ -121,9 +121,8 @@ def _csr(
             torch.from_numpy(made.indices.astype(np.int32)),
             torch.as_tensor(made.data, dtype=dtype),
             size=shape,
-            device=device,
             check_invariants=False,
-        )
+        ).to(device)
 
 
 class Release:
@@ -184,7 +183,7 @@ class RateCircuit(torch.nn.Module):
         self.alive = [name for name in circuit.population if name not in cut]
         blocked = lesions.projections(cut, circuit)
         self.names = [n for n in circuit.projection if n not in blocked and len(connectome.edges[n])]
-        self.surfaces = torch.nn.ModuleDict(surfaces)
+        self.surfaces = torch.nn.ModuleDict(surfaces).to(self.like["device"])
         self.membranes = {
             name: Membrane(
                 circuit.population[name].cell,

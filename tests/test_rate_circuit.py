@@ -86,17 +86,16 @@ def known() -> Transfer:
     return Transfer(LOW, HIGH, log, np.zeros((log.size,) * 2), 0.0, 0.0, 1)
 
 
-def twin(connectome: Connectome, lesion: tuple[str, ...] = ()) -> RateCircuit:
+def twin(connectome: Connectome, lesion: tuple[str, ...] = (), device: str = "cpu") -> RateCircuit:
     """Its rate circuit with that transfer function for every cell."""
     cells = [n for n, p in connectome.circuit.population.items() if p.cell == "conductance_lif"]
     surfaces = {name: TransferSurface(known(), torch.float64) for name in cells if name not in lesion}
-    return RateCircuit(connectome, solve(connectome.circuit), surfaces, lesion, dtype=torch.float64)
+    return RateCircuit(connectome, solve(connectome.circuit), surfaces, lesion, device, torch.float64)
 
 
 def run(module: RateCircuit, steps: int, gradients: bool = False) -> list[dict[str, torch.Tensor]]:
     """Rates in every step under mossy fibres at 30 Hz."""
-    given = {"mossy_fiber": torch.full((10,), 30.0, dtype=torch.float64)}
-    given["inferior_olive"] = torch.zeros(1, dtype=torch.float64)
+    given = {"mossy_fiber": torch.full((10,), 30.0, **module.like), "inferior_olive": torch.zeros(1, **module.like)}
     with torch.set_grad_enabled(gradients):
         state = module.begin()
         return [module(state, given, {}) for _ in range(steps)]
@@ -215,6 +214,13 @@ def test_any_number_of_threads_gives_the_same_rates(wired: Connectome) -> None:
         torch.set_num_threads(before)
     for name in found[0]:
         torch.testing.assert_close(found[0][name], found[1][name], rtol=0, atol=0)
+
+
+@pytest.mark.gpu
+def test_cuda_gives_the_rates_of_the_cpu(wired: Connectome) -> None:
+    here, there = (run(twin(wired, device=device), 60)[-1] for device in ("cpu", "cuda"))
+    for name, rate in here.items():
+        torch.testing.assert_close(there[name].cpu(), rate, rtol=1e-9, atol=0)
 
 
 def test_driven_cells_give_their_spikes() -> None:

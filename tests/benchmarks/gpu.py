@@ -275,6 +275,32 @@ def rate_engine(run: Run) -> Iterator[str]:
         yield f"| {cells:,} | {CUES / taken:,.0f} | {off:.1e} |"
 
 
+def rate_circuit(run: Run) -> Iterator[str]:
+    """The rate circuit of the mouse at rest: 200 steps, and the CPU's rates beside."""
+    from cerebellum import balance, connectome, rate_run, stimuli
+    from cerebellum.circuit import load_model
+    from cerebellum.protocol import load_protocol
+
+    yield "| scale | granule cells | ms a step | largest difference of a population's mean from the CPU, Hz |"
+    yield "|---|---|---|---|"
+    keys = ("trial_duration", "stimulus.background.duration", "stimulus.climbing.duration")
+    brief = {f"block.rest.{key}": "200" for key in keys}
+    plan = load_protocol("background", brief | {"block.rest.window.onset": "100", "block.rest.window.duration": "100"})
+    for scale in ("0.3",) if run.small else ("1", "4", "16"):
+        circuit = load_model("mouse", {"scale": scale})
+        wired, weights = connectome.sample(circuit, 0), balance.solve(circuit)
+        schedule = stimuli.schedule(plan, circuit, None, 0)
+        there = rate_run.simulate(wired, weights, schedule, device=run.device)
+        off = "-"
+        if float(scale) <= 1:
+            here = rate_run.simulate(wired, weights, schedule, device="cpu").rates
+            apart = max(float(np.abs(one.mean - here[name].mean).max()) for name, one in there.rates.items())
+            if apart > 1.0:  # single precision, steep thresholds: a step's rate of a small population is one cell's
+                raise AssertionError(f"device and CPU differ by {apart:.2g} Hz")
+            off = f"{apart:.1e}"
+        yield f"| {scale} | {circuit.size('granule'):,} | {1e3 * there.seconds['simulate'] / 200:.1f} | {off} |"
+
+
 def ranks(run: Run) -> Iterator[str]:
     """NCCL over the cards of this machine, where there are several."""
     count = torch.cuda.device_count() if run.device.type == "cuda" else 0
@@ -322,6 +348,7 @@ SECTIONS: dict[str, Callable[[Run], Iterator[str]]] = {
     "Memories": memories,
     "Shares of the ceilings": shares,
     "The rate engine": rate_engine,
+    "The rate circuit": rate_circuit,
     "Several cards": ranks,
 }
 
