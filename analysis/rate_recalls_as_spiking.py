@@ -4,9 +4,9 @@ Claim: the rate circuit, told nothing but the mossy-fibre and climbing-fibre spi
 the spiking circuit reads from its Purkinje cells. `mouse_recall` on `mouse_memory` at a quarter of its size (scale 2,
 23 microzones), six pairings a pattern, cues clean and with a fifth of the fibres moved. Background and spontaneous
 climbing-fibre spikes are on and the same in both; cells and wiring are those of Geminiani et al. (2024,
-doi:10.1371/journal.pcbi.1011277) but for what docs/mouse_memory.md lists. A rate is an expectation, so it is compared with the mean readout of
-spiking runs that differ in the noise of their cells' thresholds, and one such run with the others. Run time: about
-fifteen minutes on one idle core.
+doi:10.1371/journal.pcbi.1011277) but for what docs/mouse_memory.md lists. A rate is an expectation, so it is compared
+with the mean readout of spiking runs that differ in the noise of their cells' thresholds, and one such run with the
+others. Run time: about fifteen minutes on one idle core.
 """
 
 from __future__ import annotations
