@@ -57,6 +57,7 @@ def _protocol(name: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
 
     from cerebellum import balance, connectome, rate_run, readout, spiking, stimuli
     from cerebellum.circuit import load_model
+    from cerebellum.engine_agreement import correlation
     from cerebellum.protocol import load_protocol
     from cerebellum.rates_in_time import STEP
 
@@ -79,7 +80,7 @@ def _protocol(name: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
     agreement, courses = {}, {}
     for population, one in rates.rates.items():
         agreement[population] = _agreement(counted[population], one.mean, spans, windows)
-        agreement[population]["cells_r"] = _correlation(each[population], one.cells.mean(axis=0))
+        agreement[population]["cells_r"] = correlation(each[population], one.cells.mean(axis=0))
         shown = _courses(np.stack([counted[population].mean(axis=0), one.mean]), spans, 5e-3)
         courses[population] = np.round(shown[:, : round(SHOWN[name] / 5e-3)], 3).tolist()
     return {
@@ -117,7 +118,7 @@ def _agreement(
     """
     import numpy as np
 
-    from cerebellum.engine_agreement import WARM
+    from cerebellum.engine_agreement import WARM, correlation
     from cerebellum.rates_in_time import STEP
 
     inside = np.concatenate([np.arange(round(start / STEP), round(stop / STEP)) for start, stop in windows])
@@ -126,22 +127,16 @@ def _agreement(
     for width in WIDTHS:
         rows = _courses(np.concatenate([counted, expected[None]]), spans, width)[:, round(WARM / width) :]
         runs, own = rows[:-1], rows[-1]
-        pairs = [_correlation(runs[i], runs[j]) for i in range(len(runs)) for j in range(i)]
-        other = [_correlation(runs[i], np.delete(runs, i, 0).mean(axis=0)) for i in range(len(runs))]
+        pairs = [correlation(runs[i], runs[j]) for i in range(len(runs)) for j in range(i)]
+        other = [correlation(runs[i], np.delete(runs, i, 0).mean(axis=0)) for i in range(len(runs))]
         known = [p for p in pairs if p is not None]
         shared = max(0.0, float(np.mean(known))) if known else None
         out[f"{width * 1e3:g} ms"] = {
-            "r": _correlation(runs.mean(axis=0), own),
+            "r": correlation(runs.mean(axis=0), own),
             "other": float(np.mean([o for o in other if o is not None])) if known else None,
             "ceiling": None if shared is None else float(np.sqrt(len(runs) * shared / (1 + (len(runs) - 1) * shared))),
         }
     return out
-
-
-def _correlation(a: Any, b: Any) -> float | None:
-    import numpy as np
-
-    return None if a.std() < 1e-9 or b.std() < 1e-9 else float(np.corrcoef(a, b)[0, 1])
 
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:

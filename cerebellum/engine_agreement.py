@@ -82,14 +82,15 @@ def population(
         "mean_spiking": mean_spiking,
         "mean_rate": mean_rate,
         "ratio": mean_rate / mean_spiking if mean_spiking > 0 else None,
-        "psth_r": _correlation(counted, expected),
+        "psth_r": correlation(counted, expected),
         "psth_rmse": float(np.sqrt(np.mean((counted - expected) ** 2))),
         "psth_ceiling": float(np.sqrt(max(0.0, 1 - noise / spread))) if spread > 0 else None,
-        "cells_r": _correlation(each, rates.cells_between(first, last)),
+        "cells_r": correlation(each, rates.cells_between(first, last)),
     }
 
 
-def _correlation(a: Floats, b: Floats) -> float | None:
+def correlation(a: Floats, b: Floats) -> float | None:
+    """Pearson's; None of fewer than two values, or of values that are all alike."""
     if len(a) < 2 or a.std() < 1e-9 or b.std() < 1e-9:
         return None
     return float(np.corrcoef(a, b)[0, 1])

@@ -83,6 +83,14 @@ def test_the_rate_under_a_constant_input_is_the_inverse_interval(
     assert np.mean(rates[-500:]) == pytest.approx(1 / exact_interval(conductance), rel=within)
 
 
+def test_coarse_ages_slow_a_regular_cell_by_a_fifth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `COARSE` costs a cell that fires by itself at 15 Hz: between 15 and 25 %, no more."""
+    monkeypatch.setattr(ages, "MANY", 0)
+    cell = plain(1)
+    rates = [float(cell.advance(steep, {"excitatory": torch.tensor([1.5e-9], **LIKE)})) for _ in range(2500)]
+    assert 0.75 < np.mean(rates[-500:]) * exact_interval(1.5e-9) < 0.85
+
+
 def test_classes_hold_the_refractory_steps_apart() -> None:
     assert classes(10, 0) == FINE
     assert classes(10**6, 2) == COARSE
