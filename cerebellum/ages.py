@@ -19,9 +19,9 @@ from cerebellum.cell_drive import BIN
 from cerebellum.membrane import Membrane
 
 # Mean stay in each class, in steps; who outlives them all stays in the last.
-FINE = (1,) * 16 + (2,) * 16 + (4,) * 16 + (8,) * 8 + (1,)
+FINE = (1,) * 16 + (2,) * 16 + (4,) * 16 + (8,) * 16 + (16,) * 8 + (1,)
 # For granule cells, which fire at their inputs' spikes: a cell that fires by itself at 15 Hz would be 20 % too slow.
-COARSE = (1, 1, 2, 5, 12, 1)
+COARSE = (1, 1, 2, 4, 10, 24, 1)
 MANY = 5_000  # cells; so many get the coarse classes
 LEAST = 1e-12  # probability that counts as none
 
@@ -37,20 +37,25 @@ class Ages:
 
     Attributes
     ----------
-    mass : probability that a cell is in the class, shape (classes, cells); sums to 1 over classes
+    mass : probability that a cell is in the class, shape (classes, ..., cells); sums to 1 over classes
     v : mean voltage (V) of the class
     currents : its mean currents (A)
+
+    Parameters
+    ----------
+    draws : of the circuit, which give the state an axis between classes and cells; 0: none
     """
 
-    def __init__(self, membrane: Membrane, cells: int) -> None:
+    def __init__(self, membrane: Membrane, cells: int, draws: int = 0) -> None:
         stays = classes(cells, membrane.hold)
+        shape = (len(stays), draws, cells) if draws else (len(stays), cells)
         v, currents = membrane.begin(cells)
         self.membrane = membrane
-        self.leaving = 1 / torch.tensor(stays, **membrane.like)[:-1, None]
-        self.mass = torch.zeros(len(stays), cells, **membrane.like)
+        self.leaving = 1 / torch.tensor(stays, **membrane.like)[:-1].reshape(-1, *[1] * len(shape[1:]))
+        self.mass = torch.zeros(shape, **membrane.like)
         self.mass[-1] = 1.0
-        self.v = v.repeat(len(stays), 1)
-        self.currents = tuple(one.repeat(len(stays), 1) for one in currents)
+        self.v = v.expand(shape).clone()
+        self.currents = tuple(one.expand(shape).clone() for one in currents)
 
     def advance(
         self,
@@ -64,12 +69,12 @@ class Ages:
 
         Returns
         -------
-        rate (Hz), shape (cells,)
+        rate (Hz), shape (..., cells)
         """
         cell, hold = self.membrane, self.membrane.hold
         moved = cell.advance(self.v, self.currents, conductance, beside)
         if hold:
-            moved = torch.cat([cell.reset.expand(hold, moved.shape[1]), moved[hold:]])
+            moved = torch.cat([cell.reset.expand(hold, *moved.shape[1:]), moved[hold:]])
         currents = cell.currents(self.currents, self.v, moved)
         chance = hazard(moved[hold:] - cell.threshold, moved[hold:] - self.v[hold:]) * BIN
         fired = chance.clamp(max=1.0) * self.mass[hold:]

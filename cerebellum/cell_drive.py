@@ -2,7 +2,8 @@
 
 A cell gets the synapses that its circuit gives it on average. The rate of each source population wanders, so that the
 cell is seen at every level of excitation and inhibition, at rest and in change. Spikes of populations that make their
-own are Poisson at that rate; of those that the protocol drives, every spike is known, here as in the circuit.
+own are Poisson at that rate; of those that the protocol drives, or the circuit draws, every spike is known, here as
+there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from cerebellum.connectome import expected_synapses
 from cerebellum.errors import ArgumentError
 
 Floats = NDArray[np.float64]
-BIN = 1e-3  # s; the rate circuit's time step, in which drive and response are kept
+DRAWN = ("granule", "golgi", "basket", "stellate")
+"""Populations whose spikes a rate circuit with draws makes: the cells that share the chance of few inputs."""
+BIN = 5e-4  # s; the rate circuit's time step, in which drive and response are kept
 LEAST, MOST = 0.3, 100.0  # Hz; range of a source population's mean rate, even in its logarithm
 FLUCTUATION = 1.2  # greatest standard deviation of the logarithm of a source population's rate about its mean
 FASTEST, SLOWEST = 3e-3, 0.3  # s; range of the correlation time of that fluctuation, even in its logarithm
@@ -57,10 +60,11 @@ def spike_weight(circuit: Circuit, balance: Balance, projection: str) -> float:
     return balance.weight[projection] * contacts * released
 
 
-def inputs(circuit: Circuit, balance: Balance, population: str) -> dict[str, Input]:
+def inputs(circuit: Circuit, balance: Balance, population: str, drawn: bool = False) -> dict[str, Input]:
     """Projections onto a population, and as '' its outside fibre, one a cell.
 
-    Known are the spikes that the protocol gives, and those of cells with an outside fibre: the olive fires at that.
+    Known are the spikes that the protocol gives, and those of cells with an outside fibre: the olive fires at that. If
+    `drawn`, those of `DRAWN` populations, too.
     """
     synapses, out = expected_synapses(circuit), {}
     afferent = circuit.population[population].afferent
@@ -71,6 +75,7 @@ def inputs(circuit: Circuit, balance: Balance, population: str) -> dict[str, Inp
             continue
         source = circuit.population[projection.source]
         known = source.cell in ("source", "relay") or source.afferent is not None
+        known = known or (drawn and projection.source in DRAWN)
         # Two digits, so that circuits of different size, whose means differ by rounding, share what is measured.
         number = float(f"{synapses[name] / circuit.size(population):.2g}")
         weight = spike_weight(circuit, balance, name)

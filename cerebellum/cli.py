@@ -110,6 +110,9 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False,
     device: Annotated[str, typer.Option(help="Of the rate engine: cpu or cuda.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="Of the rate engine: float32 or float64.")] = "float32",
+    draws: Annotated[
+        int, typer.Option(min=0, help="Of the rate engine: realizations to average; 0: expectations.")
+    ] = 0,
     target: Annotated[str, typer.Option(help="Of the spiking engine: standalone, runtime or numpy.")] = "standalone",
     threads: Annotated[int, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = 1,
 ) -> None:
@@ -131,6 +134,7 @@ def run(
             force=force,
             device=device,
             dtype=dtype,
+            draws=draws,
             target=target,
             threads=threads,
             progress=bar,

@@ -1,4 +1,4 @@
-"""The membrane of a cell between its spikes, in the rate circuit's steps of 1 ms, and what a spike does to it.
+"""The membrane of a cell between its spikes, in the rate circuit's steps, and what a spike does to it.
 
 The equations are the spiking cells' own (Crank-Nicolson, as `cells.eglif`), under each port's mean conductance. When
 the cell spikes is not decided here: `transfer` reads that from single cells, `ages` keeps account of it.

@@ -10,10 +10,12 @@ from cerebellum.errors import ResourceError
 # measured for recall on kanerva (2.18 GB, estimate 2.37) and jaeckel (0.93, 0.96) and background on mouse (0.32, 0.64).
 SPIKING_STATIC, SPIKING_PLASTIC = 65, 120
 RATE_PLASTIC = 24
+RATE_CELL = 100  # bytes of a cell's state and of what a step makes of it, in each realization or age class
+AGES = 7  # age classes of granule cells
 BASE = 600e6  # interpreter, torch, brian2
 
 
-def needed(circuit: Circuit, engine: str) -> float:
+def needed(circuit: Circuit, engine: str, draws: int = 0) -> float:
     """Bytes that a run of `engine` ('spiking', 'rate' or 'both') needs, roughly."""
     static = plastic = 0
     for name, synapses in expected_synapses(circuit).items():
@@ -22,11 +24,12 @@ def needed(circuit: Circuit, engine: str) -> float:
         else:
             plastic += synapses
     spiking = SPIKING_STATIC * static + SPIKING_PLASTIC * plastic if engine != "rate" else 0
-    rate = RATE_PLASTIC * (plastic + static) if engine != "spiking" else 0
+    states = max(draws, AGES) * sum(circuit.size(name) for name in circuit.population)
+    rate = RATE_PLASTIC * (max(draws, 1) * plastic + static) + RATE_CELL * states if engine != "spiking" else 0
     return BASE + max(spiking, rate)
 
 
-def check(circuit: Circuit, engine: str) -> None:
+def check(circuit: Circuit, engine: str, draws: int = 0) -> None:
     """Refuse a run that would not fit.
 
     Raises
@@ -36,7 +39,7 @@ def check(circuit: Circuit, engine: str) -> None:
     """
     import psutil
 
-    wanted, free = needed(circuit, engine), psutil.virtual_memory().available
+    wanted, free = needed(circuit, engine, draws), psutil.virtual_memory().available
     if wanted > free:
         synapses = expected_synapses(circuit)
         largest = max(synapses, key=lambda name: synapses[name])

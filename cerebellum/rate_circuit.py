@@ -1,13 +1,15 @@
 """The rate twin: every population of a circuit as the expected rates of its cells, in torch, with gradients.
 
-Time runs in steps of 1 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
+Time runs in steps of 0.5 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
 contacts and delays as in the spiking engine; a port's mean conductance follows the alpha kernel exactly; it moves the
 cell's membrane (`membrane`), told apart by the time since the last spike (`ages`), of which the rate is a function
 measured on that cell (`transfer`). Populations that the protocol drives give their own spikes, not an expectation: the
 mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what these share moves the circuit. A basket
 cell under constant rates equal to those of the circuit fires at 0.4 Hz, in the circuit at 12.
 
-What is lost: the chance that cells share beyond what drives them, as granule cells do that hang on one Golgi cell.
+What expectations lose is the chance that cells share beyond what drives them, as granule cells do that hang on one
+Golgi cell. With `draws`, the spikes of `cell_drive.DRAWN` populations are drawn by their rates in so many realizations
+side by side; the cells after them, Purkinje cells and nuclei, stay expectations, one to each realization.
 """
 
 from __future__ import annotations
@@ -27,21 +29,23 @@ from torch import Tensor
 from cerebellum import lesions
 from cerebellum.ages import Ages
 from cerebellum.balance import Balance
-from cerebellum.cell_drive import BIN
+from cerebellum.cell_drive import BIN, DRAWN
 from cerebellum.circuit import Circuit, ShortTerm
 from cerebellum.connectome import Connectome
+from cerebellum.drawn_cells import DrawnCells
 from cerebellum.errors import ProtocolFileError
 from cerebellum.membrane import Membrane
 from cerebellum.rate_plasticity import PlasticSynapses
 from cerebellum.rate_transfer import TransferSurface
 from cerebellum.stimuli import Schedule
+from cerebellum.streams import generator
 
 Floats = NDArray[np.float64]
 
 
 @dataclass
 class Port:
-    """Alpha conductances of a population's port: unit-weight decay and gain numbers, and the state (cells,)."""
+    """Alpha conductances of a population's port: unit-weight decay and gain numbers, and the state (..., cells)."""
 
     tau: float
     g: Tensor
@@ -59,16 +63,20 @@ class Port:
 
 
 class _Product(torch.autograd.Function):
-    """Sparse matrix times vector, with the transpose kept for the gradient of the vector."""
+    """Sparse matrix times the last axis of a vector or matrix, with the transpose kept for its gradient."""
 
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, transpose: Tensor, vector: Tensor) -> Tensor:
         ctx.transpose = transpose
-        return matrix @ vector
+        return _times(matrix, vector)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        return None, None, ctx.transpose @ grads[0].contiguous()
+        return None, None, _times(ctx.transpose, grads[0])
+
+
+def _times(matrix: Tensor, vector: Tensor) -> Tensor:
+    return (matrix @ vector.movedim(-1, 0).contiguous()).movedim(0, -1).contiguous()
 
 
 class Fan:
@@ -95,12 +103,12 @@ class Fan:
         self.transpose = _csr(column, row, value, shape[::-1], dtype, device)
 
     def __call__(self, rate: Tensor) -> dict[str, Tensor]:
-        """Arriving spikes a second, times contacts, at every target cell of every projection."""
+        """Arriving spikes a second, times contacts, at every target cell of every projection, shape (..., cells)."""
         return dict(
             zip(
                 self.names,
                 _Product.apply(self.matrix, self.transpose, rate).split(  # type: ignore[no-untyped-call]
-                    self.sizes
+                    self.sizes, dim=-1
                 ),
                 strict=True,
             )
@@ -155,6 +163,10 @@ class Release:
 class RateCircuit(torch.nn.Module):
     """A circuit's rates, stepped through time.
 
+    Parameters
+    ----------
+    draws : realizations of drawn spikes, side by side; 0: expectations only. Drawn circuits have no gradients.
+
     Parameters of the module, all with gradients: `gain[projection]`, a factor on the projection's weight (1 as
     described); `tonic[population]`, an excitatory conductance beside the synapses (S, 0 as described); and
     `weight[projection]` of every plastic one, the weights at the begin (S, shape (synapses,)).
@@ -173,8 +185,10 @@ class RateCircuit(torch.nn.Module):
         lesion: tuple[str, ...] = (),
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        draws: int = 0,
     ) -> None:
         super().__init__()
+        self.draws = draws
         self.connectome, self.balance, self.circuit = connectome, balance, connectome.circuit
         self.like: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
         circuit, cut = self.circuit, set(lesion)
@@ -212,6 +226,7 @@ class RateCircuit(torch.nn.Module):
             }
         )
         self.delay = {n: max(1, round(circuit.projection[n].delay.si / BIN)) for n in self.names}
+        self.requires_grad_(not draws)
 
     def driven(
         self, given: dict[str, list[tuple[Tensor, Tensor] | None]], step: int
@@ -233,9 +248,9 @@ class RateCircuit(torch.nn.Module):
                 (sources if is_source else afferents)[name] = rate
         return sources, afferents
 
-    def begin(self, spans: Sequence[tuple[float, float]] = ()) -> State:
-        """State at time 0: nothing flows. `spans` (s) are the stretches in which plasticity is on."""
-        return State(self, list(spans))
+    def begin(self, spans: Sequence[tuple[float, float]] = (), seed: int = 0) -> State:
+        """State at time 0: nothing flows. Plasticity is on in `spans` (s); `seed` is that of draws."""
+        return State(self, list(spans), seed)
 
     def forward(self, state: State, given: dict[str, Tensor], afferent: dict[str, Tensor]) -> dict[str, Tensor]:
         """One step.
@@ -249,7 +264,7 @@ class RateCircuit(torch.nn.Module):
 
         Returns
         -------
-        rates (Hz) of all populations in this step, shape (cells,)
+        rates (Hz) of all populations in this step, shape (cells,), or (draws, cells) of all but driven ones
         """
         rates: dict[str, Tensor] = {}
         arriving = {name: state.pending[name].popleft() for name in self.names if name not in state.plastic}
@@ -301,13 +316,13 @@ class RateCircuit(torch.nn.Module):
             came = torch.zeros(circuit.size(population), **self.like) if afferent is None else afferent
             _add(weighted, outside.receptor, came * outside.weight.si)
         mean = {name: ports[name].advance(rate) for name, rate in weighted.items()}
-        return state.ages[population].advance(self.surfaces[population], mean, self.tonic[population])
+        return state.cells[population].advance(self.surfaces[population], mean, self.tonic[population])
 
 
 class State:
     """What a `RateCircuit` remembers from step to step."""
 
-    def __init__(self, circuit: RateCircuit, spans: list[tuple[float, float]]) -> None:
+    def __init__(self, circuit: RateCircuit, spans: list[tuple[float, float]], seed: int) -> None:
         self.circuit, described, like = circuit, circuit.circuit, circuit.like
         self.step = 0
 
@@ -336,7 +351,14 @@ class State:
             }
             for name in circuit.surfaces
         }
-        self.ages = {name: Ages(one, described.size(name)) for name, one in circuit.membranes.items()}
+        self.cells: dict[str, Ages | DrawnCells] = {}
+        for name, membrane in circuit.membranes.items():
+            if circuit.draws and name in DRAWN:
+                chance = torch.Generator(like["device"])
+                chance.manual_seed(int(generator(seed, "rate draws", name).integers(2**62)))
+                self.cells[name] = DrawnCells(membrane, described.size(name), circuit.draws, chance)
+            else:
+                self.cells[name] = Ages(membrane, described.size(name), circuit.draws)
 
     def none(self, projection: str) -> Tensor:
         """No spikes at the projection's target cells."""

@@ -93,12 +93,18 @@ class PlasticSynapses:
 
     @property
     def weight(self) -> Tensor:
-        """Peak conductance (S) in the order of the connectome's edges, shape (synapses,)."""
-        return torch.empty_like(self.sorted).index_copy(0, self.order, self.sorted)
+        """Peak conductance (S) in the order of the connectome's edges, shape (..., synapses)."""
+        return torch.empty_like(self.sorted).index_copy(-1, self.order, self.sorted)
 
     def transmit(self, rate: Tensor) -> Tensor:
-        """Weighted spikes a second (S Hz) at each target cell, of source rates (Hz)."""
-        return _Transmission.apply(self, self.sorted, rate)  # type: ignore[no-untyped-call]
+        """Weighted spikes a second (S Hz) at each target cell, of source rates (Hz), shape (..., cells)."""
+        if rate.dim() > 1:
+            weights = self.sorted.expand(len(rate), -1)
+            return torch.stack([self._transmit(w, one) for w, one in zip(weights, rate, strict=True)])
+        return self._transmit(self.sorted, rate)
+
+    def _transmit(self, weight: Tensor, rate: Tensor) -> Tensor:
+        return _Transmission.apply(self, weight, rate)  # type: ignore[no-untyped-call]
 
     def learn(self, step: int, active: Tensor, taught: Tensor) -> None:
         """Take up this step's arriving spikes (Hz) of source cells and of each target's teacher; change the weights.
@@ -110,11 +116,10 @@ class PlasticSynapses:
         then = (step - self.late) * BIN
         if len(self.active) <= self.late or not any(a - 1e-9 <= then < b - 1e-9 for a, b in self.spans):
             return
-        together = torch.zeros_like(taught)
-        for value, rate in zip(self.kernel[-len(self.taught) :], self.taught, strict=True):
-            together = together + value * rate * BIN
+        before = torch.stack(torch.broadcast_tensors(*self.taught))  # type: ignore[no-untyped-call]
+        together = torch.tensordot(self.kernel[-len(before) :] * BIN, before, dims=1)
         if self.rule.remembered == 1:
             together = together.clamp(max=1.0)
-        each = (self.rule.alone + self.rule.paired * together).repeat_interleave(self.number)
-        moved = self.sorted + (self.active[0] * BIN).index_select(0, self.pre) * each
+        each = (self.rule.alone + self.rule.paired * together).repeat_interleave(self.number, dim=-1)
+        moved = self.sorted + (self.active[0] * BIN).index_select(-1, self.pre) * each
         self.sorted = moved.clamp(self.rule.w_min.si, self.rule.w_max.si)

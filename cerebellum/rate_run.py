@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cerebellum import transfer
 from cerebellum.balance import Balance
@@ -25,7 +26,7 @@ from cerebellum.errors import ProtocolFileError
 from cerebellum.progress import Progress, silent
 from cerebellum.rate_circuit import RateCircuit, given_rates
 from cerebellum.rate_transfer import TransferSurface
-from cerebellum.rates_in_time import Rates
+from cerebellum.rates_in_time import STEP, Rates
 from cerebellum.stimuli import Schedule, plastic_spans
 
 KEPT = 2_000_000  # numbers of one population
@@ -41,7 +42,7 @@ class CircuitRun:
 
     Attributes
     ----------
-    rates : of all populations
+    rates : of all populations; with draws, as the other values, the mean over them
     weights : plastic projection -> weights at the end (S), in the order of the connectome's edges
     counts : population -> expected spikes of each cell in the windows asked for, shape (groups of windows, cells)
     seconds : of building and simulating
@@ -60,9 +61,10 @@ def build(
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    draws: int = 0,
     progress: Progress = silent,
 ) -> RateCircuit:
-    """The circuit with its cells' transfer functions measured, or taken from the cache.
+    """The circuit with its cells' transfer functions measured, or taken from the cache; `draws` as `RateCircuit`.
 
     Raises
     ------
@@ -76,8 +78,8 @@ def build(
     for name, population in circuit.population.items():
         if population.cell not in ("source", "relay") and name not in schedule.lesion:
             progress(f"transfer function of {name} cells", None)
-            surfaces[name] = TransferSurface(transfer.of(circuit, balance, name), dtype)
-    return RateCircuit(connectome, balance, surfaces, schedule.lesion, device, dtype)
+            surfaces[name] = TransferSurface(transfer.of(circuit, balance, name, draws > 0), dtype)
+    return RateCircuit(connectome, balance, surfaces, schedule.lesion, device, dtype, draws)
 
 
 def simulate(
@@ -87,6 +89,7 @@ def simulate(
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    draws: int = 0,
     progress: Progress = silent,
     counted: Mapping[str, Windows] | None = None,
 ) -> CircuitRun:
@@ -94,10 +97,11 @@ def simulate(
 
     Parameters
     ----------
+    draws : realizations of drawn spikes to average, all different by the connectome's seed; 0: expectations only
     counted : population -> groups of windows in which its cells' expected spikes are added up
     """
     clock = time.perf_counter()
-    module = build(connectome, balance, schedule, device=device, dtype=dtype, progress=progress)
+    module = build(connectome, balance, schedule, device=device, dtype=dtype, draws=draws, progress=progress)
     seconds = {"build": time.perf_counter() - clock}
     clock = time.perf_counter()
     circuit, steps = connectome.circuit, round(schedule.duration / BIN)
@@ -105,36 +109,43 @@ def simulate(
     tallies = {name: _Tally(circuit.size(name), windows, steps) for name, windows in (counted or {}).items()}
     given = given_rates(schedule, circuit, module.like)
     with torch.no_grad():
-        state = module.begin(plastic_spans(schedule.trials))
+        state = module.begin(plastic_spans(schedule.trials), connectome.seed)
         for step in range(steps):
             driven, afferent = module.driven(given, step)
             for name, rate in module(state, driven, afferent).items():
-                values = rate.cpu().numpy()
+                values = _over_draws(rate).cpu().numpy()
                 keepers[name].add(step, values)
                 if name in tallies:
                     tallies[name].add(step, values)
             if step % 100 == 0:
                 progress("rate engine", step / steps)
     seconds["simulate"] = time.perf_counter() - clock
-    weights = {name: one.weight.detach().double().cpu().numpy() for name, one in state.plastic.items()}
+    weights = {name: _over_draws(one.weight.detach().double()).cpu().numpy() for name, one in state.plastic.items()}
     counts = {name: tally.counts for name, tally in tallies.items()}
     return CircuitRun({n: k.rates() for n, k in keepers.items()}, weights, counts, seconds)
+
+
+def _over_draws(values: Tensor) -> Tensor:
+    return values if values.dim() == 1 else values.mean(dim=0)
 
 
 class _Keeper:
     def __init__(self, circuit: Circuit, population: str, steps: int) -> None:
         cells = circuit.size(population)
-        self.width = next((w for w in WIDTHS if cells * steps / w <= KEPT), WIDTHS[-1])
-        self.mean = np.zeros(steps, np.float32)
-        self.cells = np.zeros((-(-steps // self.width), cells), np.float32)
-        self.counted = np.bincount(np.arange(steps) // self.width)
+        each = round(STEP / BIN)
+        width = next((w for w in WIDTHS if cells * steps / (each * w) <= KEPT), WIDTHS[-1])
+        self.width, self.of_mean, self.of_cells = width, np.arange(steps) // each, np.arange(steps) // (each * width)
+        self.mean = np.zeros(self.of_mean[-1] + 1)
+        self.cells = np.zeros((self.of_cells[-1] + 1, cells), np.float32)
 
     def add(self, step: int, values: NDArray[Any]) -> None:
-        self.mean[step] = values.mean()
-        self.cells[step // self.width] += values
+        self.mean[self.of_mean[step]] += values.mean()
+        self.cells[self.of_cells[step]] += values
 
     def rates(self) -> Rates:
-        return Rates(self.mean, np.asarray(self.cells / self.counted[:, None], np.float32), self.width * BIN)
+        mean = self.mean / np.bincount(self.of_mean)
+        cells = self.cells / np.bincount(self.of_cells)[:, None]
+        return Rates(mean.astype(np.float32), cells.astype(np.float32), self.width * STEP)
 
 
 class _Tally:

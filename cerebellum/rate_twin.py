@@ -20,7 +20,13 @@ Floats = NDArray[np.float64]
 
 
 def add(
-    result: Result, summary: dict[str, Any], balance: Balance, device: str, dtype: str, progress: Progress
+    result: Result,
+    summary: dict[str, Any],
+    balance: Balance,
+    device: str,
+    dtype: str,
+    draws: int,
+    progress: Progress,
 ) -> CircuitRun:
     """Run the rate circuit of a result's connectome and schedule; fills its `rates` and the summary."""
     assert result.connectome is not None
@@ -30,6 +36,7 @@ def add(
         result.schedule,
         device=choose_device(device),
         dtype=getattr(torch, dtype),
+        draws=draws,
         progress=progress,
         counted=_counted(result),
     )

@@ -45,6 +45,7 @@ def run(
     force: bool = False,
     device: str = "cpu",
     dtype: str = "float32",
+    draws: int = 0,
     target: str = "standalone",
     threads: int = 1,
     progress: Progress = silent,
@@ -58,6 +59,7 @@ def run(
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
     out : folder to write (run.json, summary.json, spikes.nwb, figures/); None writes nothing
     device, dtype : of the rate engine: 'cpu' or 'cuda', 'float32' or 'float64'
+    draws : of the rate engine on circuits of conductances: realizations of drawn spikes to average; 0: expectations
     target, threads : of the spiking engine: 'standalone', 'runtime' or 'numpy'; OpenMP threads of 'standalone'
 
     Raises
@@ -74,7 +76,9 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     check_together(plan, circuit)
     _check_blocks(plan, engine, _by_conductance(circuit))
-    memory_use.check(circuit, engine)
+    if draws and (draws < 0 or engine == "spiking" or not _by_conductance(circuit)):
+        raise ArgumentError("draws", draws, "wanted 0, or with the rate engine on a circuit of conductances 1 or more")
+    memory_use.check(circuit, engine, draws)
     if engine != "spiking":
         from cerebellum.rate import choose_device
 
@@ -107,7 +111,7 @@ def run(
     if engine != "spiking" and _by_conductance(circuit):
         from cerebellum import rate_twin
 
-        twin = rate_twin.add(result, summary, balance, device, dtype, progress)
+        twin = rate_twin.add(result, summary, balance, device, dtype, draws, progress)
         seconds["rate"] = twin.seconds
         if asked:
             measured["rate"] = rate_twin.purkinje(result, twin)
@@ -142,7 +146,9 @@ def run(
     }
     seconds["total"] = time.perf_counter() - clock
     result.summary.update(summary, timing=seconds, biological_seconds=scheduled.duration)
-    result.provenance.update(_provenance(result, engine, seed, started, device, dtype, target, threads))
+    rate_engine = {"device": device, "dtype": dtype, "draws": draws}
+    spiking_engine = {"target": target, "threads": threads}
+    result.provenance.update(_provenance(result, engine, seed, started, rate_engine, spiking_engine))
     if out is not None:
         save(result, Path(out), force, progress)
     return result
@@ -270,15 +276,20 @@ def _working_target(target: str) -> Any:
 
 
 def _provenance(
-    result: Result, engine: str, seed: int, started: datetime, device: str, dtype: str, target: str, threads: int
+    result: Result,
+    engine: str,
+    seed: int,
+    started: datetime,
+    rate_engine: dict[str, Any],
+    spiking_engine: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "identifier": str(uuid.uuid4()),
         "started": started.isoformat(),
         "engine": engine,
         "seed": seed,
-        "rate_engine": {"device": device, "dtype": dtype},
-        "spiking_engine": {"target": target, "threads": threads},
+        "rate_engine": rate_engine,
+        "spiking_engine": spiking_engine,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         "machine": {"system": platform.system(), "processor": platform.machine()},
         "command": sys.argv[1:],

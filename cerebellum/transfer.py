@@ -81,9 +81,12 @@ def coordinate(volts: Floats) -> Floats:
     return np.asarray(np.arcsinh(np.asarray(volts, float) / SCALE))
 
 
-def of(circuit: Circuit, balance: Balance, population: str) -> Transfer:
-    """The transfer function of a population's cells, from the cache or measured now (some seconds)."""
-    described, given = circuit.population[population], cell_drive.inputs(circuit, balance, population)
+def of(circuit: Circuit, balance: Balance, population: str, drawn: bool = False) -> Transfer:
+    """The transfer function of a population's cells, from the cache or measured now (some seconds).
+
+    `drawn` : as of `cell_drive.inputs`
+    """
+    described, given = circuit.population[population], cell_drive.inputs(circuit, balance, population, drawn)
     path = cache_folder() / "transfer" / f"{_key(described, given, circuit.dt)}.npz"
     if path.exists():
         return _load(path)

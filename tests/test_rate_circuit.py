@@ -30,7 +30,7 @@ LOW, HIGH = (-4.0, -4.0), (4.0, 4.0)
 SLOPE, OFFSET = 1.0, np.log(20.0) + 3.0  # of ln rate in the voltage's coordinate: 20 Hz 10 mV below threshold
 CELL = {
     "C_m": [100, "pF"], "tau_m": [20, "ms"], "E_L": [-60, "mV"], "V_th": [-45, "mV"], "V_reset": [-65, "mV"],
-    "t_ref": [1, "ms"], "I_e": [0, "pA"],
+    "t_ref": [0.2, "ms"], "I_e": [0, "pA"],
 }  # fmt: skip
 RECEPTORS = {
     "excitatory": {"kind": "alpha", "effect": "excitatory", "tau": [2, "ms"], "reversal": [0, "mV"]},
@@ -150,7 +150,7 @@ def test_two_populations_settle_where_their_equations_meet(wired: Connectome) ->
 
 
 def test_activity_arrives_after_the_delay(wired: Connectome) -> None:
-    """A spike of all mossy fibres in step 20 moves granule cells in step 22, Golgi cells in 26, granule again in 29."""
+    """A spike of all mossy fibres moves granule cells 2 ms later, Golgi cells 4 and Purkinje cells 3 ms after them."""
     module = twin(wired)
     still = torch.zeros(10, dtype=torch.float64)
     first: dict[str, int] = {}
@@ -164,7 +164,11 @@ def test_activity_arrives_after_the_delay(wired: Connectome) -> None:
         for name in ("granule", "golgi", "purkinje"):
             if name not in first and bool((a[name] != b[name]).any()):
                 first[name] = step
-    assert first == {"granule": 22, "golgi": 26, "purkinje": 25}
+    assert {name: (step - 20) * BIN for name, step in first.items()} == {
+        "granule": 2e-3,
+        "golgi": 6e-3,
+        "purkinje": 5e-3,
+    }
 
 
 @pytest.mark.parametrize("name", ["golgi_to_granule", "parallel_fiber_to_golgi"])
@@ -226,13 +230,13 @@ def test_cuda_gives_the_rates_of_the_cpu(wired: Connectome) -> None:
 def test_driven_cells_give_their_spikes() -> None:
     """As rates of 1 / BIN in the step of the spike; two spikes in one step count twice."""
     circuit = small()
-    events = {"mossy_fiber": Events(np.array([0, 5, 19, 20]), np.array([3, 3, 1, 2], np.int32))}
+    events = {"mossy_fiber": Events(np.array([0, 4, 19, 20]), np.array([3, 3, 1, 2], np.int32))}
     trial = Trial("b", "other", 0.0, 0.003, False)
     given = given_rates(Schedule([trial], events, 0.003), circuit, {"dtype": torch.float64, "device": "cpu"})
-    assert [one is None for one in given["mossy_fiber"]] == [False, False, False]
+    assert [one is None for one in given["mossy_fiber"]] == [False, True, True, False, False, True]
     module = twin(sample(circuit, 1))
-    sources, _ = module.driven(given | {"inferior_olive": [None] * 3}, 0)
-    assert sources["mossy_fiber"].tolist() == [0, 0, 0, 2e3, 0, 0, 0, 0, 0, 0]
+    sources, _ = module.driven(given | {"inferior_olive": [None] * 6}, 0)
+    assert sources["mossy_fiber"].tolist() == [0, 0, 0, 2 / BIN, 0, 0, 0, 0, 0, 0]
     assert not sources["inferior_olive"].any()
 
 
@@ -264,7 +268,7 @@ def test_weights_drift_as_the_rule_expects(olive: float) -> None:
     given["inferior_olive"] = torch.full((1,), olive, dtype=torch.float64)
     with torch.no_grad():
         state = module.begin([(0.3, 0.6)])
-        for _ in range(700):
+        for _ in range(round(0.7 / BIN)):
             rates = module(state, given, {})
     name = "parallel_fiber_to_purkinje"
     change = (state.plastic[name].weight - module.weight[name]).detach()

@@ -20,6 +20,7 @@ from cerebellum.protocol import load_protocol
 from cerebellum.rate_circuit import Release
 from cerebellum.rate_plasticity import PlasticSynapses
 from cerebellum.rate_transfer import TransferSurface
+from cerebellum.rates_in_time import STEP
 from cerebellum.result import Result
 
 LIKE = {"dtype": torch.float64, "device": torch.device("cpu")}
@@ -109,7 +110,7 @@ def _no_measuring() -> Iterator[None]:
     found = {"inferior_olive": replace(soft, coefficients=5.0 + 3.0 * (soft.coefficients - OFFSET))}
     surface = {id(one): TransferSurface(one) for one in (soft, found["inferior_olive"])}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "of", lambda circuit, balance, name: found.get(name, soft))
+        patch.setattr(transfer, "of", lambda circuit, balance, name, drawn: found.get(name, soft))
         patch.setattr(rate_run, "TransferSurface", lambda one, dtype: surface[id(one)])
         yield
 
@@ -140,9 +141,9 @@ def test_every_model_runs_on_the_rate_engine(model: str) -> None:
     for name, rates in result.rates.items():
         assert np.isfinite(rates.cells).all(), name
         assert rates.cells.min() >= 0
-        assert rates.cells.max() <= 1000 * (1 + 1e-6) or name in ("mossy_fiber", "glomerulus", "inferior_olive")
+        assert rates.cells.max() <= (1 + 1e-6) / BIN or name in ("mossy_fiber", "glomerulus", "inferior_olive")
     given = result.schedule.events["mossy_fiber"]
-    fired = result.rates["mossy_fiber"].mean.sum() * BIN * result.circuit.size("mossy_fiber")
+    fired = result.rates["mossy_fiber"].mean.sum() * STEP * result.circuit.size("mossy_fiber")
     assert fired == pytest.approx(len(given.step), rel=1e-5)
     olive = result.rates["inferior_olive"].mean
     if "inferior_olive" in result.schedule.events and protocol != "background":
@@ -173,10 +174,10 @@ def remembered(_no_measuring: None) -> Result:
 def spikes_in(result: Result, population: str, role: str) -> np.ndarray:
     """Expected spikes of each cell in the window of each trial of a role, from the rates, (trials, cells)."""
     rates, out = result.rates[population], []
-    assert rates.width == BIN
+    assert rates.width == STEP
     for trial in result.schedule.of(role):
-        start, stop = (round(end / BIN) for end in readout.window(result.protocol, trial))
-        out.append(rates.cells[start:stop].sum(axis=0, dtype=float) * BIN)
+        start, stop = (round(end / STEP) for end in readout.window(result.protocol, trial))
+        out.append(rates.cells[start:stop].sum(axis=0, dtype=float) * STEP)
     return np.array(out)
 
 
@@ -212,7 +213,7 @@ def test_the_rate_engine_alone_compares_its_memory_with_the_theories(remembered:
     assert {"rate_vs_sdm", "rate_vs_sdm_exact", "rate_vs_attention", "granule_vs_rate"} <= set(summary["agreement"])
     assert summary["agreement"]["control"]["reader"] == "rate"
     assert set(summary["recall"]) == set(remembered.readout)
-    assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] > 0.75  # chance is 0.5; the transfer function is made up
+    assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] >= 0.75  # chance is 0.5; the transfer function is made up
     assert summary["written_weights"]["parallel_fiber_to_purkinje"]["r_ideal_counters"] > 0.3
 
 

@@ -18,6 +18,8 @@ from cerebellum.membrane import Membrane
 from cerebellum.rate_transfer import TransferSurface
 from cerebellum.transfer import SCALE, Transfer, coordinate
 
+EACH = round(BIN / 1e-4)  # time steps of the mouse model in one of the rate circuit
+
 
 @pytest.fixture(autouse=True)
 def _small_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +45,7 @@ def twin(circuit: Circuit, population: str, found: Transfer, cells: int = 1) -> 
 def resting_rate(circuit: Circuit, population: str, found: Transfer) -> float:
     """Rate (Hz) of a cell without input, 2 s after its begin."""
     cell, surface = twin(circuit, population, found)
-    return float(np.mean([float(cell.advance(surface, {})) for _ in range(2000)][1500:]))
+    return float(np.mean([float(cell.advance(surface, {})) for _ in range(4000)][3000:]))
 
 
 # cerebellar-models 4.2, tests/test_cell_models.py
@@ -93,11 +95,11 @@ def test_cells_that_begin_together_stay_together_for_as_long(mouse: Circuit, pop
     """
     described = mouse.population[population]
     steps = round(0.3 / BIN)
-    fired, _ = cell_drive.respond(described, 2000, steps * 10, mouse.dt, np.random.default_rng(2))
-    counted = np.bincount(fired // 10, minlength=steps) / (2000 * BIN)
+    fired, _ = cell_drive.respond(described, 2000, steps * EACH, mouse.dt, np.random.default_rng(2))
+    counted = np.bincount(fired // EACH, minlength=steps) / (2000 * BIN)
     cell, surface = twin(mouse, population, transfer.of(mouse, solve(mouse), population))
     expected = np.array([float(cell.advance(surface, {})) for _ in range(steps)])
-    both = [course.reshape(-1, 2).mean(axis=1) for course in (counted, expected)]
+    both = [course.reshape(-1, 4).mean(axis=1) for course in (counted, expected)]
     assert both[0].max() > 2 * both[0].mean() > 0
     assert np.corrcoef(*both)[0, 1] > 0.9
     assert expected.mean() == pytest.approx(counted.mean(), rel=0.1)
@@ -105,7 +107,7 @@ def test_cells_that_begin_together_stay_together_for_as_long(mouse: Circuit, pop
 
 def test_conductance_in_bins_is_the_integral_of_the_alpha_function() -> None:
     """Spikes spread evenly over the first bin: the mean over them of the alpha function, by quadrature."""
-    tau, rate = 5.8e-3, np.zeros((200, 1))
+    tau, rate = 5.8e-3, np.zeros((400, 1))
     rate[0] = 1 / BIN
     found = cell_drive.alpha_mean(rate, tau)[:, 0]
     assert found.sum() * BIN == pytest.approx(np.e * tau, rel=1e-9)
@@ -134,6 +136,10 @@ def test_spikes_are_known_of_what_the_protocol_drives(mouse: Circuit) -> None:
     assert not found["granule"]["golgi_to_granule"].known
     assert found["purkinje"]["climbing_fiber_to_purkinje"].known
     assert {name: given[""].known for name, given in found.items() if "" in given} == {"inferior_olive": True}
+    drawn = {
+        key: one for name in mouse.population for key, one in cell_drive.inputs(mouse, balance, name, True).items()
+    }
+    assert {one.source for one in drawn.values() if not one.known} == {"purkinje", "nucleo_olivary"}
 
 
 def test_a_climbing_fiber_spike_brings_spikes_and_then_a_pause(mouse: Circuit) -> None:
@@ -141,21 +147,22 @@ def test_a_climbing_fiber_spike_brings_spikes_and_then_a_pause(mouse: Circuit) -
 
     The spikes it adds within 10 ms agree to half of one, the courses after it but for the spikes' own chance.
     """
-    described, steps, at = mouse.population["purkinje"], 400, 300
-    weight = {300 * 10 - 1: [("climbing", np.arange(1000), np.full(1000, 800e-9))]}
-    fired, _ = cell_drive.respond(described, 1000, steps * 10, mouse.dt, np.random.default_rng(2), weight)
-    counted = np.bincount(fired // 10, minlength=steps) / (1000 * BIN)
+    described, steps, at, ms = mouse.population["purkinje"], round(0.4 / BIN), round(0.3 / BIN), round(1e-3 / BIN)
+    weight = {at * EACH - 1: [("climbing", np.arange(1000), np.full(1000, 800e-9))]}
+    fired, _ = cell_drive.respond(described, 1000, steps * EACH, mouse.dt, np.random.default_rng(2), weight)
+    counted = np.bincount(fired // EACH, minlength=steps) / (1000 * BIN)
     cell, surface = twin(mouse, "purkinje", transfer.of(mouse, solve(mouse), "purkinje"))
     kick = np.zeros(steps)
     kick[at] = 1 / BIN
     drive = 800e-9 * cell_drive.alpha_mean(kick, described.receptor["climbing"].tau.si)
     expected = np.array([float(cell.advance(surface, {"climbing": torch.tensor([g]).double()})) for g in drive])
     for course in (counted, expected):
-        rest = course[at - 100 : at].mean()
-        assert course[at : at + 10].sum() * BIN > 1.5
-        assert course[at + 10 : at + 30].min() < 0.6 * rest
-    assert expected[at : at + 10].sum() * BIN == pytest.approx(counted[at : at + 10].sum() * BIN, abs=0.5)
-    assert np.corrcoef(counted[at : at + 60], expected[at : at + 60])[0, 1] > 0.85  # steps of 1 ms, a small experiment
+        rest = course[at - 100 * ms : at].mean()
+        assert course[at : at + 10 * ms].sum() * BIN > 1.5
+        assert course[at + 10 * ms : at + 30 * ms].reshape(-1, ms).mean(axis=1).min() < 0.6 * rest
+    assert expected[at : at + 10 * ms].sum() * BIN == pytest.approx(counted[at : at + 10 * ms].sum() * BIN, abs=0.5)
+    after = [course[at : at + 60 * ms].reshape(-1, ms).mean(axis=1) for course in (counted, expected)]
+    assert np.corrcoef(*after)[0, 1] > 0.85  # a small experiment
 
 
 def test_the_second_time_comes_from_the_cache(mouse: Circuit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

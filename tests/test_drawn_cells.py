@@ -1,0 +1,147 @@
+"""Drawn cells and circuits of them: closed forms, against expectations, the same draws again, weights of each draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_ages import HOLD, LIKE, PLAIN, PORTS, steep
+from test_rate_circuit import RULE, known, small
+
+import cerebellum
+from cerebellum import rate_run, transfer
+from cerebellum.ages import Ages
+from cerebellum.balance import solve
+from cerebellum.cell_drive import BIN, DRAWN
+from cerebellum.connectome import sample
+from cerebellum.drawn_cells import DrawnCells
+from cerebellum.errors import ArgumentError
+from cerebellum.membrane import Membrane
+from cerebellum.rate_circuit import Fan, RateCircuit
+from cerebellum.rate_transfer import TransferSurface
+
+
+def plain(cells: int, draws: int, seed: int = 1) -> DrawnCells:
+    """Plain cells at rest."""
+    return DrawnCells(
+        Membrane("conductance_lif", PLAIN, PORTS, LIKE), cells, draws, torch.Generator().manual_seed(seed)
+    )
+
+
+@pytest.mark.parametrize("hazard", [5.0, 100.0, 900.0])
+def test_a_constant_hazard_gives_the_closed_rate(hazard: float) -> None:
+    """Mean interval: the steps held at reset and 1 / hazard; four standard errors of a renewal process at most."""
+    cells, total, steps = plain(500, 4), 0.0, 3000
+    for _ in range(steps):
+        total += float(cells.advance(lambda distance, _: torch.full_like(distance, hazard), {}).mean())
+    expected = 1 / (HOLD * BIN + 1 / hazard)
+    spikes = expected * steps * BIN * 2000
+    assert total / steps == pytest.approx(expected, rel=4 / np.sqrt(spikes) + 1e-3)  # 1e-3: the first interval
+
+
+def test_the_mean_over_draws_is_the_expectation() -> None:
+    """4,000 drawn cells and one expected cell under the same wandering conductance: course in bins of 5 ms."""
+    rng = np.random.default_rng(3)
+    course = 3e-9 * np.exp(np.convolve(rng.standard_normal(1200), np.exp(-np.arange(60) / 20), "same") / 4)
+    drawn, expected = plain(1000, 4), Ages(Membrane("conductance_lif", PLAIN, PORTS, LIKE), 1)
+    both = []
+    for cells in (drawn, expected):
+        rates = [float(cells.advance(steep, {"excitatory": torch.tensor([g], **LIKE)}).mean()) for g in course]
+        both.append(np.reshape(rates, (-1, 10)).mean(axis=1)[20:])
+    assert both[0].mean() == pytest.approx(both[1].mean(), rel=0.02)  # some 10^5 spikes; ages beyond 8 ms are classes
+    assert np.corrcoef(*both)[0, 1] > 0.98
+
+
+def circuit(draws: int, plasticity: dict[str, object] | None = None) -> RateCircuit:
+    """The small circuit of `test_rate_circuit`, drawn or expected."""
+    connectome = sample(small(plasticity), 1)
+    cells = [n for n, p in connectome.circuit.population.items() if p.cell == "conductance_lif"]
+    surfaces = {name: TransferSurface(known(), torch.float64) for name in cells}
+    return RateCircuit(connectome, solve(connectome.circuit), surfaces, dtype=torch.float64, draws=draws)
+
+
+def run(
+    module: RateCircuit, steps: int, seed: int = 0, spans: tuple[tuple[float, float], ...] = ()
+) -> tuple[list[dict[str, torch.Tensor]], Any]:
+    """Rates in every step under mossy fibres at 30 Hz and an olive at 2 Hz, and the state after them."""
+    given = {"mossy_fiber": torch.full((10,), 30.0, **LIKE), "inferior_olive": torch.full((1,), 2.0, **LIKE)}
+    with torch.no_grad():
+        state = module.begin(spans, seed)
+        return [module(state, given, {}) for _ in range(steps)], state
+
+
+def test_spikes_are_whole_and_purkinje_cells_expected() -> None:
+    last = run(circuit(3), 60)[0][-1]
+    assert {name: tuple(rate.shape) for name, rate in last.items()} == {
+        "mossy_fiber": (10,), "inferior_olive": (1,), "granule": (3, 6), "golgi": (3, 4), "purkinje": (3, 2),
+    }  # fmt: skip
+    spikes = torch.cat([rates["granule"] for rates in run(circuit(3), 60)[0]])
+    assert set(spikes.unique().tolist()) == {0.0, 1 / BIN}
+    assert 0 < float(last["purkinje"].max()) < 1 / BIN
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    first, again, other = (run(circuit(2), 80, seed)[0] for seed in (5, 5, 6))
+    for population in ("granule", "golgi", "purkinje"):
+        a, b, c = (torch.stack([rates[population] for rates in course]) for course in (first, again, other))
+        assert torch.equal(a, b)
+        assert not torch.equal(a, c)
+        assert not torch.equal(a[:, 0], a[:, 1])
+
+
+def test_a_drawn_circuit_has_no_gradients() -> None:
+    assert not any(p.requires_grad for p in circuit(1).parameters())
+    assert all(p.requires_grad for p in circuit(0).parameters())
+
+
+def test_a_fan_takes_realizations_side_by_side() -> None:
+    connectome = sample(small(), 1)
+    fan = Fan(connectome, ["parallel_fiber_to_golgi", "parallel_fiber_to_purkinje"], torch.float64, torch.device("cpu"))
+    rate = torch.rand(3, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    for name, arriving in fan(rate).items():
+        torch.testing.assert_close(arriving, torch.stack([fan(one)[name] for one in rate]))
+
+
+def test_weights_of_each_realization_follow_its_own_spikes() -> None:
+    """The drift of many realizations is the expectation's; each has weights of its own."""
+    span, name = ((0.1, 0.35),), "parallel_fiber_to_purkinje"
+    drawn, expected = (run(circuit(draws, RULE), 900, 0, span) for draws in (60, 0))
+    weights = drawn[1].plastic[name].weight
+    assert tuple(weights.shape) == (60, 12)
+    assert not torch.equal(weights[0], weights[1])
+    begun = float(circuit(0, RULE).weight[name].detach()[0])
+    changes = [float(state.plastic[name].weight.mean()) - begun for _, state in (drawn, expected)]
+    spread = float(weights.mean(dim=1).std()) / np.sqrt(60)
+    rates = [
+        float(torch.stack([r["granule"].mean() for r in courses[250:]]).mean()) for courses, _ in (drawn, expected)
+    ]
+    assert changes[0] == pytest.approx(changes[1] * rates[0] / rates[1], abs=4 * spread)
+
+
+SHORT = {f"block.rest.{key}": "120" for key in ("trial_duration", "stimulus.background.duration")}
+SHORT |= {"block.rest.stimulus.climbing.duration": "120", "block.rest.window.duration": "60", "scale": "0.1"}
+SHORT["block.rest.window.onset"] = "60"
+
+
+def test_a_run_averages_its_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two runs of one seed all is equal; its rates are means of so many whole spikes; the record says so."""
+    found = known()
+    monkeypatch.setattr(transfer, "of", lambda *_: found)
+    monkeypatch.setattr(rate_run, "KEPT", 10**8)
+    one, again = (cerebellum.run("background", "mouse", "rate", settings=SHORT, draws=2) for _ in range(2))
+    assert one.provenance["rate_engine"]["draws"] == 2
+    for name in DRAWN:
+        np.testing.assert_array_equal(one.rates[name].cells, again.rates[name].cells)
+        spikes = one.rates[name].cells * 1e-3 * 2
+        np.testing.assert_allclose(spikes, np.round(spikes), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "engine", "draws"), [("mouse", "spiking", 2), ("kanerva", "rate", 2), ("mouse", "rate", -1)]
+)
+def test_draws_where_there_are_none_are_refused(model: str, engine: Any, draws: int) -> None:
+    protocol = "recall" if model == "kanerva" else "background"
+    with pytest.raises(ArgumentError, match="draws"):
+        cerebellum.run(protocol, model, engine, draws=draws)
