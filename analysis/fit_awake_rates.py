@@ -30,7 +30,7 @@ CAPTION = (
 )
 
 SCALE = "0.3"
-STEPS, SETTLE = 250, 100  # ms simulated in each iteration, and skipped
+STEPS, SETTLE = 500, 200  # of half a millisecond, simulated in each iteration, and skipped
 ITERATIONS, RATE = 16, 0.12  # and Adam's step in the logarithm of a weight
 # Hz, awake, mean over cells that fired; cerebellar-models 4.2
 PUBLISHED = {"purkinje": 91.0, "basket": 21.0, "stellate": 18.0, "nuclear": 45.0, "nucleo_olivary": 13.0}

@@ -33,7 +33,8 @@ CAPTION = (
 SETTINGS = {"scale": "0.5", "microzones": "4"}  # 3 microzones of about 12 Purkinje cells
 POINTERS = ((0, 0, 1), (0, 1, 0), (1, 0, 0), (1, 1, 1))
 FIBERS, HIGH, LOW = 12, 100.0, 4.0  # of 58 mossy fibres fire a pattern, Hz; the others' rate
-ON, OFF, TAUGHT, READ, END = 50, 150, 195, 165, 420  # ms: pattern, climbing fibres, end of the read window, of a trial
+# Steps of half a millisecond: pattern, climbing fibres, end of the read window, of a trial.
+ON, OFF, TAUGHT, READ, END = 100, 300, 390, 330, 840
 SPONTANEOUS = 1.0  # Hz; climbing fibres
 EPOCHS = 4
 SOFT = 2.0  # Hz; width of the logistic loss
@@ -89,12 +90,14 @@ def _patterns(module: RateCircuit, seed: int) -> list[list[dict[str, Any]]]:
     import numpy as np
     import torch
 
+    from cerebellum.cell_drive import BIN
+
     rng, cells, records = np.random.default_rng(seed), module.circuit.size("mossy_fiber"), []
     olive = torch.zeros(module.circuit.size("inferior_olive"))
     for _ in POINTERS:
         rate = np.full((END, cells), LOW)
         rate[ON:OFF, rng.choice(cells, FIBERS, replace=False)] = HIGH
-        spikes = torch.as_tensor(rng.poisson(rate * 1e-3) * 1e3, dtype=torch.float32)
+        spikes = torch.as_tensor(rng.poisson(rate * BIN) / BIN, dtype=torch.float32)
         with torch.no_grad():
             state, record = module.begin(), []
             for step in range(END):
@@ -133,6 +136,7 @@ def _by_climbing_fibers(
     """Epochs of pattern and pointer with plasticity on; the course, and the weights at the end."""
     import torch
 
+    from cerebellum.cell_drive import BIN
     from cerebellum.connectome import zone_of
 
     zone = zone_of(module.circuit.size("inferior_olive"), module.circuit.zones)
@@ -143,7 +147,7 @@ def _by_climbing_fibers(
             with torch.no_grad():
                 state = module.begin([(0.0, 1.0)])
                 for step in range(END):
-                    spikes = bits * 1e3 if step == TAUGHT else torch.zeros_like(bits)
+                    spikes = bits / BIN if step == TAUGHT else torch.zeros_like(bits)
                     module(state, {**record[step], "inferior_olive": spikes + SPONTANEOUS}, {})
                 module.weight[PLASTIC].copy_(state.plastic[PLASTIC].weight)
         course.append((naive - _responses(module, records)).numpy())
