@@ -53,6 +53,7 @@ GROUPS = {
     "The rate circuit": (
         "rate_matches_spiking",
         "rate_recalls_as_spiking",
+        "rate_circuit_models",
         "fit_awake_rates",
         "gradient_vs_climbing_fiber",
     ),

@@ -78,11 +78,14 @@ def run(
     _check_blocks(plan, engine, _by_conductance(circuit))
     if draws and (draws < 0 or engine == "spiking" or not _by_conductance(circuit)):
         raise ArgumentError("draws", draws, "wanted 0, or with the rate engine on a circuit of conductances 1 or more")
-    memory_use.check(circuit, engine, draws)
+    card = None
     if engine != "spiking":
-        from cerebellum.rate import choose_device
+        from cerebellum.device import choose_device
+        from cerebellum.memory_size import free_bytes
 
-        choose_device(device)  # complain before any work is done
+        chosen_device = choose_device(device)  # complain before any work is done
+        card = free_bytes(chosen_device) if chosen_device.type == "cuda" else None
+    memory_use.check(circuit, engine, draws, card)
     progress("sampling the connectome", None)
     code = readers.code_of(circuit, plan.active_lines) if plan.patterns is not None else None
     patterns = make_patterns(plan, code.lines, circuit.zones, seed) if code is not None else None

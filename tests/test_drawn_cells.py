@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ from test_ages import HOLD, LIKE, PLAIN, PORTS, steep
 from test_rate_circuit import RULE, known, small
 
 import cerebellum
-from cerebellum import rate_run, transfer
-from cerebellum.ages import Ages
+from cerebellum import memory_use, rate_run, transfer
+from cerebellum.ages import COARSE, Ages
 from cerebellum.balance import solve
 from cerebellum.cell_drive import BIN, DRAWN
+from cerebellum.circuit import load_model
 from cerebellum.connectome import sample
 from cerebellum.drawn_cells import DrawnCells
-from cerebellum.errors import ArgumentError
+from cerebellum.errors import ArgumentError, ResourceError
 from cerebellum.membrane import Membrane
 from cerebellum.rate_circuit import Fan, RateCircuit
 from cerebellum.rate_transfer import TransferSurface
@@ -145,3 +147,16 @@ def test_draws_where_there_are_none_are_refused(model: str, engine: Any, draws: 
     protocol = "recall" if model == "kanerva" else "background"
     with pytest.raises(ArgumentError, match="draws"):
         cerebellum.run(protocol, model, engine, draws=draws)
+
+
+def test_draws_that_do_not_fit_in_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    circuit = load_model("mouse", {"scale": "0.1"})
+    assert len(COARSE) == memory_use.AGES
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory_use.needed(circuit, "rate")))
+    memory_use.check(circuit, "rate")
+    with pytest.raises(ResourceError, match="500 draws: make --draws smaller"):
+        memory_use.check(circuit, "rate", 500)
+    with pytest.raises(ResourceError, match=r"on the CUDA device and 0\.0 GiB are free: choose a smaller circuit"):
+        memory_use.check(circuit, "rate", 0, card=1e6)
