@@ -98,10 +98,11 @@ class PlasticSynapses:
 
     def transmit(self, rate: Tensor) -> Tensor:
         """Weighted spikes a second (S Hz) at each target cell, of source rates (Hz), shape (..., cells)."""
-        if rate.dim() > 1:
-            weights = self.sorted.expand(len(rate), -1)
-            return torch.stack([self._transmit(w, one) for w, one in zip(weights, rate, strict=True)])
-        return self._transmit(self.sorted, rate)
+        if rate.dim() == self.sorted.dim() == 1:
+            return self._transmit(self.sorted, rate)
+        draws = max(len(one) for one in (self.sorted, rate) if one.dim() > 1)
+        each = zip(self.sorted.expand(draws, -1), rate.expand(draws, -1), strict=True)
+        return torch.stack([self._transmit(*pair) for pair in each])
 
     def _transmit(self, weight: Tensor, rate: Tensor) -> Tensor:
         return _Transmission.apply(self, weight, rate)  # type: ignore[no-untyped-call]

@@ -122,6 +122,18 @@ def test_weights_of_each_realization_follow_its_own_spikes() -> None:
     assert changes[0] == pytest.approx(changes[1] * rates[0] / rates[1], abs=4 * spread)
 
 
+def test_driven_cells_reach_the_weights_of_each_realization() -> None:
+    """Rates without realizations times weights with them, and the other way round, as each realization by itself."""
+    module = circuit(2, RULE)
+    synapses = run(module, 5)[1].plastic["parallel_fiber_to_purkinje"]
+    several = torch.stack([synapses.sorted, 2 * synapses.sorted])
+    rate = torch.arange(6.0, **LIKE)
+    single = synapses.transmit(rate)
+    torch.testing.assert_close(synapses.transmit(torch.stack([rate, 3 * rate])), torch.stack([single, 3 * single]))
+    synapses.sorted = several
+    torch.testing.assert_close(synapses.transmit(rate), torch.stack([single, 2 * single]))
+
+
 SHORT = {f"block.rest.{key}": "120" for key in ("trial_duration", "stimulus.background.duration")}
 SHORT |= {"block.rest.stimulus.climbing.duration": "120", "block.rest.window.duration": "60", "scale": "0.1"}
 SHORT["block.rest.window.onset"] = "60"

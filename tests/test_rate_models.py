@@ -130,13 +130,13 @@ def shortened(protocol: str) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("_no_measuring")
-@pytest.mark.parametrize("model", MODELS)
-def test_every_model_runs_on_the_rate_engine(model: str) -> None:
+@pytest.mark.parametrize(("model", "draws"), [*((m, 0) for m in MODELS), ("mouse_plastic", 2), ("mouse_stp", 2)])
+def test_every_model_runs_on_the_rate_engine(model: str, draws: int) -> None:
     protocol = PROTOCOL.get(model, "background")
     settings = {"scale": "0.1", **shortened(protocol)}
     if load_model(model).zones > 1:
         settings["microzones"] = "1"  # there is one olivary cell
-    result = cerebellum.run(protocol, model, "rate", seed=3, settings=settings)
+    result = cerebellum.run(protocol, model, "rate", seed=3, settings=settings, draws=draws)
     assert set(result.rates) == set(result.circuit.population)
     for name, rates in result.rates.items():
         assert np.isfinite(rates.cells).all(), name
