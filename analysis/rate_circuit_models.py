@@ -1,4 +1,4 @@
-"""The rate circuit of every shipped mouse model beside its spikes: mean rates at rest and in a burst.
+"""The rate circuit of every variant of the mouse circuit beside its spikes: mean rates at rest and in a burst.
 
 Claim: the same rate circuit, with no number set for any of them, serves every model of conductance cells: in vitro and
 awake weights, short-term plasticity, plain integrate-and-fire cells, plastic synapses, the memory with its sparse
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLAIM = (
-    "In every shipped model of conductance cells, mean rates of the rate circuit with drawn spikes are within 10% of"
+    "In every shipped variant of the mouse circuit, mean rates of the rate circuit with drawn spikes are within 10% of"
     " the spiking circuit's in every population, at rest and in a mossy-fibre burst."
 )
 CAPTION = (

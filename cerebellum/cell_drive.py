@@ -29,6 +29,7 @@ DRAWN = ("granule", "golgi", "basket", "stellate")
 BIN = 5e-4  # s; the rate circuit's time step, in which drive and response are kept
 LEAST, MOST = 0.3, 100.0  # Hz; range of a source population's mean rate, even in its logarithm
 FLUCTUATION = 1.2  # greatest standard deviation of the logarithm of a source population's rate about its mean
+SLICE = 200  # cells whose conductances are computed at once
 FASTEST, SLOWEST = 3e-3, 0.3  # s; range of the correlation time of that fluctuation, even in its logarithm
 
 
@@ -126,13 +127,29 @@ def alpha_mean(rate: Floats, tau: float) -> Floats:
     return tau * (whole_h - (g - np.concatenate([np.zeros_like(g[:1]), g[:-1]]))) / BIN
 
 
+def steps_within(dt: float) -> int:
+    """Time steps `dt` (s) of single cells in one of the rate circuit.
+
+    Raises
+    ------
+    ArgumentError
+        If they are no whole number.
+    """
+    number = round(BIN / dt)
+    if number < 1 or abs(number * dt - BIN) > 1e-9:
+        raise ArgumentError(
+            "time_step", f"{dt * 1e3:g} ms", f"wanted a whole part of {BIN * 1e3:g} ms: rates step by that"
+        )
+    return number
+
+
 class Arrivals(Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]):
     """Poisson arrivals drawn when a cell model asks for a step's; counts those of known inputs."""
 
     def __init__(self, given: dict[str, Input], rates: dict[str, Floats], dt: float, rng: np.random.Generator) -> None:
         self.given, self.rates, self.dt, self.rng = given, rates, dt, rng
         bins, cells = next(iter(rates.values())).shape
-        self.cells, self.steps, self.each = np.arange(cells), bins * round(BIN / dt), round(BIN / dt)
+        self.cells, self.steps, self.each = np.arange(cells), bins * steps_within(dt), steps_within(dt)
         self.count = {name: np.zeros((bins, cells), np.uint16) for name, one in given.items() if one.known}
 
     def __getitem__(self, step: int) -> list[tuple[str, NDArray[np.int64], Floats]]:
@@ -165,14 +182,17 @@ def experiment(
     sources = dict.fromkeys(one.source for one in given.values())
     rates = {source: wandering(cells, bins, rng) for source in sources}
     arrivals = Arrivals(given, rates, dt, rng) if given else None
-    step, who = respond(population, cells, bins * round(BIN / dt), dt, rng, arrivals)
+    step, who = respond(population, cells, bins * steps_within(dt), dt, rng, arrivals)
     spikes = np.zeros((bins, cells), np.uint8)
-    np.add.at(spikes, (step // round(BIN / dt), who), 1)
+    np.add.at(spikes, (step // steps_within(dt), who), 1)
     ports = {name: receptor.port for name, receptor in population.receptor.items()}
     total = {name: np.zeros((bins, cells), np.float32) for name in ports}
     for name, one in given.items():
-        rate = arrivals.count[name] / BIN if one.known and arrivals else one.number * rates[one.source]
-        total[one.port] += (one.weight * alpha_mean(rate, ports[one.port].tau)).astype(np.float32)
+        for first in range(0, cells, SLICE):
+            some = slice(first, first + SLICE)
+            counted = arrivals.count.get(name) if arrivals else None
+            rate = one.number * rates[one.source][:, some] if counted is None else counted[:, some] / BIN
+            total[one.port][:, some] += (one.weight * alpha_mean(rate, ports[one.port].tau)).astype(np.float32)
     return Drive(total, spikes)
 
 

@@ -31,7 +31,7 @@ class DrawnCells:
         v, currents = membrane.begin(cells)
         self.v = v.repeat(draws, 1)
         self.currents = tuple(one.repeat(draws, 1) for one in currents)
-        self.held = torch.zeros_like(self.v, dtype=torch.int8)
+        self.held = torch.zeros_like(self.v, dtype=torch.int32)
 
     def advance(
         self,

@@ -1,7 +1,7 @@
 """The membrane of a cell between its spikes, in the rate circuit's steps, and what a spike does to it.
 
 The equations are the spiking cells' own (Crank-Nicolson, as `cells.eglif`), under each port's mean conductance. When
-the cell spikes is not decided here: `transfer` reads that from single cells, `ages` keeps account of it.
+the cell spikes is not decided here: `transfer` reads that from single cells, `ages` and `drawn_cells` keep account.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Membrane:
         Parameters
         ----------
         v, currents : at the begin of the step, shape (..., cells)
-        conductance : port -> S, shape (cells,)
+        conductance : port -> S, shape (..., cells)
         """
         n = self.numbers
         total: Tensor | float = beside

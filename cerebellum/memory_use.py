@@ -10,8 +10,10 @@ from cerebellum.errors import ResourceError
 # measured for recall on kanerva (2.18 GB, estimate 2.37) and jaeckel (0.93, 0.96) and background on mouse (0.32, 0.64).
 SPIKING_STATIC, SPIKING_PLASTIC = 65, 120
 RATE_PLASTIC = 24
-RATE_CELL = 160  # bytes a cell, in each realization or age class; mouse with 64 draws peaks at 0.74 GB (estimate 0.96)
-AGES = 7  # age classes of granule cells
+RATE_CELL = 160  # bytes a cell in each realization or age class; mouse with 64 draws peaks at 0.74 GB
+AGES, FINE_AGES, FEW = 7, 73, 5_000  # age classes of large populations, of others, and the size that divides them
+PAST = 4 / 5e-4  # bytes a second of presynaptic spikes that plasticity remembers, of a cell and realization
+MEASURING = 1e9  # beside the interpreter, of measuring a transfer function for the first time: a peak of 1.46 GB
 BASE = 600e6  # interpreter, torch, brian2
 
 
@@ -19,14 +21,23 @@ def needed(circuit: Circuit, engine: str, draws: int = 0) -> float:
     """Bytes that a run of `engine` ('spiking', 'rate' or 'both') needs, roughly."""
     static, plastic = _synapses(circuit)
     spiking = SPIKING_STATIC * static + SPIKING_PLASTIC * plastic if engine != "rate" else 0
-    return BASE + max(spiking, rate_needed(circuit, draws) if engine != "spiking" else 0)
+    rate = rate_needed(circuit, draws) if engine != "spiking" else 0
+    measured = any(one.cell in ("eglif", "conductance_lif") for one in circuit.population.values())
+    return BASE + max(spiking, rate, MEASURING if measured and engine != "spiking" else 0)
 
 
 def rate_needed(circuit: Circuit, draws: int = 0) -> float:
-    """Bytes that the rate engine needs on its device, roughly."""
+    """Bytes that the rate engine needs on its device, in single precision, roughly."""
     static, plastic = _synapses(circuit)
-    states = max(draws, AGES) * sum(circuit.size(name) for name in circuit.population)
-    return RATE_PLASTIC * (max(draws, 1) * plastic + static) + RATE_CELL * states
+    sizes = [circuit.size(name) for name, one in circuit.population.items() if one.cell not in ("source", "relay")]
+    states = sum(size * max(draws, AGES) if size > FEW else size * FINE_AGES * max(draws, 1) for size in sizes)
+    past: dict[str, float] = {}
+    for projection in circuit.projection.values():
+        if projection.plasticity is not None:
+            seconds = max(past.get(projection.source, 0.0), projection.plasticity.timing.support)
+            past[projection.source] = seconds
+    remembered = PAST * sum(seconds * circuit.size(source) for source, seconds in past.items())
+    return RATE_PLASTIC * static + max(draws, 1) * (RATE_PLASTIC * plastic + remembered) + RATE_CELL * states
 
 
 def _synapses(circuit: Circuit) -> tuple[int, int]:
@@ -57,7 +68,7 @@ def check(circuit: Circuit, engine: str, draws: int = 0, card: float | None = No
             f"the rate engine needs about {need:.1f} GiB on the CUDA device and {have:.1f} GiB are free: {less}choose "
             "a smaller circuit with --set, or run with --device cpu"
         )
-    wanted, free = needed(circuit, engine, draws), psutil.virtual_memory().available
+    wanted, free = needed(circuit, engine, draws if card is None else 0), psutil.virtual_memory().available
     if wanted <= free:
         return
     said = f"this run needs about {wanted / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free; most of it is"

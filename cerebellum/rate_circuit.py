@@ -1,4 +1,4 @@
-"""The rate twin: every population of a circuit as the expected rates of its cells, in torch, with gradients.
+"""The rate twin: every population of a circuit as the rates of its cells, expected or drawn, in torch, with gradients.
 
 Time runs in steps of 0.5 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
 contacts and delays as in the spiking engine; a port's mean conductance follows the alpha kernel exactly; it moves the
@@ -163,18 +163,16 @@ class Release:
 class RateCircuit(torch.nn.Module):
     """A circuit's rates, stepped through time.
 
-    Parameters
-    ----------
-    draws : realizations of drawn spikes, side by side; 0: expectations only. Drawn circuits have no gradients.
-
-    Parameters of the module, all with gradients: `gain[projection]`, a factor on the projection's weight (1 as
+    With `draws` (realizations side by side; 0: expectations only) there are no gradients. Else these parameters of the
+    module have them: `gain[projection]`, a factor on the projection's weight (1 as
     described); `tonic[population]`, an excitatory conductance beside the synapses (S, 0 as described); and
     `weight[projection]` of every plastic one, the weights at the begin (S, shape (synapses,)).
 
     Raises
     ------
     ProtocolFileError
-        If a population's cells have no conductances, or gap junctions conduct.
+        If a population's cells have no conductances, or gap junctions conduct, or draws are asked for and the circuit
+        has none of the populations that are drawn.
     """
 
     def __init__(
@@ -188,6 +186,8 @@ class RateCircuit(torch.nn.Module):
         draws: int = 0,
     ) -> None:
         super().__init__()
+        if draws < 0 or (draws and not set(DRAWN) & set(surfaces)):
+            raise ProtocolFileError(f"draws: found {draws}; wanted 0, or 1 or more and one of {', '.join(DRAWN)} cells")
         self.draws = draws
         self.connectome, self.balance, self.circuit = connectome, balance, connectome.circuit
         self.like: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
@@ -264,7 +264,7 @@ class RateCircuit(torch.nn.Module):
 
         Returns
         -------
-        rates (Hz) of all populations in this step, shape (cells,), or (draws, cells) of all but driven ones
+        rates (Hz) of all populations in this step, shape (cells,), or (draws, cells) where draws reach
         """
         rates: dict[str, Tensor] = {}
         arriving = {name: state.pending[name].popleft() for name in self.names if name not in state.plastic}

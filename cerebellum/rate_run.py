@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cerebellum import transfer
+from cerebellum import cell_drive, transfer
 from cerebellum.balance import Balance
 from cerebellum.cell_drive import BIN
 from cerebellum.circuit import Circuit
@@ -70,8 +70,11 @@ def build(
     ------
     ProtocolFileError
         If the protocol injects currents: the transfer functions are of conductances.
+    ArgumentError
+        If the circuit's time step is no whole part of the rate circuit's.
     """
     circuit = connectome.circuit
+    cell_drive.steps_within(circuit.dt)
     if schedule.currents:
         raise ProtocolFileError("the rate engine knows cells by their conductances and cannot inject currents")
     surfaces = {}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cerebellum import engine_agreement, rate_run, readout
 from cerebellum.balance import Balance
+from cerebellum.device import choose_device
 from cerebellum.progress import Progress
-from cerebellum.rate import choose_device
 from cerebellum.rate_run import CircuitRun
 from cerebellum.result import Result
 from cerebellum.stimuli import Trial

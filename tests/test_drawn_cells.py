@@ -21,8 +21,12 @@ from cerebellum.connectome import sample
 from cerebellum.drawn_cells import DrawnCells
 from cerebellum.errors import ArgumentError, ResourceError
 from cerebellum.membrane import Membrane
-from cerebellum.rate_circuit import Fan, RateCircuit
+from cerebellum.rate_circuit import Fan, RateCircuit, Release
+from cerebellum.rate_plasticity import PlasticSynapses
 from cerebellum.rate_transfer import TransferSurface
+from cerebellum.rates_in_time import STEP
+
+PLASTIC = "parallel_fiber_to_purkinje"
 
 
 def plain(cells: int, draws: int, seed: int = 1) -> DrawnCells:
@@ -54,6 +58,21 @@ def test_the_mean_over_draws_is_the_expectation() -> None:
         both.append(np.reshape(rates, (-1, 10)).mean(axis=1)[20:])
     assert both[0].mean() == pytest.approx(both[1].mean(), rel=0.02)  # some 10^5 spikes; ages beyond 8 ms are classes
     assert np.corrcoef(*both)[0, 1] > 0.98
+
+
+@pytest.mark.parametrize(("population", "conductance"), [("golgi", 2e-9), ("basket", 1e-9)])
+def test_drawn_cells_with_adaptation_fire_as_expected_ones(population: str, conductance: float) -> None:
+    """Mean rate of 2,000 drawn E-GLIF cells under a constant conductance: within 3 %, classes of age cost up to 2."""
+    described = load_model("mouse").population[population]
+    ports = {name: receptor.port for name, receptor in described.receptor.items()}
+    port = next(name for name, receptor in described.receptor.items() if receptor.effect == "excitatory")
+    membrane, given = Membrane("eglif", described.si(), ports, LIKE), {port: torch.tensor([conductance], **LIKE)}
+    means = []
+    for cells in (DrawnCells(membrane, 500, 4, torch.Generator().manual_seed(1)), Ages(membrane, 1)):
+        rates = [float(cells.advance(steep, given).mean()) for _ in range(2000)]
+        means.append(np.mean(rates[1000:]))
+    assert means[0] == pytest.approx(means[1], rel=0.03)
+    assert means[1] > 5
 
 
 def circuit(draws: int, plasticity: dict[str, object] | None = None) -> RateCircuit:
@@ -108,7 +127,7 @@ def test_a_fan_takes_realizations_side_by_side() -> None:
 
 def test_weights_of_each_realization_follow_its_own_spikes() -> None:
     """The drift of many realizations is the expectation's; each has weights of its own."""
-    span, name = ((0.1, 0.35),), "parallel_fiber_to_purkinje"
+    span, name = ((0.1, 0.35),), PLASTIC
     drawn, expected = (run(circuit(draws, RULE), 900, 0, span) for draws in (60, 0))
     weights = drawn[1].plastic[name].weight
     assert tuple(weights.shape) == (60, 12)
@@ -125,13 +144,73 @@ def test_weights_of_each_realization_follow_its_own_spikes() -> None:
 def test_driven_cells_reach_the_weights_of_each_realization() -> None:
     """Rates without realizations times weights with them, and the other way round, as each realization by itself."""
     module = circuit(2, RULE)
-    synapses = run(module, 5)[1].plastic["parallel_fiber_to_purkinje"]
+    synapses = run(module, 5)[1].plastic[PLASTIC]
     several = torch.stack([synapses.sorted, 2 * synapses.sorted])
     rate = torch.arange(6.0, **LIKE)
     single = synapses.transmit(rate)
     torch.testing.assert_close(synapses.transmit(torch.stack([rate, 3 * rate])), torch.stack([single, 3 * single]))
     synapses.sorted = several
     torch.testing.assert_close(synapses.transmit(rate), torch.stack([single, 2 * single]))
+
+
+def test_each_realization_learns_by_itself() -> None:
+    """Two realizations side by side change their weights as each alone does."""
+    generator = torch.Generator().manual_seed(2)
+    active, taught = (torch.rand(400, 2, n, generator=generator, dtype=torch.float64) * 60 for n in (6, 2))
+    state = run(circuit(0, RULE), 0, 0, ((0.0, 1.0),))[1]
+    together, *alone = (
+        PlasticSynapses(state.circuit.connectome, PLASTIC, state.circuit.weight[PLASTIC].detach(), [(0.0, 1.0)], LIKE)
+        for _ in range(3)
+    )
+    for step in range(400):
+        together.learn(step, active[step], taught[step])
+        for draw, synapses in enumerate(alone):
+            synapses.learn(step, active[step, draw], taught[step, draw])
+    torch.testing.assert_close(together.weight, torch.stack([one.weight for one in alone]), rtol=1e-12, atol=0)
+    assert not torch.equal(*together.weight)
+
+
+def test_each_realization_releases_by_itself() -> None:
+    short = load_model("mouse_stp").projection["parallel_fiber_to_purkinje"].short_term
+    assert short is not None
+    rates = torch.rand(200, 2, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64) * 100
+    together, *alone = (Release(short, 5, LIKE) for _ in range(3))
+    for rate in rates:
+        torch.testing.assert_close(together(rate), torch.stack([one(r) for one, r in zip(alone, rate, strict=True)]))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_cuda_draws_the_same_twice(dtype: torch.dtype) -> None:
+    connectome = sample(small(RULE), 1)
+    cells = [n for n, p in connectome.circuit.population.items() if p.cell == "conductance_lif"]
+    found = []
+    for _ in range(2):
+        surfaces = {name: TransferSurface(known(), dtype) for name in cells}
+        module = RateCircuit(connectome, solve(connectome.circuit), surfaces, (), "cuda", dtype, draws=3)
+        given = {"mossy_fiber": torch.full((10,), 30.0, **module.like), "inferior_olive": torch.ones(1, **module.like)}
+        with torch.no_grad():
+            state = module.begin([(0.0, 0.1)], 4)
+            for _ in range(200):
+                last = module(state, given, {})
+        found.append(torch.cat([last[name] for name in ("granule", "golgi", "purkinje")], dim=1).cpu())
+    assert bool(torch.isfinite(found[0]).all())
+    assert found[0].shape == (3, 12)
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("steps", [6, 7])
+def test_rates_are_kept_by_the_millisecond(steps: int) -> None:
+    """Two steps of the circuit in one of the record, and the last alone where their number is odd."""
+    keeper = rate_run._Keeper(small(), "golgi", steps)
+    values = np.arange(steps * 4.0).reshape(steps, 4)
+    for step in range(steps):
+        keeper.add(step, values[step])
+    kept = keeper.rates()
+    pairs = [values[step : step + 2].mean(axis=0) for step in range(0, steps, 2)]
+    np.testing.assert_allclose(kept.cells, pairs)
+    np.testing.assert_allclose(kept.mean, np.mean(pairs, axis=1))
+    assert kept.width == STEP
 
 
 SHORT = {f"block.rest.{key}": "120" for key in ("trial_duration", "stimulus.background.duration")}
@@ -161,6 +240,11 @@ def test_draws_where_there_are_none_are_refused(model: str, engine: Any, draws: 
         cerebellum.run(protocol, model, engine, draws=draws)
 
 
+def test_a_time_step_that_does_not_divide_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"time_step.*wanted a whole part of 0\.5 ms"):
+        cerebellum.run("background", "mouse", "rate", settings={"scale": "0.1", "time_step": "0.2"})
+
+
 def test_draws_that_do_not_fit_in_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     import psutil
 
@@ -168,7 +252,8 @@ def test_draws_that_do_not_fit_in_memory_are_refused(monkeypatch: pytest.MonkeyP
     assert len(COARSE) == memory_use.AGES
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory_use.needed(circuit, "rate")))
     memory_use.check(circuit, "rate")
-    with pytest.raises(ResourceError, match="500 draws: make --draws smaller"):
-        memory_use.check(circuit, "rate", 500)
+    memory_use.check(circuit, "rate", 5000, card=1e12)
+    with pytest.raises(ResourceError, match="5000 draws: make --draws smaller"):
+        memory_use.check(circuit, "rate", 5000)
     with pytest.raises(ResourceError, match=r"on the CUDA device and 0\.0 GiB are free: choose a smaller circuit"):
         memory_use.check(circuit, "rate", 0, card=1e6)
