@@ -2,32 +2,35 @@
 
 A cell that has just fired is far from one that is about to; the mean of both is neither. So the expectation of a cell
 is kept as classes of age: the probability that its last spike lies so long ago, and the mean voltage and currents of
-the cell if it does. In a step, a class loses the share that spikes, which is reborn at age 0 as the cell's reset says,
-and hands the share that outgrows it to the next class, whose means become those of the mixture (Gerstner 2000, Neural
+the cell if it does. In a step, a class loses the share that spikes, which is reborn at age 0 as the cell's reset says.
+A class of m steps hands all it has to the next every m steps, whose means become those of the mixture: so ages stay
+together to within the class, and cells that fire like clocks in step as long as they would (Gerstner 2000, Neural
 Comput 12:43; Chizhov and Graham 2007, Phys Rev E 75:011924; Naud and Gerstner 2012, PLoS Comput Biol 8:e1002711).
 Adaptation by earlier spikes than the last enters through its mean.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cerebellum.cell_drive import BIN
 from cerebellum.membrane import Membrane
 
-# Mean stay in each class, in steps; who outlives them all stays in the last.
+# Steps after which each class hands on; who outlives them all stays in the last.
 FINE = (1,) * 16 + (2,) * 16 + (4,) * 16 + (8,) * 16 + (16,) * 8 + (1,)
-# For granule cells, which fire at their inputs' spikes: a cell that fires by itself at 15 Hz would be 20 % too slow.
-COARSE = (1, 1, 2, 4, 10, 24, 1)
+# For granule cells, which fire at their inputs' spikes: a cell that fires by itself at 15 Hz would be 14 % too slow.
+COARSE = (1, 1, 2, 4, 16, 32, 1)
 MANY = 5_000  # cells; so many get the coarse classes
 LEAST = 1e-12  # probability that counts as none
 
 
 def classes(cells: int, hold: int) -> tuple[int, ...]:
-    """Mean stays in the age classes of a population, the first `hold` of a step each."""
+    """Steps of the age classes of a population, the first `hold` of one each."""
     ages = FINE if cells < MANY else COARSE
     return (1,) * (hold - ages.count(1) + 1) + ages
 
@@ -51,7 +54,9 @@ class Ages:
         shape = (len(stays), draws, cells) if draws else (len(stays), cells)
         v, currents = membrane.begin(cells)
         self.membrane = membrane
-        self.leaving = 1 / torch.tensor(stays, **membrane.like)[:-1].reshape(-1, *[1] * len(shape[1:]))
+        hands_on = np.arange(1, math.lcm(*stays) + 1)[:, None] % np.array(stays[:-1]) == 0
+        self.leaving = torch.as_tensor(hands_on, **membrane.like).reshape(*hands_on.shape, *[1] * len(shape[1:]))
+        self.step = 0
         self.mass = torch.zeros(shape, **membrane.like)
         self.mass[-1] = 1.0
         self.v = v.expand(shape).clone()
@@ -81,7 +86,8 @@ class Ages:
         born = fired.sum(dim=0)
         before = tuple((fired * one[hold:]).sum(dim=0) / born.clamp(min=LEAST) for one in currents)
         left = torch.cat([self.mass[:hold], self.mass[hold:] - fired])
-        passing = left[:-1] * self.leaving
+        passing = left[:-1] * self.leaving[self.step % len(self.leaving)]
+        self.step += 1
         come = torch.cat([born[None], passing])
         self.mass = torch.cat([left[:-1] - passing, left[-1:]]) + come
         share = come / self.mass.clamp(min=LEAST)
