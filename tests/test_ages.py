@@ -89,7 +89,7 @@ def test_the_rate_under_a_constant_input_is_the_inverse_interval(
 def test_a_clock_keeps_time_in_coarser_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The course of the rate from a common begin, in `FINE` and with one age a step: cells stay in step as long.
 
-    Handing on a share every step, as this circuit did first, gives r = OLD.
+    Handing on a share every step, as this circuit did first, gives r = 0.94.
     """
     courses = []
     for stays in (FINE, (1,) * 800):
@@ -98,7 +98,7 @@ def test_a_clock_keeps_time_in_coarser_classes(monkeypatch: pytest.MonkeyPatch) 
         hazard = lambda distance, change: steep(5 * distance, change)  # noqa: E731
         courses.append(np.array([float(cell.advance(hazard, given)) for _ in range(1000)]))
     assert courses[1][200:400].max() > 2 * courses[1][200:].mean()
-    assert np.corrcoef(*(course.reshape(-1, 10).mean(axis=1) for course in courses))[0, 1] > 0.95
+    assert np.corrcoef(*(course.reshape(-1, 10).mean(axis=1) for course in courses))[0, 1] > 0.96
 
 
 def test_coarse_ages_slow_a_regular_cell_by_a_seventh(monkeypatch: pytest.MonkeyPatch) -> None:
