@@ -77,7 +77,7 @@ def run(
     check_together(plan, circuit)
     _check_blocks(plan, engine, _by_conductance(circuit))
     if draws and (draws < 0 or engine == "spiking" or not _by_conductance(circuit)):
-        raise ArgumentError("draws", draws, "wanted 0, or with the rate engine on a circuit of conductances 1 or more")
+        raise ArgumentError("draws", draws, "wanted 0, or 1 or more with the rate engine and a circuit of conductances")
     card = None
     if engine != "spiking":
         from cerebellum.device import choose_device
