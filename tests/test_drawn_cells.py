@@ -128,13 +128,13 @@ def test_a_fan_takes_realizations_side_by_side() -> None:
 def test_weights_of_each_realization_follow_its_own_spikes() -> None:
     """The drift of many realizations is the expectation's; each has weights of its own."""
     span, name = ((0.1, 0.35),), PLASTIC
-    drawn, expected = (run(circuit(draws, RULE), 900, 0, span) for draws in (60, 0))
+    drawn, expected = (run(circuit(draws, RULE), 900, 0, span) for draws in (24, 0))
     weights = drawn[1].plastic[name].weight
-    assert tuple(weights.shape) == (60, 12)
+    assert tuple(weights.shape) == (24, 12)
     assert not torch.equal(weights[0], weights[1])
     begun = float(circuit(0, RULE).weight[name].detach()[0])
     changes = [float(state.plastic[name].weight.mean()) - begun for _, state in (drawn, expected)]
-    spread = float(weights.mean(dim=1).std()) / np.sqrt(60)
+    spread = float(weights.mean(dim=1).std()) / np.sqrt(24)
     rates = [
         float(torch.stack([r["granule"].mean() for r in courses[250:]]).mean()) for courses, _ in (drawn, expected)
     ]
