@@ -4,7 +4,7 @@ Claim: the same rate circuit, with no number set for any of them, serves every m
 awake weights, short-term plasticity, plain integrate-and-fire cells, plastic synapses, the memory with its sparse
 coding, and its feedback from the nuclei (variants of the circuit of Geminiani et al. 2024,
 doi:10.1371/journal.pcbi.1011277). One spiking run each, at scale 0.3, the same wiring and mossy-fibre spikes. Run time:
-forty minutes on one core, a third of them for measuring transfer functions.
+forty minutes on one core, measuring the transfer functions included.
 """
 
 from __future__ import annotations

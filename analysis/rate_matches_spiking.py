@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 CLAIM = (
     "On the same connectome and the same mossy-fibre spikes, the mean rates of the rate circuit, averaged over eight"
-    " realizations of its drawn spikes, are within 10% of those of"
-    " the spiking circuit in every population, and the mean time courses of trials correlate with r of 0.9 or more, at"
-    " rest, in a mossy-fibre burst and in a conditioned stimulus with an unconditioned one."
+    " realizations of its drawn spikes, are within 10% of those of the spiking circuit in every population, and the"
+    " mean time courses of trials correlate with r of 0.9 or more, at rest, in a mossy-fibre burst and in a"
+    " conditioned stimulus with an unconditioned one."
 )
 CAPTION = (
     "Mean rate of a cell of every population: mean over spiking runs that differ in the noise of their cells only"

@@ -12,14 +12,14 @@ Adaptation by earlier spikes than the last enters through its mean.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cerebellum.cell_drive import BIN
-from cerebellum.membrane import Membrane
+from cerebellum.membrane import Hazard, Membrane
 
 # Steps after which each class hands on; who outlives them all stays in the last.
 FINE = (1,) * 16 + (2,) * 16 + (4,) * 16 + (8,) * 16 + (16,) * 8 + (1,)
@@ -62,12 +62,7 @@ class Ages:
         self.v = v.expand(shape).clone()
         self.currents = tuple(one.expand(shape).clone() for one in currents)
 
-    def advance(
-        self,
-        hazard: Callable[[Tensor, Tensor], Tensor],
-        conductance: Mapping[str, Tensor],
-        beside: Tensor | float = 0.0,
-    ) -> Tensor:
+    def advance(self, hazard: Hazard, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
         """One step under each port's mean conductance (S) and an excitatory one `beside`.
 
         `hazard` : as `rate_transfer.TransferSurface`

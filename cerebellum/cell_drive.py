@@ -29,8 +29,8 @@ DRAWN = ("granule", "golgi", "basket", "stellate")
 BIN = 5e-4  # s; the rate circuit's time step, in which drive and response are kept
 LEAST, MOST = 0.3, 100.0  # Hz; range of a source population's mean rate, even in its logarithm
 FLUCTUATION = 1.2  # greatest standard deviation of the logarithm of a source population's rate about its mean
-SLICE = 200  # cells whose conductances are computed at once
 FASTEST, SLOWEST = 3e-3, 0.3  # s; range of the correlation time of that fluctuation, even in its logarithm
+SLICE = 200  # cells whose conductances are computed at once, for memory's sake
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def inputs(circuit: Circuit, balance: Balance, population: str, drawn: bool = Fa
             continue
         source = circuit.population[projection.source]
         known = source.cell in ("source", "relay") or source.afferent is not None
-        known = known or (drawn and projection.source in DRAWN)
+        known |= drawn and projection.source in DRAWN
         # Two digits, so that circuits of different size, whose means differ by rounding, share what is measured.
         number = float(f"{synapses[name] / circuit.size(population):.2g}")
         weight = spike_weight(circuit, balance, name)
@@ -188,9 +188,9 @@ def experiment(
     ports = {name: receptor.port for name, receptor in population.receptor.items()}
     total = {name: np.zeros((bins, cells), np.float32) for name in ports}
     for name, one in given.items():
+        counted = arrivals.count.get(name) if arrivals else None
         for first in range(0, cells, SLICE):
             some = slice(first, first + SLICE)
-            counted = arrivals.count.get(name) if arrivals else None
             rate = one.number * rates[one.source][:, some] if counted is None else counted[:, some] / BIN
             total[one.port][:, some] += (one.weight * alpha_mean(rate, ports[one.port].tau)).astype(np.float32)
     return Drive(total, spikes)

@@ -8,13 +8,13 @@ Biol 13:e1005507), and what follows is averaged over realizations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from cerebellum.cell_drive import BIN
-from cerebellum.membrane import Membrane
+from cerebellum.membrane import Hazard, Membrane, SingleCells
 
 
 class DrawnCells:
@@ -22,37 +22,24 @@ class DrawnCells:
 
     Attributes
     ----------
-    v, currents : voltage (V) and currents (A) of each cell in each realization, shape (draws, cells)
-    held : steps for which it still stays at reset
+    cells : membranes of shape (draws, cells)
+    chance : draws the spikes
     """
 
     def __init__(self, membrane: Membrane, cells: int, draws: int, chance: torch.Generator) -> None:
-        self.membrane, self.chance = membrane, chance
-        v, currents = membrane.begin(cells)
-        self.v = v.repeat(draws, 1)
-        self.currents = tuple(one.repeat(draws, 1) for one in currents)
-        self.held = torch.zeros_like(self.v, dtype=torch.int32)
+        self.cells, self.chance = SingleCells(membrane, (draws, cells)), chance
 
-    def advance(
-        self,
-        hazard: Callable[[Tensor, Tensor], Tensor],
-        conductance: Mapping[str, Tensor],
-        beside: Tensor | float = 0.0,
-    ) -> Tensor:
+    def advance(self, hazard: Hazard, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
         """One step, as `ages.Ages.advance`.
 
         Returns
         -------
         1 / BIN (Hz) where a cell spikes and 0 elsewhere, shape (draws, cells)
         """
-        cell, free = self.membrane, self.held == 0
-        moved = torch.where(free, cell.advance(self.v, self.currents, conductance, beside), cell.reset)
-        rate = hazard(moved - cell.threshold, moved - self.v)
-        drawn = torch.rand(moved.shape, generator=self.chance, **cell.like)
-        spikes = free & (drawn < rate * BIN)
-        before = cell.currents(self.currents, self.v, moved)
-        after = cell.spiked(before)
-        self.currents = tuple(torch.where(spikes, b, a) for a, b in zip(before, after, strict=True))
-        self.v = torch.where(spikes, cell.reset, moved)
-        self.held = torch.where(spikes, cell.hold, (self.held - 1).clamp(min=0))
-        return spikes.to(moved.dtype) / BIN
+        cells, membrane = self.cells, self.cells.membrane
+        moved = cells.moved(conductance, beside)
+        rate = hazard(moved - membrane.threshold, moved - cells.v)
+        drawn = torch.rand(moved.shape, generator=self.chance, **membrane.like)
+        spiked = cells.free & (drawn < rate * BIN)
+        cells.end_step(moved, spiked)
+        return spiked.to(moved.dtype) / BIN

@@ -6,7 +6,7 @@ the cell spikes is not decided here: `transfer` reads that from single cells, `a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from cerebellum.errors import ArgumentError
 
 Currents = tuple[Tensor, ...]
 """I_adap and I_dep (A) of E-GLIF; none of the plain cell."""
+Hazard = Callable[[Tensor, Tensor], Tensor]
+"""Rate (Hz) at voltages above threshold and their changes in a step (V), of one shape."""
 
 
 class Membrane:
@@ -90,3 +92,38 @@ class Membrane:
         if not currents:
             return ()
         return currents[0] + self.numbers["A2"], self.numbers["A1"].expand_as(currents[1])
+
+
+class SingleCells:
+    """Cells followed from spike to spike; which of them spike in a step is told from outside.
+
+    Attributes
+    ----------
+    v, currents : voltage (V) and currents (A), of the shape given
+    held : steps for which a cell still stays at reset
+    """
+
+    def __init__(self, membrane: Membrane, shape: tuple[int, ...]) -> None:
+        v, currents = membrane.begin(shape[-1])
+        self.membrane, self.v = membrane, v.expand(shape).clone()
+        self.currents = tuple(one.expand(shape).clone() for one in currents)
+        self.held = torch.zeros(shape, dtype=torch.int32, device=self.v.device)
+
+    @property
+    def free(self) -> Tensor:
+        """Whether a cell is past its refractory period."""
+        return self.held == 0
+
+    def moved(self, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
+        """Voltage (V) at the end of a step, as `Membrane.advance`; V_reset of cells that are held."""
+        return torch.where(
+            self.free, self.membrane.advance(self.v, self.currents, conductance, beside), self.membrane.reset
+        )
+
+    def end_step(self, moved: Tensor, spiked: Tensor) -> None:
+        """Take up the step's voltages and which cells spiked in it."""
+        before = self.membrane.currents(self.currents, self.v, moved)
+        after = self.membrane.spiked(before)
+        self.currents = tuple(torch.where(spiked, b, a) for a, b in zip(before, after, strict=True))
+        self.v = torch.where(spiked, self.membrane.reset, moved)
+        self.held = torch.where(spiked, self.membrane.hold, (self.held - 1).clamp(min=0))

@@ -27,7 +27,7 @@ from cerebellum.balance import Balance
 from cerebellum.cache import cache_folder
 from cerebellum.cell_drive import BIN, Drive, Floats
 from cerebellum.circuit import Circuit, Population
-from cerebellum.membrane import Membrane
+from cerebellum.membrane import Membrane, SingleCells
 from cerebellum.streams import generator
 
 CELLS, DURATION, SETTLE = 2000, 4.0, 0.5  # of the experiment, s; what comes before SETTLE is not used
@@ -121,24 +121,18 @@ def _trace(drive: Drive, population: Population) -> tuple[Floats, Floats, Floats
     """
     like = {"dtype": torch.float64, "device": "cpu"}
     ports = {name: receptor.port for name, receptor in population.receptor.items()}
-    cell = Membrane(population.cell, population.si(), ports, like)
-    cells = drive.spikes.shape[1]
-    v, currents = cell.begin(cells)
-    held, skip = torch.zeros(cells, dtype=torch.int64), round(SETTLE / BIN)
-    shape = (len(drive.spikes) - skip, cells)
+    cells = SingleCells(Membrane(population.cell, population.si(), ports, like), (drive.spikes.shape[1],))
+    skip, threshold = round(SETTLE / BIN), cells.membrane.threshold
+    shape = (len(drive.spikes) - skip, drive.spikes.shape[1])
     distance, change, use = np.empty(shape), np.empty(shape), np.empty(shape, bool)
     for step in range(len(drive.spikes)):
         now = {name: torch.as_tensor(g[step], dtype=torch.float64) for name, g in drive.conductance.items()}
-        free, spiked = held == 0, torch.as_tensor(drive.spikes[step] > 0)
-        moved = torch.where(free, cell.advance(v, currents, now), cell.reset)
+        moved = cells.moved(now)
         if step >= skip:
             at = step - skip
-            distance[at], change[at], use[at] = (moved - cell.threshold).numpy(), (moved - v).numpy(), free.numpy()
-        currents = cell.currents(currents, v, moved)
-        after = cell.spiked(currents)
-        currents = tuple(torch.where(spiked, b, a) for a, b in zip(currents, after, strict=True))
-        v = torch.where(spiked, cell.reset, moved)
-        held = torch.where(spiked, cell.hold, (held - 1).clamp(min=0))
+            distance[at], change[at] = (moved - threshold).numpy(), (moved - cells.v).numpy()
+            use[at] = cells.free.numpy()
+        cells.end_step(moved, torch.as_tensor(drive.spikes[step] > 0))
     return distance[use], change[use], (drive.spikes[skip:] > 0)[use].astype(float)
 
 

@@ -13,7 +13,7 @@ from test_rate_circuit import RULE, known, small
 
 import cerebellum
 from cerebellum import memory_use, rate_run, transfer
-from cerebellum.ages import COARSE, Ages
+from cerebellum.ages import COARSE, FINE, MANY, Ages
 from cerebellum.balance import solve
 from cerebellum.cell_drive import BIN, DRAWN
 from cerebellum.circuit import load_model
@@ -249,7 +249,7 @@ def test_draws_that_do_not_fit_in_memory_are_refused(monkeypatch: pytest.MonkeyP
     import psutil
 
     circuit = load_model("mouse", {"scale": "0.1"})
-    assert len(COARSE) == memory_use.AGES
+    assert (len(COARSE), len(FINE), MANY) == (memory_use.AGES, memory_use.FINE_AGES, memory_use.FEW)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory_use.needed(circuit, "rate")))
     memory_use.check(circuit, "rate")
     memory_use.check(circuit, "rate", 5000, card=1e12)

@@ -141,7 +141,7 @@ def test_every_model_runs_on_the_rate_engine(model: str, draws: int) -> None:
     for name, rates in result.rates.items():
         assert np.isfinite(rates.cells).all(), name
         assert rates.cells.min() >= 0
-        assert rates.cells.max() <= (1 + 1e-6) / BIN or name in ("mossy_fiber", "glomerulus", "inferior_olive")
+        assert rates.cells.max() <= 1000 * (1 + 1e-6) or name in ("mossy_fiber", "glomerulus", "inferior_olive")
     given = result.schedule.events["mossy_fiber"]
     fired = result.rates["mossy_fiber"].mean.sum() * STEP * result.circuit.size("mossy_fiber")
     assert fired == pytest.approx(len(given.step), rel=1e-5)
@@ -155,7 +155,7 @@ SMALL = {
     "block.baseline.trial_duration": "150",
     "block.baseline.window.onset": "50", "block.baseline.window.duration": "100",
     "block.baseline.stimulus.background.duration": "150", "block.baseline.stimulus.complex_spikes.duration": "150",
-    "block.write.repeats": "2", "block.write.trial_duration": "90", "block.write.stimulus.background.duration": "90",
+    "block.write.repeats": "3", "block.write.trial_duration": "90", "block.write.stimulus.background.duration": "90",
     "block.write.stimulus.complex_spikes.duration": "90",
     "block.read.noise": "[0]", "block.read.trial_duration": "100", "block.read.window.duration": "80",
     "block.read.stimulus.background.duration": "100", "block.read.stimulus.complex_spikes.duration": "100",
@@ -213,7 +213,7 @@ def test_the_rate_engine_alone_compares_its_memory_with_the_theories(remembered:
     assert {"rate_vs_sdm", "rate_vs_sdm_exact", "rate_vs_attention", "granule_vs_rate"} <= set(summary["agreement"])
     assert summary["agreement"]["control"]["reader"] == "rate"
     assert set(summary["recall"]) == set(remembered.readout)
-    assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] >= 0.75  # chance is 0.5; the transfer function is made up
+    assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] > 0.75  # chance is 0.5; the transfer function is made up
     assert summary["written_weights"]["parallel_fiber_to_purkinje"]["r_ideal_counters"] > 0.3
 
 
