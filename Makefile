@@ -12,9 +12,9 @@ demo: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/python -m pytest
 
-# The longer evidence: every claim over several seeds.
+# The longer evidence: every claim over several seeds, and every property on examples not drawn before.
 slow: $(VENV)/ready
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=fresh
 
 figures: $(VENV)/ready
 	$(BIN)/cerebellum figures

@@ -26,7 +26,7 @@ def fair_signs(rng: np.random.Generator, patterns: int, bits: int) -> np.ndarray
     return np.where(rng.random((patterns, bits)) < 0.5, -1.0, 1.0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     patterns=st.integers(1, 10),
     queries=st.integers(1, 8),

@@ -63,7 +63,7 @@ def test_divergence_of_random_dendrites_is_binomial(connectome: Connectome) -> N
     assert found.divergence_sd == pytest.approx(np.sqrt(cells * (4 / fibers) * (1 - 4 / fibers)), rel=0.13)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     fibers=st.integers(1, 40).map(lambda pairs: 2 * pairs),
     cells=st.integers(1, 60),
@@ -91,7 +91,7 @@ def test_every_cell_reads_different_lines_one_fibre_of_each(
     assert all(len(set(row // 2)) == dendrites for row in sources)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(convergence=st.integers(1, 30), seed=st.integers(0, 2**31))
 def test_convergence_draws_different_sources(convergence: int, seed: int) -> None:
     sources = sample(rewired("golgi_to_granule", "convergence", convergence=convergence), seed).matrix(

@@ -50,7 +50,7 @@ def test_bits_differ_as_the_angle_says(cosine: float) -> None:
     assert np.var(found) < 1.15 * 64 * p * (1 - p)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(bits=st.integers(1, 70), width=st.integers(1, 20), seed=st.integers(0, 2**31))
 def test_directions_are_orthogonal_within_a_group(bits: int, width: int, seed: int) -> None:
     found = head_memory.directions(bits, width, np.random.default_rng(seed))

@@ -94,7 +94,7 @@ def test_published_vectors(counter: str, key: str, words: str) -> None:
 @pytest.mark.parametrize("compiled", COMPILED)
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**64 - 1), st.integers(0, 5))
 @example(0, 0, 0)
-@settings(max_examples=30, deadline=None)  # a busy machine is no fault
+@settings(max_examples=30)
 def test_words_are_philox(compiled: bool, cell: int, seed: int, block: int) -> None:
     found = philox(torch.tensor([0, cell, 1]), block + 1, seed, compiled)
     expected = in_whole_numbers([cell & 0xFFFFFFFF, cell >> 32, block, 0], [seed & 0xFFFFFFFF, seed >> 32])

@@ -25,7 +25,7 @@ def random_plan(count: int, noise: list[int], repeats: int = 2):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(count=st.integers(1, 12), bits=st.integers(8, 80), repeats=st.integers(1, 3), seed=st.integers(0, 2**31))
 def test_every_cue_is_its_target_with_exactly_its_flips(count: int, bits: int, repeats: int, seed: int) -> None:
     noise = [0, 1, bits // 2, bits]
@@ -38,7 +38,7 @@ def test_every_cue_is_its_target_with_exactly_its_flips(count: int, bits: int, r
     assert np.array_equal(times, np.where(pairs[1] == 0, 1, repeats))  # the clean cue is always the same
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(lines=st.integers(20, 120), active=st.integers(4, 9), bits=st.integers(4, 40), seed=st.integers(0, 2**31))
 def test_sparse_cues_have_as_many_fibres_on_and_so_many_moved(lines: int, active: int, bits: int, seed: int) -> None:
     changes = {"patterns.active": str(active), "block.read.noise": f"[0, 1, {active}]", "patterns.count": "3"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from test_kernels import KERNELS, LAGS, kernel_of, ms
@@ -38,11 +38,12 @@ def rule_of(name: str, potentiation: float = 4.0, depression: float = 8.0, top: 
 
 
 @given(
-    st.lists(st.floats(-0.3, 0.3) | st.just(math.nan), max_size=4),
+    st.lists(st.floats(-0.4, 0.4) | st.just(math.nan), max_size=4),
     st.sampled_from(sorted(KERNELS)),
     st.floats(0, 20),
     st.floats(0, 20),
 )
+@example([0.21875], "sin_2", 0.0, 1.0)
 def test_one_change_lies_between_pure_potentiation_and_full_depression(
     lags: list[float], name: str, potentiation: float, depression: float
 ) -> None:
@@ -51,7 +52,8 @@ def test_one_change_lies_between_pure_potentiation_and_full_depression(
     slack = 1e-3 * (potentiation + depression) * 1e-12
     assert change <= potentiation * 1e-12 + slack
     assert change >= (potentiation - depression * len(lags)) * 1e-12 - slack
-    if not any(0 < lag <= 0.2001 for lag in lags):
+    # Kernels differ in how far they reach: `sin_2` to 0.23 s.
+    if not any(0 < lag <= 1.001 * rule.timing.support for lag in lags):
         assert change == potentiation * 1e-12
 
 

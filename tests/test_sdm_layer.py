@@ -21,7 +21,7 @@ def _layer(k=3, switch=0, units=20, seed=0):
 
 
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 9), rows=st.integers(1, 5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_top_k_is_subtraction_of_the_next_largest(seed, k, rows):
     """switch = 0: by hand with numpy's sort; exactly k units stay active when all activities differ and exceed zero."""
     x = np.random.default_rng(seed).random((rows, 10)).astype(np.float32) + 0.01
