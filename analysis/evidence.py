@@ -1,6 +1,6 @@
 """What every claim module of this folder shares: finding them, running one, writing its numbers and its figure.
 
-A claim module is a file ``analysis/NAME.py`` with
+A claim module is a file ``analysis/SUBJECT/NAME.py`` with
 
 * a docstring: the claim, the paper's figure and DOI, the run time;
 * ``CLAIM: str`` and ``CAPTION: str``;
@@ -9,10 +9,10 @@ A claim module is a file ``analysis/NAME.py`` with
 * ``holds(numbers) -> dict[str, bool]``: one entry per statement of the claim (false is a result, not an error);
 * ``if __name__ == "__main__": evidence.main(__spec__.name)``.
 
-It runs from the root of a checkout as ``python -m analysis.NAME [--seed N] [--out FOLDER]`` and leaves ``NAME.json``,
-``NAME.png`` and ``NAME.svg`` in the output folder. Numbers pass through JSON before `holds` and `draw` see them, so
-that the file alone is enough to judge the claim and to draw the figure again: keys are strings, a value that is
-undefined is None (NaN and infinity are refused).
+It runs from the root of a checkout as ``python -m analysis.SUBJECT.NAME [--seed N] [--out FOLDER]`` and leaves
+``NAME.json``, ``NAME.png`` and ``NAME.svg`` in the output folder. Numbers pass through JSON before `holds` and `draw`
+see them, so that the file alone is enough to judge the claim and to draw the figure again: keys are strings, a value
+that is undefined is None (NaN and infinity are refused).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Evidence:
 
     Attributes
     ----------
-    name : the claim module's name, without ``analysis.``
+    name : the claim module's name, without ``analysis.SUBJECT.``
     claim : its CLAIM
     numbers : what `measure` returned, as read back from JSON
     holds : each statement of the claim and whether the numbers bear it out
@@ -80,24 +80,34 @@ class Evidence:
 
 def discover() -> list[str]:
     """Names of the claim modules in this folder, sorted; nothing is imported."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if "CLAIM" in _top_level_names(path))
+    return sorted(_paths())
+
+
+def _paths() -> dict[str, Path]:
+    """Claim modules by name; a name stands in one subject only."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*/*.py")) if "CLAIM" in _top_level_names(path)}
+
+
+def module_name(name: str) -> str:
+    """Full name of the claim module `name`, for ``python -m``: ``analysis.SUBJECT.NAME``."""
+    return f"analysis.{_paths()[name].parent.name}.{name}"
 
 
 def load(name: str) -> ModuleType:
-    """Import the claim module `name` (with or without ``analysis.``).
+    """Import the claim module `name` (with or without ``analysis.SUBJECT.``).
 
     Raises
     ------
     UnknownNameError
         There is no such claim module; the message lists those that exist.
     """
-    stem = name.removeprefix("analysis.")
+    stem = name.rpartition(".")[2]
     if stem not in (known := discover()):
         raise UnknownNameError.of("claim", stem, known)
     running = sys.modules["__main__"]
-    if getattr(getattr(running, "__spec__", None), "name", None) == f"analysis.{stem}":
+    if getattr(getattr(running, "__spec__", None), "name", None) == module_name(stem):
         return running  # already loaded by `python -m`: a second import would run its top level twice
-    return importlib.import_module(f"analysis.{stem}")
+    return importlib.import_module(module_name(stem))
 
 
 def record(name: str, seed: int = 0, out: Path | None = None) -> Evidence:
@@ -117,7 +127,7 @@ def record(name: str, seed: int = 0, out: Path | None = None) -> Evidence:
         The module lacks a part of the contract above, or its numbers are not JSON.
     """
     module = load(name)
-    stem = name.removeprefix("analysis.")
+    stem = name.rpartition(".")[2]
     if missing := [part for part in CONTRACT if not hasattr(module, part)]:
         raise ArgumentError("name", stem, f"the module must define {', '.join(missing)}")
     start = time.perf_counter()
@@ -138,7 +148,7 @@ def record(name: str, seed: int = 0, out: Path | None = None) -> Evidence:
         "numbers": numbers,
         "seed": seed,
         "seconds": round(seconds, 3),
-        "command": f"python -m analysis.{stem} --seed {seed}",
+        "command": f"python -m {module_name(stem)} --seed {seed}",
         "versions": _versions(),
     }
     json_path = folder / f"{stem}.json"
@@ -152,8 +162,8 @@ def main(name: str, argv: list[str] | None = None) -> Evidence:
 
     A statement that does not hold is printed as such and is no failure of the program: the exit code stays 0.
     """
-    stem = name.removeprefix("analysis.")
-    parser = argparse.ArgumentParser(prog=f"python -m analysis.{stem}", description=load(stem).CLAIM)
+    stem = name.rpartition(".")[2]
+    parser = argparse.ArgumentParser(prog=f"python -m {module_name(stem)}", description=load(stem).CLAIM)
     parser.add_argument("--seed", type=int, default=0, help="seed of every random draw (default 0)")
     parser.add_argument("--out", type=Path, default=OUTPUT, help="output folder (default analysis/output)")
     arguments = parser.parse_args(argv)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from cerebellum.theory.memories import Memory
+    from cerebellum.memory.memories import Memory
 
 
 def bits(rng: np.random.Generator, rows: int, n: int) -> NDArray[np.int8]:

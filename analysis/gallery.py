@@ -2,7 +2,7 @@
 
 ``python -m analysis.gallery`` draws every figure again from its JSON, small, into ``docs/figures/``, gathers the
 numbers in ``docs/figures/numbers.json``, and writes ``docs/gallery.md``. Claims without a JSON in the output folder are
-named and left out: run them first, by ``cerebellum figures`` or ``python -m analysis.NAME``.
+named and left out: run them first, by ``cerebellum figures`` or ``python -m analysis.SUBJECT.NAME``.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _section(name: str, content: dict[str, Any]) -> str:
             f"{' '.join(content['caption'].split())}\n",
             *statements,
             "",
-            f"`python -m analysis.{name}`, {content['seconds']:.0f} s\n",
+            f"`python -m {evidence.module_name(name)}`, {content['seconds']:.0f} s\n",
         ]
     )
 

@@ -6,27 +6,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cerebellum.circuit import Circuit as Circuit
-    from cerebellum.circuit import load_model as load_model
-    from cerebellum.comparison import compare as compare
-    from cerebellum.protocol import Protocol as Protocol
-    from cerebellum.protocol import load_protocol as load_protocol
-    from cerebellum.result import Result as Result
-    from cerebellum.result import open_run as open_run
-    from cerebellum.runner import run as run
+    from cerebellum.description.circuit import Circuit as Circuit
+    from cerebellum.description.circuit import load_model as load_model
+    from cerebellum.description.protocol import Protocol as Protocol
+    from cerebellum.description.protocol import load_protocol as load_protocol
+    from cerebellum.readout.comparison import compare as compare
+    from cerebellum.results.result import Result as Result
+    from cerebellum.results.saved import open_run as open_run
+    from cerebellum.simulation.run import run as run
 
 __version__ = "0.1.0"
 
 # Public name -> module; loaded at first use, so that `import cerebellum` needs neither torch nor brian2.
 _PUBLIC = {
-    "Circuit": "circuit",
-    "Protocol": "protocol",
-    "Result": "result",
-    "compare": "comparison",
-    "load_model": "circuit",
-    "load_protocol": "protocol",
-    "open_run": "result",
-    "run": "runner",
+    "Circuit": "description.circuit",
+    "Protocol": "description.protocol",
+    "Result": "results.result",
+    "compare": "readout.comparison",
+    "load_model": "description.circuit",
+    "load_protocol": "description.protocol",
+    "open_run": "results.saved",
+    "run": "simulation.run",
 }
 __all__ = [*_PUBLIC, "theory"]
 

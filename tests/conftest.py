@@ -19,14 +19,14 @@ settings.load_profile("fixed")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 if TYPE_CHECKING:
-    from cerebellum.balance import Balance
-    from cerebellum.circuit import Circuit
-    from cerebellum.connectome import Connectome
-    from cerebellum.patterns import Patterns
-    from cerebellum.protocol import Protocol
-    from cerebellum.result import Result
-    from cerebellum.spiking import SpikingRun
-    from cerebellum.stimuli import Schedule
+    from cerebellum.connectome.connectome import Connectome
+    from cerebellum.connectome.weights import Balance
+    from cerebellum.description.circuit import Circuit
+    from cerebellum.description.protocol import Protocol
+    from cerebellum.experiment.patterns import Patterns
+    from cerebellum.experiment.schedule import Schedule
+    from cerebellum.results.result import Result
+    from cerebellum.spiking.network import SpikingRun
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_SETTINGS = {"population.granule.count": "800", "population.purkinje.count": "128"}
@@ -89,7 +89,7 @@ def small_settings() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def circuit() -> Circuit:
     """A small `jaeckel`: 800 granule cells of 4 dendrites, 64 microzones of two Purkinje cells."""
-    from cerebellum.circuit import load_model
+    from cerebellum.description.circuit import load_model
 
     return load_model("jaeckel", MODEL_SETTINGS)
 
@@ -97,7 +97,7 @@ def circuit() -> Circuit:
 @pytest.fixture(scope="session")
 def kanerva_circuit() -> Circuit:
     """A small `kanerva`: 800 granule cells on all of 64 address bits."""
-    from cerebellum.circuit import load_model
+    from cerebellum.description.circuit import load_model
 
     return load_model("kanerva", KANERVA_SETTINGS)
 
@@ -105,7 +105,7 @@ def kanerva_circuit() -> Circuit:
 @pytest.fixture(scope="session")
 def plan() -> Protocol:
     """A short `recall`: six random patterns, twelve cues."""
-    from cerebellum.protocol import load_protocol
+    from cerebellum.description.protocol import load_protocol
 
     return load_protocol("recall", PROTOCOL_SETTINGS)
 
@@ -113,7 +113,7 @@ def plan() -> Protocol:
 @pytest.fixture(scope="session")
 def connectome(circuit: Circuit) -> Connectome:
     """A sampled connectome of the small `jaeckel`."""
-    from cerebellum.connectome import sample
+    from cerebellum.connectome.connectome import sample
 
     return sample(circuit, 1)
 
@@ -121,7 +121,7 @@ def connectome(circuit: Circuit) -> Connectome:
 @pytest.fixture(scope="session")
 def balance(circuit: Circuit) -> Balance:
     """Its solved weights."""
-    from cerebellum.balance import solve
+    from cerebellum.connectome.weights import solve
 
     return solve(circuit)
 
@@ -129,8 +129,8 @@ def balance(circuit: Circuit) -> Balance:
 @pytest.fixture(scope="session")
 def patterns(plan: Protocol, circuit: Circuit) -> Patterns:
     """Its patterns and cues."""
-    from cerebellum.patterns import make_patterns
-    from cerebellum.readers import code_of
+    from cerebellum.experiment.patterns import make_patterns
+    from cerebellum.readout.granule_code import code_of
 
     return make_patterns(plan, code_of(circuit).lines, circuit.zones, 1)
 
@@ -138,7 +138,7 @@ def patterns(plan: Protocol, circuit: Circuit) -> Patterns:
 @pytest.fixture(scope="session")
 def scheduled(plan: Protocol, circuit: Circuit, patterns: Patterns) -> Schedule:
     """Its trials and driven spikes."""
-    from cerebellum.stimuli import schedule
+    from cerebellum.experiment.stimulus import schedule
 
     return schedule(plan, circuit, patterns, 1)
 
@@ -146,7 +146,7 @@ def scheduled(plan: Protocol, circuit: Circuit, patterns: Patterns) -> Schedule:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     """One finished run of both engines with its folder: small `jaeckel`, short `recall`, seed 1."""
-    from cerebellum.runner import run
+    from cerebellum.simulation.run import run
 
     out = tmp_path_factory.mktemp("runs") / "first"
     return run("recall", "jaeckel", "both", seed=1, settings={**MODEL_SETTINGS, **PROTOCOL_SETTINGS}, out=out), out
@@ -155,6 +155,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
 @pytest.fixture(scope="session")
 def simulated(connectome: Connectome, balance: Balance, scheduled: Schedule) -> SpikingRun:
     """The same on the spiking engine alone, with the weights that it wrote."""
-    from cerebellum.spiking import simulate
+    from cerebellum.spiking.network import simulate
 
     return simulate(connectome, balance, scheduled)

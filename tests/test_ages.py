@@ -10,12 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cerebellum import ages, cell_drive
-from cerebellum.ages import COARSE, FINE, Ages, classes
-from cerebellum.cell_drive import BIN
 from cerebellum.cells.model import Port
-from cerebellum.circuit import load_model
-from cerebellum.membrane import Membrane
+from cerebellum.description.circuit import load_model
+from cerebellum.rate import refractory_density, single_cell
+from cerebellum.rate.membrane import Membrane
+from cerebellum.rate.refractory_density import COARSE, FINE, Ages, classes
+from cerebellum.rate.time_step import BIN
 
 LIKE: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}
 PLAIN = {
@@ -79,7 +79,7 @@ def test_the_rate_under_a_constant_input_is_the_inverse_interval(
     stays: tuple[int, ...], within: float, conductance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exactly with one age a step, nearly with fewer."""
-    monkeypatch.setattr(ages, "FINE", stays)
+    monkeypatch.setattr(refractory_density, "FINE", stays)
     cell = plain(1)
     rates = [float(cell.advance(steep, {"excitatory": torch.tensor([conductance], **LIKE)})) for _ in range(8000)]
     assert np.mean(rates[-1000:]) == pytest.approx(1 / exact_interval(conductance), rel=within)
@@ -92,7 +92,7 @@ def test_a_clock_keeps_time_in_coarser_classes(monkeypatch: pytest.MonkeyPatch) 
     """
     courses = []
     for stays in (FINE, (1,) * 800):
-        monkeypatch.setattr(ages, "FINE", stays)
+        monkeypatch.setattr(refractory_density, "FINE", stays)
         cell, given = plain(1), {"excitatory": torch.tensor([3e-9], **LIKE)}
         hazard = lambda distance, change: steep(5 * distance, change)  # noqa: E731
         courses.append(np.array([float(cell.advance(hazard, given)) for _ in range(1000)]))
@@ -102,7 +102,7 @@ def test_a_clock_keeps_time_in_coarser_classes(monkeypatch: pytest.MonkeyPatch) 
 
 def test_coarse_ages_slow_a_regular_cell_by_a_seventh(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `COARSE` costs a cell that fires by itself at 15 Hz: between 10 and 20 %, no more."""
-    monkeypatch.setattr(ages, "MANY", 0)
+    monkeypatch.setattr(refractory_density, "MANY", 0)
     cell = plain(1)
     rates = [float(cell.advance(steep, {"excitatory": torch.tensor([1.5e-9], **LIKE)})) for _ in range(5000)]
     assert 0.8 < np.mean(rates[-1000:]) * exact_interval(1.5e-9) < 0.9
@@ -121,7 +121,7 @@ def test_known_input_gives_the_single_cells_rates(population: str, monkeypatch: 
     Nothing is measured here, so what differs is the step and the classes of age, of granule cells the coarse
     ones. 5 ms bins of some 10^4 spikes.
     """
-    monkeypatch.setattr(ages, "MANY", 0 if population == "granule" else 1000)
+    monkeypatch.setattr(refractory_density, "MANY", 0 if population == "granule" else 1000)
     circuit = load_model("mouse")
     described = circuit.population[population]
     p, rng = described.si(), np.random.default_rng(4)
@@ -129,12 +129,12 @@ def test_known_input_gives_the_single_cells_rates(population: str, monkeypatch: 
     weight = {"granule": 0.23e-9, "golgi": 4e-9, "basket": 0.5e-9}[population]
     tau, steps, cells = described.receptor[port].tau.si, 2000, 400
     each = round(BIN / circuit.dt)
-    given = {"x": cell_drive.Input(port, "x", 40.0 if population != "granule" else 4.0, weight, known=True)}
+    given = {"x": single_cell.Input(port, "x", 40.0 if population != "granule" else 4.0, weight, known=True)}
     wave = 12.0 * (1 + np.sin(np.arange(steps)[:, None] * 2 * np.pi / 500)) + np.zeros((1, cells))
-    arrivals = cell_drive.Arrivals(given, {"x": wave}, circuit.dt, rng)
-    fired, _ = cell_drive.respond(described, cells, steps * each, circuit.dt, rng, arrivals)
+    arrivals = single_cell.Arrivals(given, {"x": wave}, circuit.dt, rng)
+    fired, _ = single_cell.respond(described, cells, steps * each, circuit.dt, rng, arrivals)
     counted = np.bincount(fired // each, minlength=steps) / (cells * BIN)
-    drive = weight * cell_drive.alpha_mean(arrivals.count["x"] / BIN, tau)
+    drive = weight * single_cell.alpha_mean(arrivals.count["x"] / BIN, tau)
 
     def hazard(distance: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         """Mean over the step of lambda_0 exp(distance / tau_V) along a straight line, as a share of spikes a step."""

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cerebellum.agreement import (
+from cerebellum.errors import ArgumentError
+from cerebellum.readout.agreement import (
     compare_all,
     effective_beta,
     effective_weights,
@@ -19,7 +20,6 @@ from cerebellum.agreement import (
     shuffled_r2,
     total_variation,
 )
-from cerebellum.errors import ArgumentError
 
 
 def fair_signs(rng: np.random.Generator, patterns: int, bits: int) -> np.ndarray:

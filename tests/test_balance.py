@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from cerebellum import balance as balances
-from cerebellum.balance import Balance, expected_active, matches_response, population_rate, solve
 from cerebellum.cells import lif
-from cerebellum.circuit import Circuit, load_model
-from cerebellum.connectome import Connectome, sample
+from cerebellum.connectome import weights as balances
+from cerebellum.connectome.connectome import Connectome, sample
+from cerebellum.connectome.weights import Balance, expected_active, matches_response, population_rate, solve
+from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.errors import ModelFileError
-from cerebellum.readers import code_of, matches
+from cerebellum.readout.granule_code import code_of, matches
 
 INPUT = "mossy_fiber_to_granule"
 

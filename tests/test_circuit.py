@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cerebellum import library
-from cerebellum.circuit import Circuit, load_model
+from cerebellum.description import library
+from cerebellum.description.circuit import Circuit, load_model
+from cerebellum.description.schema import SOURCE_WORDS, parse, values
+from cerebellum.description.units import DIMENSIONS, steps
 from cerebellum.errors import InputError, ModelFileError, UnknownNameError
-from cerebellum.schema import SOURCE_WORDS, parse, values
-from cerebellum.units import DIMENSIONS, steps
 
 GRANULE = "population.granule.parameters"
 INPUT = "projection.mossy_fiber_to_granule"

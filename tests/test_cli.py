@@ -14,7 +14,7 @@ import networkx as nx
 import psutil
 import pytest
 
-from cerebellum import cli
+from cerebellum.cli import commands
 
 TINY = [
     "population.granule.count=100",
@@ -40,7 +40,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["cerebellum", *arguments])
         try:
-            cli.main()
+            commands.main()
             code = 0
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)

@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cerebellum import engine_agreement, rates_in_time
-from cerebellum.circuit import load_model
-from cerebellum.comparison import compare, compare_engines
+from cerebellum.activity import rates, statistics
+from cerebellum.activity.rates import STEP, Rates
+from cerebellum.activity.spikes import Spikes
+from cerebellum.description.circuit import load_model
+from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ArgumentError, InputError
-from cerebellum.protocol import load_protocol
-from cerebellum.rates_in_time import STEP, Rates
-from cerebellum.result import Result
-from cerebellum.spikes import Spikes
-from cerebellum.stimuli import schedule
+from cerebellum.experiment.stimulus import schedule
+from cerebellum.readout import engine_agreement
+from cerebellum.readout.comparison import compare, compare_engines
+from cerebellum.results.result import Result
 
 CELLS, STEPS, TRIALS = 300, 4000, 4
 
@@ -74,7 +75,7 @@ def test_silent_cells_leave_correlations_undefined() -> None:
 def test_a_trial_shorter_than_a_bin_is_refused() -> None:
     nothing = Spikes(np.empty(0), np.empty(0, np.int32))
     with pytest.raises(ArgumentError, match=r"at least 0\.005 s"):
-        engine_agreement.histograms(nothing, expected(), [(0.0, 0.003)])
+        statistics.histograms(nothing, expected(), [(0.0, 0.003)])
 
 
 @given(st.integers(0, 3999), st.integers(1, 500))
@@ -86,8 +87,8 @@ def test_means_between_two_times_are_those_of_the_steps(first: int, length: int)
 
 
 def test_rates_come_back_from_disk(tmp_path: Path) -> None:
-    rates_in_time.write({"granule": expected(), "golgi": expected()}, tmp_path / "rates.npz")
-    found = rates_in_time.read(tmp_path / "rates.npz")
+    rates.write({"granule": expected(), "golgi": expected()}, tmp_path / "rates.npz")
+    found = rates.read(tmp_path / "rates.npz")
     assert list(found) == ["granule", "golgi"]
     np.testing.assert_array_equal(found["golgi"].cells, expected().cells)
     assert found["golgi"].width == 5 * STEP

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cerebellum.cells import Port, conductance_lif, lif
-from cerebellum.circuit import load_model
+from cerebellum.description.circuit import load_model
 
 PORTS = {"excitatory": Port(1, 5.8e-3, 0.0), "inhibitory": Port(-1, 13.61e-3, -80e-3)}
 

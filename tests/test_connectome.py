@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cerebellum.circuit import Circuit, load_model
-from cerebellum.connectome import Connectome, degrees, expected_synapses, generator, sample, zone_of
+from cerebellum.connectome.connectome import Connectome, degrees, expected_synapses, generator, sample, zone_of
+from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.errors import ArgumentError
-from cerebellum.readers import code_of, matches
+from cerebellum.readout.granule_code import code_of, matches
 from cerebellum.theory import granule
 
 

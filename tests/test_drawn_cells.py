@@ -12,19 +12,22 @@ from test_ages import HOLD, LIKE, PLAIN, PORTS, steep
 from test_rate_circuit import RULE, known, small
 
 import cerebellum
-from cerebellum import memory_use, rate_run, transfer
-from cerebellum.ages import COARSE, FINE, MANY, Ages
-from cerebellum.balance import solve
-from cerebellum.cell_drive import BIN, DRAWN
-from cerebellum.circuit import load_model
-from cerebellum.connectome import sample
-from cerebellum.drawn_cells import DrawnCells
+from cerebellum.activity.rates import STEP
+from cerebellum.connectome.connectome import sample
+from cerebellum.connectome.weights import solve
+from cerebellum.description.circuit import load_model
 from cerebellum.errors import ArgumentError, ResourceError
-from cerebellum.membrane import Membrane
-from cerebellum.rate_circuit import Fan, RateCircuit, Release
-from cerebellum.rate_plasticity import PlasticSynapses
-from cerebellum.rate_transfer import TransferSurface
-from cerebellum.rates_in_time import STEP
+from cerebellum.rate import recording, transfer
+from cerebellum.rate.membrane import Membrane
+from cerebellum.rate.network import RateCircuit
+from cerebellum.rate.plasticity import PlasticSynapses
+from cerebellum.rate.refractory_density import COARSE, FINE, MANY, Ages
+from cerebellum.rate.sampled_cells import DrawnCells
+from cerebellum.rate.single_cell import DRAWN
+from cerebellum.rate.synapses import Fan, Release
+from cerebellum.rate.time_step import BIN
+from cerebellum.rate.transfer_table import TransferSurface
+from cerebellum.simulation import memory
 
 PLASTIC = "parallel_fiber_to_purkinje"
 
@@ -202,7 +205,7 @@ def test_cuda_draws_the_same_twice(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("steps", [6, 7])
 def test_rates_are_kept_by_the_millisecond(steps: int) -> None:
     """Two steps of the circuit in one of the record, and the last alone where their number is odd."""
-    keeper = rate_run._Keeper(small(), "golgi", steps)
+    keeper = recording.Keeper(small(), "golgi", steps)
     values = np.arange(steps * 4.0).reshape(steps, 4)
     for step in range(steps):
         keeper.add(step, values[step])
@@ -222,7 +225,7 @@ def test_a_run_averages_its_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two runs of one seed all is equal; its rates are means of so many whole spikes; the record says so."""
     found = known()
     monkeypatch.setattr(transfer, "of", lambda *_: found)
-    monkeypatch.setattr(rate_run, "KEPT", 10**8)
+    monkeypatch.setattr(recording, "KEPT", 10**8)
     one, again = (cerebellum.run("background", "mouse", "rate", settings=SHORT, draws=2) for _ in range(2))
     assert one.provenance["rate_engine"]["draws"] == 2
     for name in DRAWN:
@@ -249,11 +252,11 @@ def test_draws_that_do_not_fit_in_memory_are_refused(monkeypatch: pytest.MonkeyP
     import psutil
 
     circuit = load_model("mouse", {"scale": "0.1"})
-    assert (len(COARSE), len(FINE), MANY) == (memory_use.AGES, memory_use.FINE_AGES, memory_use.FEW)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory_use.needed(circuit, "rate")))
-    memory_use.check(circuit, "rate")
-    memory_use.check(circuit, "rate", 5000, card=1e12)
+    assert (len(COARSE), len(FINE), MANY) == (memory.AGES, memory.FINE_AGES, memory.FEW)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory.needed(circuit, "rate")))
+    memory.check(circuit, "rate")
+    memory.check(circuit, "rate", 5000, card=1e12)
     with pytest.raises(ResourceError, match="5000 draws: make --draws smaller"):
-        memory_use.check(circuit, "rate", 5000)
+        memory.check(circuit, "rate", 5000)
     with pytest.raises(ResourceError, match=r"on the CUDA device and 0\.0 GiB are free: choose a smaller circuit"):
-        memory_use.check(circuit, "rate", 0, card=1e6)
+        memory.check(circuit, "rate", 0, card=1e6)

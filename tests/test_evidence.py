@@ -18,7 +18,7 @@ evidence = pytest.importorskip("analysis.evidence", reason="claim modules run fr
 @pytest.fixture
 def claim(monkeypatch):
     """A claim module made here, known to `discover`."""
-    module = types.ModuleType("analysis.made_here")
+    module = types.ModuleType("analysis.betas.made_here")
 
     def draw(numbers):
         from matplotlib.figure import Figure
@@ -31,8 +31,8 @@ def claim(monkeypatch):
     module.measure = lambda seed=0: {"found": np.float64(2.0 + seed), "course": np.arange(3), "published": 1}
     module.draw = draw
     module.holds = lambda numbers: {"above one": numbers["found"] > 1, "above two": numbers["found"] > 2}
-    monkeypatch.setitem(sys.modules, "analysis.made_here", module)
-    monkeypatch.setattr(evidence, "discover", lambda: ["made_here"])
+    monkeypatch.setitem(sys.modules, "analysis.betas.made_here", module)
+    monkeypatch.setattr(evidence, "_paths", lambda: {"made_here": evidence.FOLDER / "betas" / "made_here.py"})
     return module
 
 
@@ -47,7 +47,7 @@ def test_record_writes_numbers_and_figure(claim, tmp_path):
     assert content["numbers"] == {"found": 2.0, "course": [0, 1, 2], "published": 1} == found.numbers
     assert content["holds"] == {"above one": True, "above two": False} == found.holds
     assert content["seed"] == 0
-    assert content["command"] == "python -m analysis.made_here --seed 0"
+    assert content["command"] == "python -m analysis.betas.made_here --seed 0"
     assert {"python", "numpy"} <= set(content["versions"])
     assert "A line." in content["caption"]
 
@@ -58,13 +58,13 @@ def test_the_same_numbers_give_the_same_svg(claim, tmp_path):
 
 
 def test_main_reads_the_command_line_and_says_what_holds(claim, tmp_path, capsys):
-    evidence.main("analysis.made_here", ["--seed", "3", "--out", str(tmp_path)])
+    evidence.main("analysis.betas.made_here", ["--seed", "3", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "Two is more than one." in printed
     assert "above two" in printed
     assert "DOES NOT HOLD" not in printed
     assert json.loads((tmp_path / "made_here.json").read_text())["numbers"]["found"] == 5.0
-    evidence.main("analysis.made_here", ["--out", str(tmp_path)])
+    evidence.main("analysis.betas.made_here", ["--out", str(tmp_path)])
     assert "DOES NOT HOLD  above two" in capsys.readouterr().out
 
 

@@ -23,7 +23,7 @@ def test_flips_are_exact_and_differ_between_rows(count):
 
 
 def test_recall_of_a_perfect_memory_and_of_a_silent_one():
-    from cerebellum.theory.memories import PatternSDM
+    from cerebellum.memory.memories import PatternSDM
 
     rng = np.random.default_rng(1)
     patterns = experiments.bits(rng, 20, 64)
@@ -70,7 +70,7 @@ def test_the_first_distance_that_fails():
 
 def test_target_shares_of_a_read():
     """Among 1,024 random patterns, radius 15, 8 flips: .872 of the read of SDM and .367 of the softmax's."""
-    from analysis import read_shares
+    from analysis.capacity import read_shares
     from cerebellum.theory.attention import fit_beta
     from cerebellum.theory.sdm import log_intersection
 
@@ -82,7 +82,7 @@ def test_target_shares_of_a_read():
 
 def test_counts_of_shared_neurons_at_the_match():
     """n = 100, r = 10,000, d = 35: r I / 2^n = 17.59, the authors' mean of 20 runs 17.7."""
-    from analysis import intersection_simulation as simulation
+    from analysis.capacity import intersection_simulation as simulation
     from cerebellum.theory.sdm import expected_neurons
 
     expected = expected_neurons(simulation.N, simulation.RADIUS, 0, simulation.NEURONS)
@@ -92,7 +92,7 @@ def test_counts_of_shared_neurons_at_the_match():
 
 
 def test_selected_coordinates_and_hyperplane_cells_are_sampled_as_the_formula_has_them(monkeypatch):
-    from analysis import jaeckel_designs as designs
+    from analysis.betas import jaeckel_designs as designs
     from cerebellum.theory import granule
 
     monkeypatch.setattr(designs, "CELLS", 50_000)
@@ -105,7 +105,7 @@ def test_selected_coordinates_and_hyperplane_cells_are_sampled_as_the_formula_ha
 
 def test_purkinje_weights_hold_the_counters():
     """LTP and LTD step by step leave the baseline minus the counters of an SDM, and nuclear cells its bits."""
-    from analysis import cerebellum_as_sdm as map_
+    from analysis.paper import cerebellum_as_sdm as map_
 
     rng = np.random.default_rng(4)
 

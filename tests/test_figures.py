@@ -1,4 +1,4 @@
-"""cerebellum.figures: finds the claim modules of a checkout, runs each in its own process, and says what failed."""
+"""cerebellum.cli.claims: finds the claim modules of a checkout, runs each in its own process, and says what failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from cerebellum import figures
+from cerebellum.cli import claims
 from cerebellum.errors import InputError, UnknownNameError
 
 MODULE = """
@@ -33,22 +33,23 @@ WRITE = """
 def root(tmp_path):
     """A checkout with two claims that are measured, and one that fails."""
     folder = tmp_path / "analysis"
-    folder.mkdir()
+    subject = folder / "subject"
+    subject.mkdir(parents=True)
     (folder / "evidence.py").write_text("# shared\n")
     (folder / "helper.py").write_text('TEXT = "CLAIM"\n')
     for name in ("beta", "alpha"):
-        (folder / f"{name}.py").write_text(MODULE.format(claim=f"{name} is so.", body=WRITE.format(name=name).strip()))
-    (folder / "broken.py").write_text(MODULE.format(claim="Never.", body='raise RuntimeError("no such luck")'))
+        (subject / f"{name}.py").write_text(MODULE.format(claim=f"{name} is so.", body=WRITE.format(name=name).strip()))
+    (subject / "broken.py").write_text(MODULE.format(claim="Never.", body='raise RuntimeError("no such luck")'))
     return tmp_path
 
 
 def test_claims_are_found_by_their_name(root):
-    assert figures.available(root) == ["alpha", "beta", "broken"]
+    assert claims.available(root) == ["alpha", "beta", "broken"]
 
 
 def test_outcomes_tell_what_holds_and_what_failed(root, tmp_path):
     seen = []
-    found = figures.run_figures(None, tmp_path / "out", lambda stage, done: seen.append((stage, done)), root)
+    found = claims.run_figures(None, tmp_path / "out", lambda stage, done: seen.append((stage, done)), root)
     assert [outcome.name for outcome in found] == ["alpha", "beta", "broken"]
     alpha, _, broken = found
     assert alpha.claim == "alpha is so."
@@ -64,7 +65,7 @@ def test_outcomes_tell_what_holds_and_what_failed(root, tmp_path):
 
 
 def test_only_the_named_ones_run_into_the_default_folder(root):
-    (outcome,) = figures.run_figures(["analysis.beta"], root=root)
+    (outcome,) = claims.run_figures(["analysis.subject.beta"], root=root)
     assert json.loads(outcome.files[0].read_text())["claim"] == "beta is so."
     written = {path.name for path in (root / "analysis" / "output").iterdir()}
     assert written == {"beta.json", "beta.png", "beta.svg"}
@@ -73,14 +74,14 @@ def test_only_the_named_ones_run_into_the_default_folder(root):
 def test_an_old_file_is_not_taken_for_a_new_one(root, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "broken.json").write_text("{}")
-    (outcome,) = figures.run_figures(["broken"], tmp_path / "out", root=root)
+    (outcome,) = claims.run_figures(["broken"], tmp_path / "out", root=root)
     assert outcome.files == ()
     assert outcome.error
 
 
 def test_an_unknown_name_lists_the_known_and_nothing_runs(root, tmp_path):
     with pytest.raises(UnknownNameError, match="no figure named 'gamma'; there is: alpha, beta, broken"):
-        figures.run_figures(["alpha", "gamma"], tmp_path / "out", root=root)
+        claims.run_figures(["alpha", "gamma"], tmp_path / "out", root=root)
     assert not (tmp_path / "out").exists()
 
 
@@ -88,12 +89,12 @@ def test_outside_a_checkout_the_error_says_what_to_do(tmp_path):
     package = tmp_path / "site-packages" / "cerebellum"
     package.mkdir(parents=True)
     with pytest.raises(InputError, match="checkout"):
-        figures.checkout(package)
+        claims.checkout(package)
 
 
 def test_the_figures_of_this_checkout():
     try:
-        found = figures.available()
+        found = claims.available()
     except InputError:
         pytest.skip("the package is installed without its checkout")
     assert {"circle_intersection", "sdm_is_softmax", "granule_betas"} <= set(found)
@@ -103,7 +104,7 @@ def test_the_figures_of_this_checkout():
 
 def test_a_figure_of_this_checkout_is_measured_drawn_and_put_into_the_gallery(tmp_path):
     gallery = pytest.importorskip("analysis.gallery", reason="claim modules run from a checkout: python -m pytest")
-    (outcome,) = figures.run_figures(["beta_table"], tmp_path)
+    (outcome,) = claims.run_figures(["beta_table"], tmp_path)
     assert outcome.error is None, textwrap.indent(outcome.error or "", "  ")
     assert not outcome.holds["the published main-text betas are least-squares slopes (to their last digit)"]
     assert outcome.files[1].read_bytes().startswith(b"\x89PNG")

@@ -8,8 +8,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from cerebellum import graph as graphs
-from cerebellum.connectome import Connectome
+from cerebellum.connectome import graph as graphs
+from cerebellum.connectome.connectome import Connectome
 from cerebellum.errors import ResourceError
 
 

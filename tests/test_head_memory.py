@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from cerebellum import head_circuit, head_memory
-from cerebellum.balance import fewest_matches, solve
-from cerebellum.circuit import Circuit, load_model
+from cerebellum.connectome.weights import fewest_matches, solve
+from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.errors import ArgumentError, ModelFileError
-from cerebellum.heads import HeadStates
-from cerebellum.patterns import make_patterns
-from cerebellum.readers import code_of
+from cerebellum.experiment.patterns import make_patterns
+from cerebellum.heads import circuit, encoding
+from cerebellum.heads.states import HeadStates
+from cerebellum.readout.granule_code import code_of
 from cerebellum.theory.attention import fit_beta, sdm_weights, softmax_weights
 
 WIDTH, TOKENS = 16, 6
@@ -42,18 +42,18 @@ def test_bits_differ_as_the_angle_says(cosine: float) -> None:
     a[3], b[3], b[7] = 2.0, 0.5 * cosine, 0.5 * np.sqrt(1 - cosine**2)
     found = []
     for _ in range(300):
-        drawn = head_memory.directions(64, WIDTH, rng)
+        drawn = encoding.directions(64, WIDTH, rng)
         found.append(((drawn @ a > 0) != (drawn @ b > 0)).sum())
     # Five standard errors of independent bits; orthogonal directions spread less.
     p = np.arccos(cosine) / np.pi
-    assert np.mean(found) == pytest.approx(head_memory.expected_distance(cosine, 64), abs=5 * 8 * np.sqrt(p / 300))
+    assert np.mean(found) == pytest.approx(encoding.expected_distance(cosine, 64), abs=5 * 8 * np.sqrt(p / 300))
     assert np.var(found) < 1.15 * 64 * p * (1 - p)
 
 
 @settings(max_examples=25)
 @given(bits=st.integers(1, 70), width=st.integers(1, 20), seed=st.integers(0, 2**31))
 def test_directions_are_orthogonal_within_a_group(bits: int, width: int, seed: int) -> None:
-    found = head_memory.directions(bits, width, np.random.default_rng(seed))
+    found = encoding.directions(bits, width, np.random.default_rng(seed))
     assert found.shape == (bits, width)
     for start in range(0, bits, width):
         group = found[start : start + width]
@@ -61,7 +61,7 @@ def test_directions_are_orthogonal_within_a_group(bits: int, width: int, seed: i
 
 
 def test_queries_are_asked_when_their_keys_have_been_written(tmp_path: Path) -> None:
-    memory = head_memory.encode(head(), TOKENS, 64, 16, np.random.default_rng(0), first=2)
+    memory = encoding.encode(head(), TOKENS, 64, 16, np.random.default_rng(0), first=2)
     plan = memory.protocol(memory.save(tmp_path / "head.npz"))
     assert [name for name in plan.block if name != "baseline"] == [
         f"{what}_{seen}" for seen in (3, 4, 5, 6) for what in ("write", "read")
@@ -75,7 +75,7 @@ def test_queries_are_asked_when_their_keys_have_been_written(tmp_path: Path) -> 
 
 def test_an_encoder_s_queries_are_all_asked_at_the_end(tmp_path: Path) -> None:
     states = head(causal=False)
-    memory = head_memory.encode(states, 5, 64, 16, np.random.default_rng(0), first=1)
+    memory = encoding.encode(states, 5, 64, 16, np.random.default_rng(0), first=1)
     assert np.array_equal(memory.seen, [5] * 4)
     assert np.allclose(memory.weights, states.weights[1:5, :5] / states.weights[1:5, :5].sum(axis=1, keepdims=True))
     plan = memory.protocol(memory.save(tmp_path / "head.npz"))
@@ -85,7 +85,7 @@ def test_an_encoder_s_queries_are_all_asked_at_the_end(tmp_path: Path) -> None:
 
 def test_the_head_is_kept_beside_its_bits() -> None:
     states = head(beta=7.0)
-    memory = head_memory.encode(states, TOKENS, 64, 16, np.random.default_rng(0))
+    memory = encoding.encode(states, TOKENS, 64, 16, np.random.default_rng(0))
     assert memory.beta == pytest.approx(7.0)
     assert np.allclose(memory.weights, states.weights)
     assert np.allclose(memory.head_output, states.weights @ states.values)
@@ -97,7 +97,7 @@ def test_the_head_is_kept_beside_its_bits() -> None:
 def test_directions_alone_decode_most_of_a_value() -> None:
     """E[p sign(p . v)] = sqrt(2 / pi) v / |v|: with as many bits as width the cosine is sqrt(2 / pi)."""
     rng = np.random.default_rng(2)
-    pointing = head_memory.directions(64, 64, rng)
+    pointing = encoding.directions(64, 64, rng)
     values = rng.standard_normal((200, 64))
     decoded = np.where(values @ pointing.T > 0, 1.0, -1.0) @ pointing
     cosine = (decoded * values).sum(axis=1) / np.linalg.norm(decoded, axis=1) / np.linalg.norm(values, axis=1)
@@ -116,33 +116,33 @@ def test_directions_alone_decode_most_of_a_value() -> None:
 def test_what_cannot_be_told_apart_is_refused(changes: dict[str, int], words: str) -> None:
     given = {"tokens": TOKENS, "address_bits": 64, "pointer_bits": 16, "first": 0} | changes
     with pytest.raises(ArgumentError, match=words):
-        head_memory.encode(head(), rng=np.random.default_rng(0), **given)
+        encoding.encode(head(), rng=np.random.default_rng(0), **given)
 
 
 def test_a_mask_with_holes_is_refused() -> None:
     states = head()
     states.visible[4, 1] = False
     with pytest.raises(ArgumentError, match="mask"):
-        head_memory.encode(states, TOKENS, 64, 16, np.random.default_rng(0))
+        encoding.encode(states, TOKENS, 64, 16, np.random.default_rng(0))
 
 
 def test_a_threshold_has_a_beta_and_a_beta_a_threshold() -> None:
     cosines = [-0.5, 0.9]
-    betas = [head_memory.kernel_beta(64, 64, threshold, cosines) for threshold in range(34, 48)]
+    betas = [encoding.kernel_beta(64, 64, threshold, cosines) for threshold in range(34, 48)]
     assert (np.diff(betas) > 0).all()
     for threshold, beta in zip((36, 40, 44), betas[2::4], strict=False):
-        assert head_memory.threshold_for(beta, 64, 64, 10**9, cosines, 1.0) == threshold
+        assert encoding.threshold_for(beta, 64, 64, 10**9, cosines, 1.0) == threshold
     # 800 cells: only up to P(matches >= 40) = 0.030 do thirty of them answer to an address.
-    assert head_memory.threshold_for(99.0, 64, 64, 800, cosines, 1.0) == 39
+    assert encoding.threshold_for(99.0, 64, 64, 800, cosines, 1.0) == 39
     # The farther the nearest key, the fewer cells answer to both.
-    assert head_memory.threshold_for(99.0, 64, 64, 800, cosines, 0.6) < 39
+    assert encoding.threshold_for(99.0, 64, 64, 800, cosines, 0.6) < 39
     with pytest.raises(ArgumentError, match="fewest"):
-        head_memory.threshold_for(1.0, 64, 64, 10, cosines, 1.0)
+        encoding.threshold_for(1.0, 64, 64, 10, cosines, 1.0)
 
 
 def test_kernel_beta_on_cosines_of_bits_is_the_theory_s() -> None:
     """The same estimator; distances of signs change by n / pi a unit of cosine at right angles, instead of n / 2."""
-    ours = head_memory.kernel_beta(64, 64, 44, [-0.2, 0.2])
+    ours = encoding.kernel_beta(64, 64, 44, [-0.2, 0.2])
     spread = np.arange(28, 37)
     theory = fit_beta(64, 20, spread, estimator="softmax").beta
     assert ours == pytest.approx(theory * 2 / np.pi, rel=0.05)
@@ -165,7 +165,7 @@ def small(model_settings: dict[str, str], kanerva_settings: dict[str, str], tmp_
 def test_a_query_at_a_key_recalls_its_value(small: str) -> None:
     """Far apart keys, queries at the keys: nearly all weight on one key, in the head and in the circuit."""
     states = head(tokens=5, beta=30.0, seed=3)
-    found = head_circuit.push(states, small, "rate", tokens=5, first=4, match_beta=False)
+    found = circuit.push(states, small, "rate", tokens=5, first=4, match_beta=False)
     assert found.weights["rate"][0].argmax() == states.weights[4].argmax() == 4
     assert found.agreement["rate"].cosine > 0.98
     assert found.agreement["head"].cosine == pytest.approx(1.0)
@@ -175,7 +175,7 @@ def test_a_query_at_a_key_recalls_its_value(small: str) -> None:
 
 
 def test_rate_weights_are_the_exact_counts_and_expected_weights_the_kernel(small: str) -> None:
-    found = head_circuit.push(head(tokens=8, seed=4), small, "rate", tokens=8, first=3, match_beta=False)
+    found = circuit.push(head(tokens=8, seed=4), small, "rate", tokens=8, first=3, match_beta=False)
     distance = (found.memory.cues[:, None] != found.memory.addresses).sum(axis=2)
     for row, seen in enumerate(found.memory.seen):
         assert np.allclose(found.weights["sdm"][row], sdm_weights(64, 23, distance[row, :seen]))
@@ -183,12 +183,12 @@ def test_rate_weights_are_the_exact_counts_and_expected_weights_the_kernel(small
     assert found.agreement["rate"].r2 == pytest.approx(found.agreement["sdm_exact"].r2, abs=0.05)
     assert found.agreement["one_beta"].r2 == pytest.approx(1.0)  # one beta is what this head has
     assert found.agreement["shuffled"].r2 < 0.4
-    again = head_circuit.push(head(tokens=8, seed=4), small, "rate", tokens=8, first=3, match_beta=False)
+    again = circuit.push(head(tokens=8, seed=4), small, "rate", tokens=8, first=3, match_beta=False)
     assert again.agreement == found.agreement
 
 
 def test_an_adapted_circuit_keeps_its_drive() -> None:
-    shipped, found = load_model("kanerva"), head_circuit.adapted("kanerva", 139, 32)
+    shipped, found = load_model("kanerva"), circuit.adapted("kanerva", 139, 32)
     assert code_of(found).threshold == 139
 
     def drive(circuit: Circuit, name: str, threshold: int) -> float:
@@ -204,7 +204,7 @@ def test_an_adapted_circuit_keeps_its_drive() -> None:
     assert rule.w_max.si == pytest.approx(2 * weight.si)
     # P(matches >= 139) = 0.095: of 32 patterns a cell answers to three.
     assert weight.si / rule.potentiation.si == pytest.approx(3 * np.sqrt(0.0946 * 32), rel=0.01)
-    same = head_circuit.adapted("kanerva", 147, 32).projection["parallel_fiber_to_purkinje"]
+    same = circuit.adapted("kanerva", 147, 32).projection["parallel_fiber_to_purkinje"]
     assert same.weight.si == pytest.approx(shipped.projection["parallel_fiber_to_purkinje"].weight.si)
     assert same.plasticity.potentiation.si == pytest.approx(7e-12)
 
@@ -212,16 +212,16 @@ def test_an_adapted_circuit_keeps_its_drive() -> None:
 def test_the_lowest_threshold_is_that_without_inhibition() -> None:
     least = fewest_matches(load_model("kanerva"), "mossy_fiber_to_granule")
     assert least == 133
-    solve(head_circuit.adapted("kanerva", least, 32))
+    solve(circuit.adapted("kanerva", least, 32))
     with pytest.raises(ModelFileError, match=f"wanted at least {least} matches"):
-        solve(head_circuit.adapted("kanerva", least - 1, 32))
-    flat = head_memory.threshold_for(0.01, 256, 256, 20_000, [-0.5, 0.9], 0.6, lowest=least)
+        solve(circuit.adapted("kanerva", least - 1, 32))
+    flat = encoding.threshold_for(0.01, 256, 256, 20_000, [-0.5, 0.9], 0.6, lowest=least)
     assert flat == least
 
 
 def test_softmax_at_one_beta_is_the_head_s_own_where_it_has_one() -> None:
-    memory = head_memory.encode(head(), TOKENS, 64, 16, np.random.default_rng(0))
+    memory = encoding.encode(head(), TOKENS, 64, 16, np.random.default_rng(0))
     own = [softmax_weights(row, memory.beta) for row in memory.visible(memory.cosines)]
-    same = head_circuit.compare(memory, own)
+    same = circuit.compare(memory, own)
     assert (same.cosine, same.r2) == pytest.approx((1.0, 1.0))
     assert same.cosine_decoded is None

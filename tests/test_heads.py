@@ -1,4 +1,4 @@
-"""cerebellum.heads: small randomly initialised models made here, nothing is downloaded."""
+"""cerebellum.heads.states: small randomly initialised models made here, nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from cerebellum import heads
 from cerebellum.errors import ArgumentError, InputError
+from cerebellum.heads import hugging_face, states
+from cerebellum.heads.states import HeadStates
 
 transformers = pytest.importorskip("transformers", reason="needs the extra: pip install 'cerebellum[transformers]'")
 torch = pytest.importorskip("torch")
@@ -54,7 +55,7 @@ def folders(tmp_path_factory):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_states_reproduce_the_model(folders, name):
     """Queries, keys and scaling give the model's own attention weights, and the model's output is unchanged."""
-    reader = heads.load(folders[name])
+    reader = hugging_face.load(folders[name])
     states = reader.heads(IDS)
     model = transformers.AutoModel.from_pretrained(folders[name], attn_implementation="eager").eval()
     with torch.inference_mode():
@@ -75,7 +76,7 @@ def test_states_reproduce_the_model(folders, name):
 
 
 def test_shared_keys_are_given_to_each_head(folders):
-    states = heads.load(folders["llama"]).heads(IDS)
+    states = hugging_face.load(folders["llama"]).heads(IDS)
     np.testing.assert_array_equal(states[0].keys, states[1].keys)
     assert not np.allclose(states[1].keys, states[2].keys)
 
@@ -83,9 +84,9 @@ def test_shared_keys_are_given_to_each_head(folders):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_effective_betas(folders, name):
     """The authors' statistic by its definition; it never exceeds scaling |q| max|k|, the beta of that query."""
-    reader = heads.load(folders[name])
+    reader = hugging_face.load(folders[name])
     texts = [IDS, IDS[::-1], [1]]
-    betas = heads.effective_betas(reader, texts)
+    betas = hugging_face.effective_betas(reader, texts)
     largest = np.full(betas.shape, -np.inf)
     for text in texts:
         for i, state in enumerate(reader.heads(text)):
@@ -103,12 +104,12 @@ def _made_states(rng, beta, key_scale=1.0):
     visible = np.tri(12, dtype=bool)
     logits = np.where(visible, beta * queries @ keys.T, -np.inf)
     weights = np.exp(logits)
-    return heads.HeadStates(0, 0, queries, keys, values, weights / weights.sum(1, keepdims=True), visible, beta)
+    return HeadStates(0, 0, queries, keys, values, weights / weights.sum(1, keepdims=True), visible, beta)
 
 
 def test_unit_vectors_give_their_beta_exactly():
     """With |q| = |k| = 1 the scaling is beta, by every definition that is not a bound."""
-    summary = heads.summarise(_made_states(np.random.default_rng(0), 9.5))
+    summary = states.summarise(_made_states(np.random.default_rng(0), 9.5))
     assert summary.beta_fit == pytest.approx(9.5, rel=1e-12)
     assert summary.beta_norms == pytest.approx(9.5, rel=1e-12)
     assert summary.beta_fit_r2 == pytest.approx(1.0, abs=1e-12)
@@ -118,36 +119,36 @@ def test_unit_vectors_give_their_beta_exactly():
 
 
 def test_unequal_keys_show_as_a_worse_fit():
-    states = _made_states(np.random.default_rng(0), 9.5)
-    keys = states.keys * np.linspace(0.1, 2.0, 12)[:, None]
-    uneven = heads.HeadStates(0, 0, states.queries, keys, states.values, states.weights, states.visible, 9.5)
-    assert heads.summarise(uneven).beta_fit_r2 < 0.9
+    even = _made_states(np.random.default_rng(0), 9.5)
+    keys = even.keys * np.linspace(0.1, 2.0, 12)[:, None]
+    uneven = HeadStates(0, 0, even.queries, keys, even.values, even.weights, even.visible, 9.5)
+    assert states.summarise(uneven).beta_fit_r2 < 0.9
 
 
 def test_value_norms_against_weights():
     """Values made smaller the more weight they get: rank correlation -1 by construction."""
-    states = _made_states(np.random.default_rng(1), 4.0)
+    even = _made_states(np.random.default_rng(1), 4.0)
     weights = np.tile(np.linspace(0.01, 0.2, 12), (12, 1))
     values = (
         np.linspace(3.0, 1.0, 12)[:, None]
         * np.eye(12)[:, :8].clip(1e-9)
         / np.linalg.norm(np.eye(12)[:, :8].clip(1e-9), axis=1, keepdims=True)
     )
-    made = heads.HeadStates(0, 0, states.queries, states.keys, values, weights, np.ones((12, 12), bool), 4.0)
-    norms, given = heads.value_norms_and_weights(made)
+    made = HeadStates(0, 0, even.queries, even.keys, values, weights, np.ones((12, 12), bool), 4.0)
+    norms, given = states.value_norms_and_weights(made)
     assert norms.shape == given.shape == (144,)
-    assert heads.summarise(made).value_weight_rank_correlation == pytest.approx(-1.0)
+    assert states.summarise(made).value_weight_rank_correlation == pytest.approx(-1.0)
 
 
 def test_text_needs_a_tokenizer(folders, tmp_path):
     with pytest.raises(InputError, match="pass token ids"):
-        heads.load(folders["gpt2"]).heads("some text")
+        hugging_face.load(folders["gpt2"]).heads("some text")
     tokenizers = pytest.importorskip("tokenizers")
     words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0, "some": 1, "text": 2}, unk_token="[UNK]"))
     words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     transformers.GPT2Model.from_pretrained(folders["gpt2"]).save_pretrained(tmp_path)
     transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]").save_pretrained(tmp_path)
-    reader = heads.load(tmp_path)
+    reader = hugging_face.load(tmp_path)
     assert reader.token_ids("some text") == [1, 2]
     np.testing.assert_array_equal(reader.heads("some text")[0].keys, reader.heads([1, 2])[0].keys)
 
@@ -155,20 +156,20 @@ def test_text_needs_a_tokenizer(folders, tmp_path):
 @pytest.mark.parametrize("text", [[], [64], [-1], list(range(17))])
 def test_wrong_tokens_are_refused(folders, text):
     with pytest.raises(ArgumentError, match="text"):
-        heads.load(folders["gpt2"]).heads(text)
+        hugging_face.load(folders["gpt2"]).heads(text)
 
 
 def test_no_texts(folders):
     with pytest.raises(ArgumentError, match="texts"):
-        heads.effective_betas(heads.load(folders["gpt2"]), [])
+        hugging_face.effective_betas(hugging_face.load(folders["gpt2"]), [])
 
 
 def test_what_cannot_be_loaded_says_so(tmp_path):
     with pytest.raises(InputError, match="cannot load the transformer"):
-        heads.load(tmp_path / "nothing")
+        hugging_face.load(tmp_path / "nothing")
     transformers.T5Config(vocab_size=8, d_model=8, num_layers=1, num_heads=1, d_kv=8, d_ff=8).save_pretrained(tmp_path)
     with pytest.raises(InputError, match="encoder-decoder"):
-        heads.load(tmp_path)
+        hugging_face.load(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["GPTJ", "Bloom"])
@@ -180,15 +181,15 @@ def test_models_outside_the_common_interface_say_so(tmp_path, kind):
     made = getattr(transformers, f"{kind}Config")(**config, bos_token_id=0, eos_token_id=0, pad_token_id=0)
     transformers.AutoModel.from_config(made).save_pretrained(tmp_path)
     with pytest.raises(InputError, match="common attention interface"):
-        heads.load(tmp_path).heads([1, 2])
+        hugging_face.load(tmp_path).heads([1, 2])
 
 
 def test_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(InputError, match=r"pip install 'cerebellum\[transformers\]'"):
-        heads.load("any")
+        hugging_face.load("any")
 
 
 def test_importing_the_module_imports_neither_torch_nor_transformers():
-    code = "import sys, cerebellum.heads; sys.exit(bool({'torch', 'transformers', 'scipy'} & set(sys.modules)))"
+    code = "import sys, cerebellum.heads.states; sys.exit(bool({'torch', 'transformers', 'scipy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

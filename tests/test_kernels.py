@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from cerebellum.kernels import CosExp, Kernel
+from cerebellum.description.timing_kernels import CosExp, Kernel
 
 
 def ms(value: float) -> list[object]:

@@ -13,18 +13,17 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cerebellum import large_memory, memory_kernel, memory_size
-from cerebellum.counter_random import philox
-from cerebellum.counter_store import LIMITS, SparseCounters
 from cerebellum.errors import ArgumentError, ResourceError
-from cerebellum.hard_locations import DendriteCells, HammingCells, HardLocations
-from cerebellum.large_memory import LargeMemory
-from cerebellum.memory_size import MemorySize
-from cerebellum.theory import hamming
+from cerebellum.memory import compiled_read, hamming, large, size
+from cerebellum.memory.counters import LIMITS, SparseCounters
+from cerebellum.memory.hard_locations import DendriteCells, HammingCells, HardLocations
+from cerebellum.memory.large import LargeMemory
+from cerebellum.memory.philox import philox
+from cerebellum.memory.size import MemorySize
 
 COMPILED = [
     False,
-    pytest.param(True, marks=pytest.mark.skipif(memory_kernel.library() is None, reason="no C compiler")),
+    pytest.param(True, marks=pytest.mark.skipif(compiled_read.library() is None, reason="no C compiler")),
 ]
 KINDS = {
     "hamming": HammingCells(64, 23, seed=3),  # 1.6% active: found and added pair by pair; the others by products
@@ -150,7 +149,7 @@ def test_dendrites_read_every_set_of_bits_alike() -> None:
 def test_sums_are_those_of_a_plain_memory(
     cells: HardLocations, compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(large_memory, "CPU_BLOCK", 256)
+    monkeypatch.setattr(large, "CPU_BLOCK", 256)
     rng = np.random.default_rng(2)
     written, pointers, cues = drawn_bits(rng, 9, cells.n), drawn_bits(rng, 9, 40), drawn_bits(rng, 70, cells.n)
     cues[:9] = written
@@ -220,7 +219,7 @@ def test_threads_and_parts_change_nothing(cells: HardLocations) -> None:
 
 
 def test_what_does_not_fit_is_refused_before_it_is_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_size, "free_bytes", lambda device: 2 * 2**30)
+    monkeypatch.setattr(size, "free_bytes", lambda device: 2 * 2**30)
     cells = HammingCells(64, 15)
     with pytest.raises(ResourceError, match=r"need 64,300,000,000 bytes \(59.9 GiB\) on cpu.*store='sparse'"):
         LargeMemory(10**9, cells, 64)
@@ -231,7 +230,7 @@ def test_what_does_not_fit_is_refused_before_it_is_allocated(monkeypatch: pytest
     fitting = int(str(refused.value).split("what fits: ")[1].split()[0].replace(",", ""))
     assert 0.99 < MemorySize(fitting, cells, 64, store="sparse").needed(64) / 2**31 <= 1
     memory = LargeMemory(10**5, HammingCells(64, 30), 64, store="sparse")
-    monkeypatch.setattr(memory_size, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(size, "free_bytes", lambda device: 0)
     with pytest.raises(ResourceError, match="GiB are free"):
         memory.write(np.eye(64, dtype=int), np.eye(64, dtype=int))
 
@@ -260,7 +259,7 @@ def test_wrong_arguments_are_named(make: object, message: str) -> None:
 
 
 def test_a_machine_for_large_memories_needs_few_libraries() -> None:
-    code = "import sys, cerebellum.scale; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    code = "import sys, cerebellum.memory; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"brian2", "pydantic", "pint", "pynwb", "matplotlib", "networkx"}.isdisjoint(done.stdout.split())
 

@@ -1,4 +1,4 @@
-"""The architecture as one list: a module may import only from modules above it."""
+"""The architecture as floors: a folder may import only from folders on floors below its own."""
 
 from __future__ import annotations
 
@@ -7,54 +7,41 @@ from pathlib import Path
 
 import pytest
 
-LAYERS = [
-    *("__init__", "errors", "cache", "progress", "spikes", "streams", "lesions", "prose"),
-    *("theory", "theory.check", "theory.quadrature", "theory.kernel", "theory.hamming", "theory.circles"),
-    *("theory.continuous", "theory.optimal", "theory.approximation", "theory.attention", "theory.granule"),
-    *("theory.gaussian", "theory.sdm", "theory.memory", "theory.neurons", "theory.memories"),
-    *("sdm_layer", "heads", "qknorm"),
-    *("units", "library", "schema", "cells.model", "cells.source", "cells.relay", "cells.lif", "cells.ports"),
-    *("cells.conductance_lif", "cells.eglif", "cells"),
-    *("kernels", "plasticity", "rules", "circuit", "protocol"),
-    *("placement", "wiring", "connectome", "graph", "memory_use", "balance", "patterns", "stimuli", "readout", "rates"),
-    *("agreement", "readers", "head_memory"),
-    *("groups", "synapses", "standalone", "spiking"),
-    *("device", "granule_code", "rate"),
-    *("cell_drive", "membrane", "ages", "drawn_cells", "transfer", "rates_in_time", "engine_agreement"),
-    *("rate_transfer", "rate_plasticity", "rate_circuit", "rate_run"),
-    *("memory_kernel", "counter_random", "hard_locations", "counter_store", "memory_size", "large_memory"),
-    *("sharded_memory", "scale"),
-    *("nwb", "result", "rate_twin", "report", "network_figures", "rate_figures", "plotting"),
-    *("runner", "comparison", "head_circuit", "sweep", "figures"),
-    *("cli", "__main__"),
+FLOORS = [
+    {"activity", "cells", "machine", "theory"},
+    {"description", "memory"},
+    {"connectome"},
+    {"experiment"},
+    {"rate", "results", "spiking"},
+    {"plotting", "readout"},
+    {"simulation"},
+    {"cli", "heads"},
 ]
+FILES = {"__init__", "__main__", "errors", "typing"}  # beside the folders
 
 ALLOWED = {
-    "brian2": {"groups", "synapses", "standalone", "spiking"},
-    "torch": {"rate", "granule_code", "heads", "qknorm", "sdm_layer", "theory.memory", "theory.neurons",
-              "rate_transfer", "rate_circuit", "rate_run", "rate_twin", "membrane", "ages", "drawn_cells",
-              "transfer", "rate_plasticity",
-              "theory.memories", "runner", "sweep", "memory_kernel", "counter_random", "hard_locations",
-              "counter_store", "memory_size", "large_memory", "sharded_memory", "scale", "device"},
-    "matplotlib": {"plotting", "network_figures", "rate_figures"},
-    "pynwb": {"nwb"},
-    "networkx": {"graph"},
-    "sklearn": {"patterns"},
+    "brian2": {"spiking"},
+    "torch": {"rate", "memory", "heads", "machine", "simulation", "readout"},
+    "matplotlib": {"plotting"},
+    "pynwb": {"results"},
+    "networkx": {"connectome"},
+    "sklearn": {"experiment"},
     "typer": {"cli"},
-    "analysis": set(),
-    "tests": set(),
-}  # fmt: skip
-LAZY = {"runner", "sweep", "result", "cli"}  # bring heavy libraries and the engines at first use only
-DESCRIPTIONS = LAYERS[LAYERS.index("units") : LAYERS.index("placement")]
+    "analysis": set[str](),
+    "tests": set[str](),
+}
+LAZY = {"simulation", "cli"}  # bring heavy libraries and the engines at first use only
+HEAVY = {"brian2", "torch", "matplotlib", "pynwb"}
+HEAVY_FOLDERS = {"spiking", "rate", "plotting"}
 
 
-def modules(root: Path) -> dict[str, Path]:
-    package = root / "cerebellum"
-    found = {}
-    for path in sorted(package.rglob("*.py")):
-        parts = path.relative_to(package).with_suffix("").parts
-        found[".".join(part for part in parts if part != "__init__") or "__init__"] = path
-    return found
+def folder_of(path: Path, package: Path) -> str:
+    parts = path.relative_to(package).with_suffix("").parts
+    return parts[0]
+
+
+def modules(root: Path) -> list[Path]:
+    return sorted((root / "cerebellum").rglob("*.py"))
 
 
 def imports(path: Path, everywhere: bool = True) -> set[str]:
@@ -78,64 +65,83 @@ def imports(path: Path, everywhere: bool = True) -> set[str]:
     return out
 
 
-def own(names: set[str], known: dict[str, Path]) -> set[str]:
-    """The package's modules among imported names."""
-    out = set()
-    for name in names:
-        if name.split(".")[0] == "cerebellum":
-            inner = name.removeprefix("cerebellum").lstrip(".")
-            while inner and inner not in known:
-                inner = inner.rpartition(".")[0]
-            out.add(inner or "__init__")
-    return out
+def folders_of(names: set[str], root: Path) -> set[str]:
+    """The package's folders among imported names."""
+    own = {name.split(".")[1] for name in names if name.startswith("cerebellum.")}
+    return {name for name in own if (root / "cerebellum" / name).is_dir()}
 
 
-def test_the_list_has_every_module_once(root: Path) -> None:
-    assert len(set(LAYERS)) == len(LAYERS)
-    assert set(modules(root)) - set(LAYERS) == set(), "put new modules into LAYERS, below all that they import"
-    assert set(LAYERS) - set(modules(root)) == set()
+def test_the_floors_have_every_folder_once(root: Path) -> None:
+    package = root / "cerebellum"
+    known = [name for floor in FLOORS for name in floor]
+    assert len(set(known)) == len(known)
+    there = {path.name for path in package.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert there == set(known), "put a new folder on a floor above all that it imports"
+    assert {path.stem for path in package.glob("*.py")} == FILES
+    assert len(FLOORS) <= 8
 
 
-def test_a_module_imports_only_from_above(root: Path) -> None:
-    known = modules(root)
-    upward = [
-        f"{name} imports {other}"
-        for name in LAYERS
-        for other in sorted(own(imports(known[name]), known))
-        if other != name and LAYERS.index(other) > LAYERS.index(name)
-    ]
+def test_a_folder_imports_only_from_floors_below(root: Path) -> None:
+    floor = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+    upward = []
+    for path in modules(root):
+        own = folder_of(path, root / "cerebellum")
+        for other in sorted(folders_of(imports(path), root) - {own}):
+            if own in floor and floor[other] >= floor[own]:
+                upward.append(f"{path.relative_to(root)} imports {other}")
     assert upward == []
+
+
+def test_no_module_is_part_of_a_circle(root: Path) -> None:
+    """Within a folder modules have no fixed order, but they import one way."""
+    package = root / "cerebellum"
+    names = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+             for path in modules(root)}  # fmt: skip
+
+    def needed(name: str) -> set[str]:
+        out = set()
+        for full in imports(names[name]):
+            while full and full not in names:
+                full = full.rpartition(".")[0]
+            # The face of one's own folder is no module's need: importing a module runs it first anyway.
+            if full and full != name and not (names[full].name == "__init__.py" and name.startswith(full)):
+                out.add(full)
+        return out
+
+    graph = {name: needed(name) for name in names if names[name].parent != package or name != "cerebellum"}
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name in done or name not in graph:
+            return
+        for other in sorted(graph[name]):
+            visit(other, (*path, name))
+        done.add(name)
+
+    for name in graph:
+        visit(name, ())
 
 
 @pytest.mark.parametrize("library", ALLOWED)
 def test_a_library_is_imported_only_where_it_belongs(root: Path, library: str) -> None:
     using = {
-        name for name, path in modules(root).items() if any(full.split(".")[0] == library for full in imports(path))
+        folder_of(path, root / "cerebellum")
+        for path in modules(root)
+        if any(full.split(".")[0] == library for full in imports(path))
     }
     assert using <= ALLOWED[library]
 
 
 def test_heavy_libraries_come_lazily_where_most_runs_do_not_need_them(root: Path) -> None:
-    known = modules(root)
-    heavy = {"brian2", "torch", "matplotlib", "pynwb"}
-    engines = {"spiking", "rate", "rate_run", "rate_twin", "plotting", "nwb"}
-    for name in LAZY:
-        top = imports(known[name], everywhere=False)
-        assert heavy.isdisjoint(full.split(".")[0] for full in top), name
-        assert engines.isdisjoint(own(top, known)), name
-
-
-def test_a_description_never_reaches_an_engine(root: Path) -> None:
-    known = modules(root)
-    for name in DESCRIPTIONS:
-        reached, waiting = set(), [name]
-        while waiting:
-            now = waiting.pop()
-            reached.add(now)
-            waiting += own(imports(known[now]), known) - reached
-        assert reached <= {*DESCRIPTIONS, "__init__", "errors", "lesions"}, name
+    for path in modules(root):
+        if folder_of(path, root / "cerebellum") in LAZY | FILES:
+            top = imports(path, everywhere=False)
+            assert HEAVY.isdisjoint(full.split(".")[0] for full in top), path.name
+            assert HEAVY_FOLDERS.isdisjoint(folders_of(top, root)), path.name
 
 
 def test_no_module_is_long(root: Path) -> None:
-    long = {name: lines for name, path in modules(root).items() if (lines := len(path.read_text().splitlines())) > 500}
+    every = [*modules(root), *sorted((root / "analysis").rglob("*.py"))]
+    long = {path.name: lines for path in every if (lines := len(path.read_text().splitlines())) > 400}
     assert long == {}

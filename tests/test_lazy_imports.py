@@ -39,11 +39,14 @@ def test_import_cerebellum_takes_well_under_a_second() -> None:
             "import cerebellum; cerebellum.load_protocol('recall')",
             {"brian2", "torch", "matplotlib", "pynwb", "sklearn"},
         ),
-        ("import cerebellum.cli", {"brian2", "torch", "matplotlib", "pydantic", "pynwb", "sklearn"}),
-        ("import cerebellum.spiking", {"torch", "pynwb"}),  # brian2 brings matplotlib by itself
-        ("import cerebellum.rate", {"brian2", "matplotlib", "pynwb"}),
-        ("import cerebellum.result, cerebellum.readers, cerebellum.agreement", {"brian2", "torch", "matplotlib"}),
-        ("import cerebellum.plotting", {"brian2", "torch"}),
+        ("import cerebellum.cli.commands", {"brian2", "torch", "matplotlib", "pydantic", "pynwb", "sklearn"}),
+        ("import cerebellum.spiking.network", {"torch", "pynwb"}),  # brian2 brings matplotlib by itself
+        ("import cerebellum.rate.volley", {"brian2", "matplotlib", "pynwb"}),
+        (
+            "import cerebellum.results.result, cerebellum.readout.readers, cerebellum.readout.agreement",
+            {"brian2", "torch", "matplotlib"},
+        ),
+        ("import cerebellum.plotting.figures", {"brian2", "torch"}),
     ],
 )
 def test_each_side_brings_only_its_own_libraries(code: str, absent: set[str]) -> None:

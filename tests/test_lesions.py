@@ -6,11 +6,15 @@ import functools
 
 import pytest
 
-from cerebellum import connectome, lesions, spiking, stimuli
-from cerebellum.balance import solve
-from cerebellum.circuit import Circuit, load_model
+from cerebellum.connectome import connectome
+from cerebellum.connectome.weights import solve
+from cerebellum.description import lesions
+from cerebellum.description.circuit import Circuit, load_model
+from cerebellum.description.compatibility import check_together
+from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ProtocolFileError
-from cerebellum.protocol import check_together, load_protocol
+from cerebellum.experiment import stimulus
+from cerebellum.spiking import network
 
 SECONDS = 0.6
 
@@ -37,9 +41,9 @@ def rates(*lesion: str, gap: str = "0") -> dict[str, float]:
         },
     )
     check_together(plan, circuit)
-    schedule = stimuli.schedule(plan, circuit, None, 5)
-    target = spiking.working_target("standalone")
-    run = spiking.simulate(connectome.sample(circuit, 5), solve(circuit), schedule, target=target)
+    schedule = stimulus.schedule(plan, circuit, None, 5)
+    target = network.working_target("standalone")
+    run = network.simulate(connectome.sample(circuit, 5), solve(circuit), schedule, target=target)
     return {name: len(spikes) / circuit.size(name) / SECONDS for name, spikes in run.spikes.items()}
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cerebellum import library
+from cerebellum.description import library
 from cerebellum.errors import InputError, UnknownNameError
 
 

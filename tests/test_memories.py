@@ -11,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cerebellum.errors import ArgumentError
-from cerebellum.theory import sdm
-from cerebellum.theory.attention import fit_beta, sdm_weights, softmax_weights
-from cerebellum.theory.memories import (
+from cerebellum.memory.memories import (
     BinarySoftmaxAttention,
     ContinuousSDM,
     Hopfield,
@@ -21,6 +19,8 @@ from cerebellum.theory.memories import (
     PatternSDM,
     SoftmaxAttention,
 )
+from cerebellum.theory import sdm
+from cerebellum.theory.attention import fit_beta, sdm_weights, softmax_weights
 
 N = 64
 MEMORIES = {

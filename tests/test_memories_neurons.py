@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cerebellum.errors import ArgumentError
-from cerebellum.theory import hamming, kernel, sdm
-from cerebellum.theory.memories import ContinuousSDM, PatternSDM
-from cerebellum.theory.neurons import ContinuousNeuronSDM, NeuronSDM
+from cerebellum.memory import hamming, hamming_kernel
+from cerebellum.memory.memories import ContinuousSDM, PatternSDM
+from cerebellum.memory.neurons import ContinuousNeuronSDM, NeuronSDM
+from cerebellum.theory import sdm
 
 METHODS = [
     "numpy",
-    pytest.param("compiled", marks=pytest.mark.skipif(kernel.library() is None, reason="no C compiler")),
+    pytest.param("compiled", marks=pytest.mark.skipif(hamming_kernel.library() is None, reason="no C compiler")),
 ]
 
 
@@ -70,7 +71,7 @@ def test_the_search_over_many_blocks_with_many_hits(method):
 
 
 def test_without_a_compiler_numpy_searches(monkeypatch):
-    monkeypatch.setattr(kernel, "library", lambda: None)
+    monkeypatch.setattr(hamming_kernel, "library", lambda: None)
     memory = NeuronSDM.random(1000, 20, 5, np.random.default_rng(0))
     expected = NeuronSDM.random(1000, 20, 5, np.random.default_rng(0), storage="float")
     queries = _bits(np.random.default_rng(1), 4, 20)

@@ -7,13 +7,17 @@ import functools
 import numpy as np
 import pytest
 
-from cerebellum import connectome, rates, spiking, stimuli
-from cerebellum.balance import solve
-from cerebellum.circuit import load_model
-from cerebellum.protocol import check_together, load_protocol
-from cerebellum.stimuli import Schedule
+from cerebellum.activity import statistics
+from cerebellum.connectome import connectome
+from cerebellum.connectome.weights import solve
+from cerebellum.description.circuit import load_model
+from cerebellum.description.compatibility import check_together
+from cerebellum.description.protocol import load_protocol
+from cerebellum.experiment import stimulus
+from cerebellum.experiment.schedule import Schedule
+from cerebellum.spiking import network
 
-TARGET = spiking.working_target("standalone")
+TARGET = network.working_target("standalone")
 PROTOCOLS = ["background", "burst", "sensory_burst", "centre_surround", "lateral", "cs_us", "current_steps",
              "complex_spike"]  # fmt: skip
 # Hz, cerebellar-models 4.2, awake. Golgi cells of so small a volume, all near its border, fire a third faster.
@@ -21,13 +25,13 @@ AWAKE = {"granule": 3.4, "purkinje": 91, "basket": 21, "stellate": 18, "nuclear"
 
 
 def simulate(
-    model: str, protocol: str, seed: int, settings: dict[str, str] | None = None, target: spiking.Target = TARGET
-) -> tuple[spiking.SpikingRun, Schedule]:
+    model: str, protocol: str, seed: int, settings: dict[str, str] | None = None, target: network.Target = TARGET
+) -> tuple[network.SpikingRun, Schedule]:
     """A run on a tenth of the volume; `settings` are the protocol's."""
     circuit, plan = load_model(model, {"scale": "0.1"}), load_protocol(protocol, settings)
     check_together(plan, circuit)
-    schedule = stimuli.schedule(plan, circuit, None, seed)
-    run = spiking.simulate(connectome.sample(circuit, seed), solve(circuit), schedule, target=target)
+    schedule = stimulus.schedule(plan, circuit, None, seed)
+    run = network.simulate(connectome.sample(circuit, seed), solve(circuit), schedule, target=target)
     return run, schedule
 
 
@@ -38,7 +42,7 @@ def test_every_protocol_fits_every_mouse_model(model: str, protocol: str) -> Non
 
 
 @functools.cache
-def background() -> spiking.SpikingRun:
+def background() -> network.SpikingRun:
     """Resting activity, awake, seed 3."""
     return simulate("mouse", "background", seed=3)[0]
 
@@ -48,9 +52,9 @@ def test_rates_of_a_tenth_of_the_volume() -> None:
     run = background()
     circuit = load_model("mouse", {"scale": "0.1"})
     for name, published in AWAKE.items():
-        found = rates.rates(run.spikes[name], circuit.size(name), 1.0, 6.0).mean()
+        found = statistics.rates(run.spikes[name], circuit.size(name), 1.0, 6.0).mean()
         assert found == pytest.approx(published, rel=0.33), name
-    golgi = rates.rates(run.spikes["golgi"], circuit.size("golgi"), 1.0, 6.0).mean()
+    golgi = statistics.rates(run.spikes["golgi"], circuit.size("golgi"), 1.0, 6.0).mean()
     assert 11 < golgi < 18
     assert len(run.spikes["inferior_olive"]) == 0  # silent without input, though stable only by a hair
 
@@ -71,11 +75,11 @@ def test_a_climbing_fiber_gives_a_complex_spike_and_a_pause() -> None:
     run, schedule = simulate("mouse", "complex_spike", 2)
     onsets = [trial.start + 0.5 for trial in schedule.trials[1:]]
     cells = 7
-    histogram = rates.psth(run.spikes["purkinje"], cells, onsets, before=0.2, after=0.2, width=0.01)
+    histogram = statistics.psth(run.spikes["purkinje"], cells, onsets, before=0.2, after=0.2, width=0.01)
     baseline, complex_spike, pause = histogram[:20].mean(), histogram[20:22].max(), histogram[21:26].mean()
     assert complex_spike > 2 * baseline
     assert pause < 0.9 * baseline  # in the 50 ms after it; two thirds to nine tenths of the baseline
-    olive = rates.rates(run.spikes["inferior_olive"], 1, 1.0, 10.0)[0]
+    olive = statistics.rates(run.spikes["inferior_olive"], 1, 1.0, 10.0)[0]
     assert 0.5 < olive < 5
 
 
@@ -96,8 +100,8 @@ def test_tsodyks_markram_synapses_against_the_recursion() -> None:
     """Release u x of a regular train, against the map of Tsodyks et al. (1998) worked by hand."""
     import brian2 as b2
 
-    from cerebellum import synapses
-    from cerebellum.circuit import ShortTerm
+    from cerebellum.description.projection import ShortTerm
+    from cerebellum.spiking import synapses
 
     rule = ShortTerm.model_validate(
         {"U": [0.4, "1", "set: test"], "tau_rec": [35.1, "ms", "set: test"], "tau_fac": [54, "ms", "set: test"]}

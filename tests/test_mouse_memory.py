@@ -7,13 +7,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cerebellum import readers, run
-from cerebellum.circuit import load_model
-from cerebellum.connectome import Connectome, sample
+from cerebellum import run
+from cerebellum.connectome.connectome import Connectome, sample
+from cerebellum.description.circuit import load_model
+from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ProtocolFileError
-from cerebellum.patterns import Patterns, make_patterns
-from cerebellum.protocol import load_protocol
-from cerebellum.result import Result
+from cerebellum.experiment.patterns import Patterns, make_patterns
+from cerebellum.readout import granule_code, readers
+from cerebellum.results.result import Result
 
 MODEL = {"scale": "1", "microzones": "4"}
 SHORT = {
@@ -51,9 +52,9 @@ def remembered() -> Result:
 
 
 def test_inputs_on_are_counted_through_the_glomeruli(wired: Connectome, patterns: Patterns) -> None:
-    code = readers.code_of(wired.circuit, 14)
+    code = granule_code.code_of(wired.circuit, 14)
     assert (code.projection, code.lines, code.dendrites, code.active) == ("glomerulus_to_granule", 117, 4, 14)
-    found = readers.matches(wired, code, patterns.addresses)
+    found = granule_code.matches(wired, code, patterns.addresses)
     claws, feed = wired.edges["glomerulus_to_granule"], wired.edges["mossy_fiber_to_glomerulus"]
     fiber = dict(zip(feed.post.tolist(), feed.pre.tolist(), strict=True))
     for cell in (0, 17, 30_000):
@@ -68,11 +69,11 @@ def test_the_expected_kernel_is_the_mean_over_granule_cells(wired: Connectome, p
     A fibre with many glomeruli counts for more than the expectation says: the cells that a set of 14 reaches vary by
     some 8 %, the overlap of a pair by 16 %, the mean over 40 sets by 2.5 %; 10 % is four times that.
     """
-    code = readers.code_of(wired.circuit, 14)
+    code = granule_code.code_of(wired.circuit, 14)
     f, g = (0.1, 1.0, 4.0, 9.0, 12.0), (0.0, 1.0, 5.0, 9.0, 11.0)
-    on = [readers.matches(wired, code, sets) for sets in (patterns.addresses, patterns.cues)]
+    on = [granule_code.matches(wired, code, sets) for sets in (patterns.addresses, patterns.cues)]
     # `tuned` finds the responses again from spikes that follow them exactly.
-    code = readers.tuned(code, (on[0], np.array(f)[on[0]] * 10), (on[1], np.array(g)[on[1]] * 10))  # type: ignore[arg-type]
+    code = granule_code.tuned(code, (on[0], np.array(f)[on[0]] * 10), (on[1], np.array(g)[on[1]] * 10))  # type: ignore[arg-type]
     seen = max(int(one.max()) for one in on)
     assert code.written is not None
     assert code.written[: seen + 1] == pytest.approx(np.array(f[: seen + 1]) * 10)
@@ -95,7 +96,7 @@ def test_fan_out_weighs_a_cell_by_its_plastic_synapses(wired: Connectome) -> Non
 
 def test_a_sparse_code_wants_fibres_that_do_not_come_in_pairs() -> None:
     with pytest.raises(ProtocolFileError, match="come in pairs"):
-        readers.code_of(load_model("jaeckel"), 14)
+        granule_code.code_of(load_model("jaeckel"), 14)
 
 
 def test_granule_cells_answer_to_two_inputs_not_to_one(remembered: Result) -> None:

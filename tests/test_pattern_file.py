@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cerebellum import cli, library
+from cerebellum.cli import commands
+from cerebellum.description import library
+from cerebellum.description.protocol import Protocol, load_protocol
+from cerebellum.description.schema import parse
 from cerebellum.errors import ProtocolFileError
-from cerebellum.patterns import Patterns, make_patterns
-from cerebellum.protocol import Protocol, load_protocol
-from cerebellum.schema import parse
-from cerebellum.stimuli import trials
+from cerebellum.experiment.patterns import Patterns, make_patterns
+from cerebellum.experiment.schedule import trials
 
 MADE, PATTERNS, CUES = "assumed: a test", 5, 7
 
@@ -146,7 +147,7 @@ def test_the_command_line_ends_with_2_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["cerebellum", "run", "own.toml", "--out", "out"])
     with pytest.raises(SystemExit) as stop:
-        cli.main()
+        commands.main()
     assert stop.value.code == 2
     assert "absent.npz" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["own.toml"]

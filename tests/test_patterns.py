@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
+from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ProtocolFileError
-from cerebellum.patterns import make_patterns
-from cerebellum.protocol import load_protocol
+from cerebellum.experiment.patterns import make_patterns
 
 
 def random_plan(count: int, noise: list[int], repeats: int = 2):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cerebellum import placement
-from cerebellum.circuit import Circuit, load_model
-from cerebellum.connectome import Connectome, degrees, expected_synapses, sample
+from cerebellum.connectome import placement
+from cerebellum.connectome.connectome import Connectome, degrees, expected_synapses, sample
+from cerebellum.connectome.wiring import zone_of
+from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.errors import ModelFileError
-from cerebellum.wiring import zone_of
 
 # Cells of the full volume that follow from the published densities (microcircuit of 300 x 200 um).
 SIZES = {

@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from test_kernels import KERNELS, LAGS, kernel_of, ms
 
-from cerebellum.balance import Balance, solve
-from cerebellum.circuit import Circuit, load_model
-from cerebellum.connectome import Connectome, sample
+from cerebellum.connectome.connectome import Connectome, sample
+from cerebellum.connectome.weights import Balance, solve
+from cerebellum.description.circuit import Circuit, load_model
+from cerebellum.description.plasticity import ClimbingFiberRule, Plasticity
+from cerebellum.description.protocol import load_protocol
+from cerebellum.description.schema import parse
 from cerebellum.errors import ModelFileError
-from cerebellum.patterns import Patterns
-from cerebellum.plasticity import ClimbingFiberRule, Plasticity
-from cerebellum.protocol import load_protocol
-from cerebellum.readers import code_of, ideal_counters, written_correlation
-from cerebellum.schema import parse
-from cerebellum.spiking import SpikingRun, _Network, simulate, working_target
-from cerebellum.stimuli import Events, Schedule, Trial, schedule
+from cerebellum.experiment.patterns import Patterns
+from cerebellum.experiment.schedule import Events, Schedule, Trial
+from cerebellum.experiment.stimulus import schedule
+from cerebellum.readout.granule_code import code_of
+from cerebellum.readout.readers import ideal_counters, written_correlation
+from cerebellum.spiking.network import SpikingRun, _Network, simulate, working_target
 
 
 def rule_of(name: str, potentiation: float = 4.0, depression: float = 8.0, top: float = 32.0, spikes: int = 1):
@@ -304,8 +306,8 @@ def test_the_write_is_kanervas_write(
     name, circuit = "parallel_fiber_to_purkinje", connectome.circuit
     rule = circuit.projection[name].plasticity
     assert rule is not None
-    from cerebellum.connectome import zone_of
-    from cerebellum.readers import matches
+    from cerebellum.connectome.connectome import zone_of
+    from cerebellum.readout.granule_code import matches
 
     code = code_of(circuit)
     active = code.responses(matches(connectome, code, patterns.addresses), written=True) > 0

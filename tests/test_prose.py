@@ -1,10 +1,10 @@
-"""cerebellum.prose: the English text of the installed packages."""
+"""analysis.transformers.prose: the English text of the installed packages."""
 
 from __future__ import annotations
 
 import pytest
 
-from cerebellum import prose
+from analysis.transformers import prose
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from cerebellum import library
-from cerebellum.circuit import Circuit, load_model
+from cerebellum.description import library
+from cerebellum.description.circuit import Circuit, load_model
+from cerebellum.description.compatibility import check_together
+from cerebellum.description.protocol import Protocol, load_protocol
+from cerebellum.description.schema import SOURCE_WORDS, parse, values
 from cerebellum.errors import ProtocolFileError
-from cerebellum.protocol import Protocol, check_together, load_protocol
-from cerebellum.schema import SOURCE_WORDS, parse, values
-from cerebellum.stimuli import trials
+from cerebellum.experiment.schedule import trials
 
 REMOVED = object()
 TIME = [10.0, "ms", "assumed: x"]

@@ -1,4 +1,4 @@
-"""cerebellum.qknorm: the small transformer with learned betas."""
+"""cerebellum.heads.transformer: the small transformer with learned betas."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cerebellum import heads
 from cerebellum.errors import ArgumentError, InputError
+from cerebellum.heads import states
 
 torch = pytest.importorskip("torch")
 
-from cerebellum import qknorm  # noqa: E402  (needs torch)
+from cerebellum.heads import transformer  # noqa: E402  (needs torch)
 
-SMALL = qknorm.Shape(layers=2, heads=2, head_width=8, width=16, feed_forward=32, context=12)
+SMALL = transformer.Shape(layers=2, heads=2, head_width=8, width=16, feed_forward=32, context=12)
 LINE = "the cat sat on the mat and the dog sat on the rug; "
 
 
 def _model(normalise=True, initial_scale=None, seed=0):
-    vocabulary = qknorm.Vocabulary(LINE, 140)
-    return qknorm.TextTransformer(
+    vocabulary = transformer.Vocabulary(LINE, 140)
+    return transformer.TextTransformer(
         vocabulary, SMALL, torch.Generator().manual_seed(seed), normalise=normalise, initial_scale=initial_scale
     )
 
 
 def test_starting_scale_of_the_published_models():
     """log2(L^2 - L) for L = 72, 75, 79, the lengths in Henry et al.'s configurations."""
-    assert [round(qknorm.starting_scale(length), 3) for length in (72, 75, 79)] == [12.32, 12.438, 12.589]
+    assert [round(transformer.starting_scale(length), 3) for length in (72, 75, 79)] == [12.32, 12.438, 12.589]
     with pytest.raises(ArgumentError, match="context"):
-        qknorm.starting_scale(2)
+        transformer.starting_scale(2)
 
 
 @given(st.text(st.characters(codec="ascii"), max_size=200))
 def test_vocabulary_keeps_any_ascii_text(text):
-    vocabulary = qknorm.Vocabulary(LINE, 140)
+    vocabulary = transformer.Vocabulary(LINE, 140)
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
 def test_vocabulary_takes_the_most_frequent_words():
-    vocabulary = qknorm.Vocabulary(LINE, 131)
+    vocabulary = transformer.Vocabulary(LINE, 131)
     assert vocabulary.pieces[128:] == [" the", " on", " sat"]
     assert vocabulary.encode(" the cat").tolist() == [128, *map(ord, " cat")]
-    assert len(qknorm.Vocabulary(LINE, 1000)) == 128 + 9  # " the" and eight others: no more to take
+    assert len(transformer.Vocabulary(LINE, 1000)) == 128 + 9  # " the" and eight others: no more to take
     with pytest.raises(ArgumentError, match="ASCII"):
         vocabulary.encode("naïve")
     with pytest.raises(ArgumentError, match="size"):
-        qknorm.Vocabulary(LINE, 100)
+        transformer.Vocabulary(LINE, 100)
 
 
 @pytest.mark.parametrize("normalise", [True, False])
@@ -68,7 +68,7 @@ def test_normalised_heads_are_softmax_of_beta_cosine():
     """The scale is the beta of `heads.summarise`, exactly, by both of its definitions."""
     model = _model(initial_scale=7.0)
     for state in model.heads("the cat sat on"):
-        summary = heads.summarise(state)
+        summary = states.summarise(state)
         assert state.scaling == pytest.approx(7.0, rel=1e-6)
         # queries and keys are float32, so unit to about 1e-7
         assert summary.beta_norms == pytest.approx(7.0, rel=1e-5)
@@ -100,9 +100,9 @@ def test_training_learns_the_text_and_the_betas():
     """A text that repeats itself has no entropy: its loss falls far below its start; betas move."""
     text = LINE * 40
     model = _model()
-    before = qknorm.bits_per_character(model, text)
-    seen = qknorm.train(model, text, 150, torch.Generator().manual_seed(1))
-    assert qknorm.bits_per_character(model, text) < 0.2 * before
+    before = transformer.bits_per_character(model, text)
+    seen = transformer.train(model, text, 150, torch.Generator().manual_seed(1))
+    assert transformer.bits_per_character(model, text) < 0.2 * before
     assert len(seen.losses) == 150
     assert np.shape(seen.betas) == (11, 2, 2)
     np.testing.assert_allclose(seen.betas[-1], model.betas())
@@ -110,7 +110,7 @@ def test_training_learns_the_text_and_the_betas():
 
 
 def test_the_same_seed_gives_the_same_training():
-    first, second = (qknorm.train(_model(), LINE * 4, 5, torch.Generator().manual_seed(1)) for _ in range(2))
+    first, second = (transformer.train(_model(), LINE * 4, 5, torch.Generator().manual_seed(1)) for _ in range(2))
     assert first == second
 
 
@@ -118,22 +118,22 @@ def test_untrained_model_predicts_at_chance():
     """With weights of sd 0.02 all tokens are about equally likely: log2(vocabulary) bits a token."""
     model = _model()
     tokens = model.vocabulary.encode(LINE * 4)
-    bits = qknorm.bits_per_character(model, LINE * 4) * len(LINE * 4) / len(tokens)
+    bits = transformer.bits_per_character(model, LINE * 4) * len(LINE * 4) / len(tokens)
     assert bits == pytest.approx(math.log2(len(model.vocabulary)), rel=0.05)
 
 
 @pytest.mark.parametrize(
     ("call", "argument"),
     [
-        (lambda: qknorm.train(_model(), "too short", 5, torch.Generator()), "text"),
-        (lambda: qknorm.train(_model(), LINE, 0, torch.Generator()), "steps"),
-        (lambda: qknorm.train(_model(), LINE, 5, torch.Generator(), batch=0), "batch"),
-        (lambda: qknorm.bits_per_character(_model(), "the"), "text"),
+        (lambda: transformer.train(_model(), "too short", 5, torch.Generator()), "text"),
+        (lambda: transformer.train(_model(), LINE, 0, torch.Generator()), "steps"),
+        (lambda: transformer.train(_model(), LINE, 5, torch.Generator(), batch=0), "batch"),
+        (lambda: transformer.bits_per_character(_model(), "the"), "text"),
         (lambda: _model().heads(""), "text"),
         (lambda: _model().heads(LINE), "text"),
         (lambda: _model(initial_scale=-1.0), "initial_scale"),
         (lambda: _model(initial_scale=math.nan), "initial_scale"),
-        (lambda: qknorm.Shape(heads=0), "heads"),
+        (lambda: transformer.Shape(heads=0), "heads"),
     ],
 )
 def test_wrong_arguments_are_named(call, argument):

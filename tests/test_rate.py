@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from cerebellum import rate, readers, readout
-from cerebellum.agreement import effective_weights, normalized, r2
-from cerebellum.balance import Balance, mean_field
 from cerebellum.cells import lif
-from cerebellum.circuit import Circuit, load_model
-from cerebellum.connectome import Connectome, sample, zone_of
+from cerebellum.connectome.connectome import Connectome, sample, zone_of
+from cerebellum.connectome.weights import Balance, mean_field
+from cerebellum.description.circuit import Circuit, load_model
+from cerebellum.description.protocol import Protocol, load_protocol
 from cerebellum.errors import ArgumentError, ProtocolFileError, ResourceError
-from cerebellum.patterns import Patterns, make_patterns
-from cerebellum.protocol import Protocol, load_protocol
-from cerebellum.readers import active_sets, code_of
+from cerebellum.experiment.patterns import Patterns, make_patterns
+from cerebellum.machine.device import choose_device
+from cerebellum.rate import volley
+from cerebellum.readout import microzones, readers
+from cerebellum.readout.agreement import effective_weights, normalized, r2
+from cerebellum.readout.granule_code import active_sets, code_of
 
 PLASTIC = "parallel_fiber_to_purkinje"
 
@@ -50,7 +52,7 @@ def by_hand(
     return rates(asked[:1] * 0)[0], rates(asked), weights
 
 
-def compare_with_hand(run: rate.RateRun, hand: tuple[np.ndarray, np.ndarray, np.ndarray], rel: float) -> None:
+def compare_with_hand(run: volley.RateRun, hand: tuple[np.ndarray, np.ndarray, np.ndarray], rel: float) -> None:
     assert run.baseline == pytest.approx(hand[0], rel=rel)
     assert run.purkinje == pytest.approx(hand[1], rel=rel, abs=rel)
     assert run.weights == pytest.approx(hand[2], rel=rel, abs=rel * 1e-12)
@@ -61,29 +63,29 @@ def compare_with_hand(run: rate.RateRun, hand: tuple[np.ndarray, np.ndarray, np.
 def test_it_computes_its_equations(
     connectome: Connectome, balance: Balance, plan: Protocol, patterns: Patterns, dtype: torch.dtype, rel: float
 ) -> None:
-    run = rate.simulate(connectome, balance, plan, patterns, dtype=dtype)
+    run = volley.simulate(connectome, balance, plan, patterns, dtype=dtype)
     compare_with_hand(run, by_hand(connectome, balance, plan, patterns), rel)
 
 
 def test_cells_that_see_all_lines_and_fire_seldom(kanerva_circuit: Circuit, plan: Protocol) -> None:
     """1.6 % of cells active: the read sums only their rows; `jaeckel` above, 6 %, takes the dense product."""
-    from cerebellum.balance import solve
+    from cerebellum.connectome.weights import solve
 
     wired, solved = sample(kanerva_circuit, 2), solve(kanerva_circuit)
     patterns = make_patterns(plan, 64, 64, 2)
-    run = rate.simulate(wired, solved, plan, patterns, dtype=torch.float64)
+    run = volley.simulate(wired, solved, plan, patterns, dtype=torch.float64)
     compare_with_hand(run, by_hand(wired, solved, plan, patterns), 1e-10)
 
 
 def test_absent_synapses_are_neither_read_nor_written(plan: Protocol, model_settings: dict[str, str]) -> None:
-    from cerebellum.balance import solve
+    from cerebellum.connectome.weights import solve
 
     tables = load_model("jaeckel", model_settings).model_dump(mode="json", by_alias=True)
     tables["projection"][PLASTIC]["rule"] = {"kind": "convergence", "convergence": [400, "1", "assumed: x"]}
     circuit = Circuit.model_validate(tables)
     wired, solved = sample(circuit, 1), solve(circuit)
     patterns = make_patterns(plan, 256, 64, 1)
-    run = rate.simulate(wired, solved, plan, patterns, dtype=torch.float64)
+    run = volley.simulate(wired, solved, plan, patterns, dtype=torch.float64)
     compare_with_hand(run, by_hand(wired, solved, plan, patterns), 1e-10)
     assert (run.weights > 0).sum(axis=0).max() <= 400
 
@@ -100,15 +102,15 @@ def test_a_train_of_volleys_writes_as_often(
             "block.write.stimulus.address.interval": "5",
         },
     )
-    run = rate.simulate(connectome, balance, plan, patterns, dtype=torch.float64)
+    run = volley.simulate(connectome, balance, plan, patterns, dtype=torch.float64)
     compare_with_hand(run, by_hand(connectome, balance, plan, patterns, writes=3), 1e-10)
 
 
 def test_its_weights_are_those_of_exact_sdm(
     connectome: Connectome, balance: Balance, plan: Protocol, patterns: Patterns
 ) -> None:
-    run = rate.simulate(connectome, balance, plan, patterns)
-    found = effective_weights(readout.pause(run.baseline, run.purkinje, 64), patterns.signs)
+    run = volley.simulate(connectome, balance, plan, patterns)
+    found = effective_weights(microzones.pause(run.baseline, run.purkinje, 64), patterns.signs)
     code = code_of(connectome.circuit)
     assert r2(found, normalized(readers.exact_overlap(connectome, code, patterns))) > 0.999
     assert readers.written_correlation(
@@ -119,7 +121,7 @@ def test_its_weights_are_those_of_exact_sdm(
 def test_the_same_run_twice_is_the_same(
     connectome: Connectome, balance: Balance, plan: Protocol, patterns: Patterns
 ) -> None:
-    one, two = (rate.simulate(connectome, balance, plan, patterns) for _ in range(2))
+    one, two = (volley.simulate(connectome, balance, plan, patterns) for _ in range(2))
     assert np.array_equal(one.purkinje, two.purkinje)
 
 
@@ -141,9 +143,9 @@ def test_mean_inhibition_cancels_mean_excitation(connectome: Connectome, balance
 def test_cuda_without_cuda_is_the_users_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ResourceError, match="--device cpu"):
-        rate.choose_device("cuda")
+        choose_device("cuda")
     with pytest.raises(ArgumentError, match="'cpu' or 'cuda'"):
-        rate.choose_device("tpu")
+        choose_device("tpu")
 
 
 @pytest.mark.gpu
@@ -151,7 +153,7 @@ def test_cuda_gives_the_same_numbers(
     connectome: Connectome, balance: Balance, plan: Protocol, patterns: Patterns
 ) -> None:
     cpu, gpu = (
-        rate.simulate(connectome, balance, plan, patterns, device=device, dtype=torch.float64)
+        volley.simulate(connectome, balance, plan, patterns, device=device, dtype=torch.float64)
         for device in ("cpu", "cuda")
     )
     assert gpu.purkinje == pytest.approx(cpu.purkinje, rel=1e-9)
@@ -163,4 +165,4 @@ def test_a_protocol_without_a_read_block_is_refused(
     tables = plan.model_dump(mode="json")
     del tables["block"]["read"]
     with pytest.raises(ProtocolFileError, match="read"):
-        rate.simulate(connectome, balance, Protocol.model_validate(tables), patterns)
+        volley.simulate(connectome, balance, Protocol.model_validate(tables), patterns)

@@ -11,20 +11,20 @@ import torch
 from scipy.optimize import fsolve
 
 import cerebellum
-from cerebellum import transfer
-from cerebellum.balance import solve
-from cerebellum.cell_drive import BIN
-from cerebellum.circuit import Circuit
-from cerebellum.connectome import Connectome, sample
+from cerebellum.activity.statistics import Activity
+from cerebellum.connectome.connectome import Connectome, sample
+from cerebellum.connectome.weights import solve
+from cerebellum.description.circuit import Circuit
+from cerebellum.description.plasticity import Plasticity
 from cerebellum.errors import ProtocolFileError
-from cerebellum.membrane import Membrane
-from cerebellum.plasticity import Plasticity
-from cerebellum.rate_circuit import RateCircuit, given_rates
-from cerebellum.rate_plasticity import binned_kernel
-from cerebellum.rate_transfer import TransferSurface
-from cerebellum.rates import Activity
-from cerebellum.stimuli import Events, Schedule, Trial
-from cerebellum.transfer import DEGREE, SCALE, SPLINES, Transfer, knots
+from cerebellum.experiment.schedule import Events, Schedule, Trial
+from cerebellum.rate import transfer
+from cerebellum.rate.membrane import Membrane
+from cerebellum.rate.network import RateCircuit, given_rates
+from cerebellum.rate.plasticity import binned_kernel
+from cerebellum.rate.time_step import BIN
+from cerebellum.rate.transfer import DEGREE, SCALE, SPLINES, Transfer, knots
+from cerebellum.rate.transfer_table import TransferSurface
 
 LOW, HIGH = (-4.0, -4.0), (4.0, 4.0)
 SLOPE, OFFSET = 1.0, np.log(20.0) + 3.0  # of ln rate in the voltage's coordinate: 20 Hz 10 mV below threshold

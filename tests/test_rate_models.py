@@ -11,17 +11,21 @@ import torch
 from test_rate_circuit import OFFSET, RULE, known, small
 
 import cerebellum
-from cerebellum import cell_drive, library, rate_run, readers, readout, transfer
-from cerebellum.balance import solve
-from cerebellum.cell_drive import BIN
-from cerebellum.circuit import ShortTerm, load_model
-from cerebellum.connectome import sample
-from cerebellum.protocol import load_protocol
-from cerebellum.rate_circuit import Release
-from cerebellum.rate_plasticity import PlasticSynapses
-from cerebellum.rate_transfer import TransferSurface
-from cerebellum.rates_in_time import STEP
-from cerebellum.result import Result
+from cerebellum.activity.rates import STEP
+from cerebellum.connectome.connectome import sample
+from cerebellum.connectome.weights import solve
+from cerebellum.description import library
+from cerebellum.description.circuit import load_model
+from cerebellum.description.projection import ShortTerm
+from cerebellum.description.protocol import load_protocol
+from cerebellum.experiment import schedule
+from cerebellum.rate import recording, simulate, single_cell, transfer
+from cerebellum.rate.plasticity import PlasticSynapses
+from cerebellum.rate.synapses import Release
+from cerebellum.rate.time_step import BIN
+from cerebellum.rate.transfer_table import TransferSurface
+from cerebellum.readout import granule_code, microzones
+from cerebellum.results.result import Result
 
 LIKE = {"dtype": torch.float64, "device": torch.device("cpu")}
 RULES = {  # of mouse_stp: glomerulus to granule, Golgi to granule, parallel fibre to Purkinje
@@ -111,7 +115,7 @@ def _no_measuring() -> Iterator[None]:
     surface = {id(one): TransferSurface(one) for one in (soft, found["inferior_olive"])}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transfer, "of", lambda circuit, balance, name, drawn: found.get(name, soft))
-        patch.setattr(rate_run, "TransferSurface", lambda one, dtype: surface[id(one)])
+        patch.setattr(simulate, "TransferSurface", lambda one, dtype: surface[id(one)])
         yield
 
 
@@ -141,7 +145,7 @@ def test_every_model_runs_on_the_rate_engine(model: str, draws: int) -> None:
     for name, rates in result.rates.items():
         assert np.isfinite(rates.cells).all(), name
         assert rates.cells.min() >= 0
-        assert rates.cells.max() <= 1000 * (1 + 1e-6) or name in ("mossy_fiber", "glomerulus", "inferior_olive")
+        assert rates.cells.max() <= (1 + 1e-6) / BIN or name in ("mossy_fiber", "glomerulus", "inferior_olive")
     given = result.schedule.events["mossy_fiber"]
     fired = result.rates["mossy_fiber"].mean.sum() * STEP * result.circuit.size("mossy_fiber")
     assert fired == pytest.approx(len(given.step), rel=1e-5)
@@ -167,7 +171,7 @@ SMALL = {
 def remembered(_no_measuring: None) -> Result:
     """Two patterns in four microzones, by the rate engine alone; rates of every cell kept in every step."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rate_run, "KEPT", 10**8)
+        patch.setattr(recording, "KEPT", 10**8)
         return cerebellum.run("mouse_recall", "mouse_memory", "rate", seed=2, settings=SMALL)
 
 
@@ -176,14 +180,14 @@ def spikes_in(result: Result, population: str, role: str) -> np.ndarray:
     rates, out = result.rates[population], []
     assert rates.width == STEP
     for trial in result.schedule.of(role):
-        start, stop = (round(end / STEP) for end in readout.window(result.protocol, trial))
+        start, stop = (round(end / STEP) for end in schedule.window(result.protocol, trial))
         out.append(rates.cells[start:stop].sum(axis=0, dtype=float) * STEP)
     return np.array(out)
 
 
 def test_granule_responses_are_counted_in_expected_spikes(remembered: Result) -> None:
     """f(m) by hand: two rounds of writes added up, cells with m of four inputs on."""
-    code = readers.code_of(remembered.circuit, 4)
+    code = granule_code.code_of(remembered.circuit, 4)
     assert remembered.connectome is not None
     assert remembered.patterns is not None
     for role, sets, key in (
@@ -194,7 +198,7 @@ def test_granule_responses_are_counted_in_expected_spikes(remembered: Result) ->
         counts = np.zeros((len(sets), each.shape[1]))
         for trial, own in zip(remembered.schedule.of(role), each, strict=True):
             counts[trial.pattern] += own
-        on = readers.matches(remembered.connectome, code, sets)
+        on = granule_code.matches(remembered.connectome, code, sets)
         found = remembered.summary["granule_response"][key]
         for m in np.unique(on):
             assert found[m] == pytest.approx(counts[on == m].mean(), rel=1e-4)
@@ -203,7 +207,7 @@ def test_granule_responses_are_counted_in_expected_spikes(remembered: Result) ->
 def test_the_purkinje_readout_is_that_of_the_windows(remembered: Result) -> None:
     baseline = spikes_in(remembered, "purkinje", "baseline").mean(axis=0) / 0.1
     asked = spikes_in(remembered, "purkinje", "read") / 0.08
-    expected = readout.pause(baseline, asked, remembered.circuit.zones)
+    expected = microzones.pause(baseline, asked, remembered.circuit.zones)
     np.testing.assert_allclose(remembered.readout["rate"], expected, rtol=1e-4, atol=1e-3)
 
 
@@ -236,6 +240,6 @@ def test_plastic_weights_have_the_gradients_of_finite_differences() -> None:
 def test_short_term_synapses_are_measured_as_rested() -> None:
     """One spike of a glomerulus opens U of the weight, as much as in the static circuit; no cell fires at one."""
     circuit = load_model("mouse_stp")
-    found = cell_drive.inputs(circuit, solve(circuit), "granule")
+    found = single_cell.inputs(circuit, solve(circuit), "granule")
     assert set(found) == {"glomerulus_to_granule", "golgi_to_granule"}
     assert found["glomerulus_to_granule"].weight == pytest.approx(0.43 * 0.53e-9)

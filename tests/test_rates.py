@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cerebellum import rates
+from cerebellum.activity import statistics
+from cerebellum.activity.spikes import Spikes
 from cerebellum.errors import ArgumentError
-from cerebellum.spikes import Spikes
 
 
 def trains(*times: list[float]) -> Spikes:
@@ -22,20 +22,20 @@ THREE = trains([0.1, 0.2, 0.4, 0.8], [0.5], [])
 
 
 def test_rates_by_both_conventions() -> None:
-    found = rates.activity(THREE, 3, 0.0, 1.0)
-    np.testing.assert_allclose(rates.rates(THREE, 3, 0.0, 1.0), [4, 1, 0])
+    found = statistics.activity(THREE, 3, 0.0, 1.0)
+    np.testing.assert_allclose(statistics.rates(THREE, 3, 0.0, 1.0), [4, 1, 0])
     assert found.mean == pytest.approx(5 / 3)
     assert found.spiking_mean == pytest.approx(2.5)
     assert found.active == pytest.approx(2 / 3)
 
 
 def test_a_cell_that_fired_outside_the_window_counts_as_spiking() -> None:
-    found = rates.activity(THREE, 3, 0.0, 0.45)
+    found = statistics.activity(THREE, 3, 0.0, 0.45)
     assert found.spiking_mean == pytest.approx(3 / 0.45 / 2)
 
 
 def test_intervals_and_their_variation() -> None:
-    found = rates.activity(THREE, 3, 0.0, 1.0)
+    found = statistics.activity(THREE, 3, 0.0, 1.0)
     assert found.interval == pytest.approx(0.7 / 3)
     assert found.cv == pytest.approx(np.std([0.1, 0.2, 0.4]) / np.mean([0.1, 0.2, 0.4]))
 
@@ -44,40 +44,42 @@ def test_elephant_measures_the_same_variation() -> None:
     statistics = pytest.importorskip("elephant.statistics")
     gaps = np.random.default_rng(1).exponential(0.05, 40)
     spikes = trains(list(np.cumsum(gaps)))
-    found = rates.activity(spikes, 1, 0.0, float(gaps.sum()) + 1)
+    found = statistics.activity(spikes, 1, 0.0, float(gaps.sum()) + 1)
     assert found.cv == pytest.approx(float(statistics.cv(statistics.isi(spikes.time))))
 
 
 def test_psth_is_the_rate_around_onsets() -> None:
     spikes = trains([0.101, 0.301, 0.5], [0.102])
-    found = rates.psth(spikes, 2, [0.1, 0.3], before=0.01, after=0.02, width=0.01)
+    found = statistics.psth(spikes, 2, [0.1, 0.3], before=0.01, after=0.02, width=0.01)
     np.testing.assert_allclose(found, [0, 3 / (0.01 * 2 * 2), 0])
 
 
 def test_synchrony_is_one_for_equal_trains_and_small_for_independent_ones() -> None:
     rng = np.random.default_rng(2)
     one = list(np.sort(rng.random(50)))
-    assert rates.synchrony(trains(one, one, one), 3, 0.0, 1.0) == pytest.approx(1.0)
+    assert statistics.synchrony(trains(one, one, one), 3, 0.0, 1.0) == pytest.approx(1.0)
     cells = 100
-    alone = rates.synchrony(trains(*[list(np.sort(rng.random(50))) for _ in range(cells)]), cells, 0.0, 1.0)
+    alone = statistics.synchrony(trains(*[list(np.sort(rng.random(50))) for _ in range(cells)]), cells, 0.0, 1.0)
     assert alone == pytest.approx(cells**-0.5, rel=0.2)
-    assert rates.synchrony(trains([]), 1, 0.0, 1.0) is None
+    assert statistics.synchrony(trains([]), 1, 0.0, 1.0) is None
 
 
 def test_latency_is_the_first_spike_after_the_onset() -> None:
-    np.testing.assert_allclose(rates.latency(THREE, 3, 0.15, 0.4), [0.05, 0.35, np.nan])
+    np.testing.assert_allclose(statistics.latency(THREE, 3, 0.15, 0.4), [0.05, 0.35, np.nan])
 
 
 def test_a_map_means_over_the_cells_of_a_square() -> None:
     places = np.array([[10e-6, 10e-6, 0], [20e-6, 10e-6, 0], [90e-6, 10e-6, 0]])
-    found = rates.grid(np.array([1.0, 3.0, 5.0]), places, (100e-6, 50e-6), 50e-6)
+    found = statistics.grid(np.array([1.0, 3.0, 5.0]), places, (100e-6, 50e-6), 50e-6)
     np.testing.assert_allclose(found, [[2.0], [5.0]])
 
 
 def test_centre_surround_is_excitation_minus_inhibition() -> None:
-    np.testing.assert_allclose(rates.centre_surround(np.array([8.0, 0, 0]), np.array([10.0, 4, 0])), [0.5, -0.6, 0])
+    np.testing.assert_allclose(
+        statistics.centre_surround(np.array([8.0, 0, 0]), np.array([10.0, 4, 0])), [0.5, -0.6, 0]
+    )
 
 
 def test_an_empty_window_is_refused() -> None:
     with pytest.raises(ArgumentError, match="stop"):
-        rates.rates(THREE, 3, 1.0, 1.0)
+        statistics.rates(THREE, 3, 1.0, 1.0)

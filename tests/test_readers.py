@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cerebellum import readers
-from cerebellum.circuit import Circuit
-from cerebellum.connectome import Connectome, sample
+from cerebellum.connectome.connectome import Connectome, sample
+from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ProtocolFileError
-from cerebellum.patterns import Patterns
-from cerebellum.readers import Code, code_of, exact_overlap, ideal_counters, matches, read_all, summarize
+from cerebellum.experiment.patterns import Patterns
+from cerebellum.readout.granule_code import Code, code_of, matches
+from cerebellum.readout.readers import exact_overlap, ideal_counters, read_all, summarize
+from cerebellum.results import result
 from cerebellum.theory import granule
 
 
@@ -53,7 +54,7 @@ def test_exact_overlaps_and_counters_follow_from_the_active_sets(connectome: Con
 
 
 def test_exact_overlaps_of_many_cells_are_the_expected_ones(patterns: Patterns, model_settings: dict[str, str]) -> None:
-    from cerebellum.circuit import load_model
+    from cerebellum.description.circuit import load_model
 
     circuit = load_model("jaeckel", {**model_settings, "population.granule.count": "40000"})
     code = code_of(circuit)
@@ -89,4 +90,4 @@ def test_an_ideal_readout_is_recognised_as_sdm(connectome: Connectome, patterns:
 
 
 def test_readers_are_named_once() -> None:
-    assert len(set(readers.READERS)) == len(readers.READERS)
+    assert len(set(result.READERS)) == len(result.READERS)

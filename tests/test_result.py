@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from cerebellum.errors import InputError
-from cerebellum.result import Result, open_run, whole_folder, write_json
+from cerebellum.results.folder import whole_folder, write_json
+from cerebellum.results.result import Result
+from cerebellum.results.saved import open_run
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit])
@@ -95,8 +97,8 @@ def test_the_summary_has_the_names_of_the_contract(finished: tuple[Result, Path]
 
 
 def test_provenance_rebuilds_the_run(finished: tuple[Result, Path]) -> None:
-    from cerebellum.circuit import Circuit
-    from cerebellum.protocol import Protocol
+    from cerebellum.description.circuit import Circuit
+    from cerebellum.description.protocol import Protocol
 
     result, out = finished
     told = open_run(out).provenance

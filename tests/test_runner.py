@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import cerebellum
-from cerebellum import connectome as connectomes
-from cerebellum.comparison import compare
+from cerebellum.connectome import connectome as connectomes
 from cerebellum.errors import ArgumentError, InputError, ProtocolFileError, ResourceError, UnknownNameError
-from cerebellum.result import Result
-from cerebellum.runner import run
+from cerebellum.readout.comparison import compare
+from cerebellum.results.result import Result
+from cerebellum.simulation.run import run
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""cerebellum.sdm_layer: Top-k inhibition, the GABA switch, and what training leaves alone."""
+"""cerebellum.memory.trainable_layer: Top-k inhibition, the GABA switch, and what training leaves alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cerebellum.errors import ArgumentError
 
 torch = pytest.importorskip("torch")
 
-from cerebellum.sdm_layer import GolgiInhibition, SDMLayer  # noqa: E402  (needs torch)
+from cerebellum.memory.trainable_layer import GolgiInhibition, SDMLayer  # noqa: E402  (needs torch)
 
 INPUTS = 24  # so many that no address starts with zeros alone (chance 2^-24 each)
 

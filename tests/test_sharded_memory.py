@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from cerebellum import scale
 from cerebellum.errors import ArgumentError, CerebellumError
-from cerebellum.hard_locations import DendriteCells, HammingCells
-from cerebellum.sharded_memory import Ranks, ShardedMemory
+from cerebellum.memory import __main__
+from cerebellum.memory.hard_locations import DendriteCells, HammingCells
+from cerebellum.memory.sharded import Ranks, ShardedMemory
 
 HAMMING = ["--cells", "3e5", "--radius", "19", "--noise", "4"]
 DENDRITES = [
@@ -39,8 +39,8 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 DYING = """
 import os, sys, numpy as np
 from cerebellum.errors import CerebellumError
-from cerebellum.hard_locations import HammingCells
-from cerebellum.sharded_memory import Ranks, ShardedMemory
+from cerebellum.memory.hard_locations import HammingCells
+from cerebellum.memory.sharded import Ranks, ShardedMemory
 with Ranks() as ranks:
     memory = ShardedMemory(ranks, 1000, HammingCells(64, 28), 8)
     addresses = np.eye(8, 64, dtype=int)
@@ -70,7 +70,7 @@ def started(command: list[str], count: int) -> list[subprocess.Popen[str]]:
 
 
 def alone(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict:
-    assert scale.main(arguments) == 0
+    assert __main__.main(arguments) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -78,7 +78,7 @@ def alone(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict:
 def test_ranks_give_the_sums_of_one_process(
     count: int, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    processes = started([sys.executable, "-m", "cerebellum.scale", *arguments], count)
+    processes = started([sys.executable, "-m", "cerebellum.memory", *arguments], count)
     outputs = [process.communicate(timeout=100) for process in processes]
     assert [process.returncode for process in processes] == [0] * count, outputs
     assert [bool(out) for out, _ in outputs] == [True] + [False] * (count - 1)
@@ -154,13 +154,13 @@ def test_a_rank_that_never_comes_is_not_waited_for_forever(monkeypatch: pytest.M
     ],
 )
 def test_a_wrong_request_ends_with_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert scale.main(arguments) == 2
+    assert __main__.main(arguments) == 2
     assert message in capsys.readouterr().err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_cuda_asked_for_and_absent(capsys: pytest.CaptureFixture[str]) -> None:
-    assert scale.main(["--device", "cuda"]) == 2
+    assert __main__.main(["--device", "cuda"]) == 2
     assert "finds no CUDA device" in capsys.readouterr().err
 
 
@@ -174,7 +174,7 @@ def test_cuda_asked_for_and_absent(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_recall_is_what_theory_expects(inputs: HammingCells | DendriteCells, cells: int, noise: int) -> None:
-    found = scale.measure(inputs, cells, patterns=256, noise=noise, store="sparse")
+    found = __main__.measure(inputs, cells, patterns=256, noise=noise, store="sparse")
     recall, active = found["recall"], found["active"]
     # 256 patterns: their recalls differ by up to 0.5, so four standard errors are below 0.13 sqrt(recall (1 - recall)).
     spread = 4 * (recall["expected"] * (1 - recall["expected"]) / 256) ** 0.5

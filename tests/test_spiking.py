@@ -13,20 +13,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cerebellum import library, standalone
-from cerebellum.balance import Balance, solve
+from cerebellum.activity.statistics import counts
 from cerebellum.cells import conductance_lif, eglif
-from cerebellum.circuit import Circuit
-from cerebellum.connectome import Connectome, sample
+from cerebellum.connectome.connectome import Connectome, sample
+from cerebellum.connectome.weights import Balance, solve
+from cerebellum.description import library
+from cerebellum.description.circuit import Circuit
+from cerebellum.description.protocol import load_protocol
+from cerebellum.description.schema import parse
 from cerebellum.errors import CerebellumError, ModelFileError
-from cerebellum.patterns import Patterns, make_patterns
-from cerebellum.protocol import load_protocol
-from cerebellum.readers import active_sets, code_of
-from cerebellum.readout import counts, window
-from cerebellum.schema import parse
-from cerebellum.spiking import SpikingRun, Target, simulate, working_target
-from cerebellum.stimuli import Events, Schedule, schedule
-from cerebellum.streams import generator
+from cerebellum.experiment.patterns import Patterns, make_patterns
+from cerebellum.experiment.schedule import Events, Schedule, window
+from cerebellum.experiment.stimulus import schedule
+from cerebellum.machine.streams import generator
+from cerebellum.readout.granule_code import active_sets, code_of
+from cerebellum.spiking import standalone
+from cerebellum.spiking.network import SpikingRun, Target, simulate, working_target
 
 # One second of biological time: rest, two writes, two reads.
 SHORT = {

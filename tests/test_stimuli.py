@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cerebellum.circuit import Circuit, load_model
+from cerebellum.description.circuit import Circuit, load_model
+from cerebellum.description.protocol import Protocol, load_protocol
+from cerebellum.description.schema import parse
 from cerebellum.errors import ProtocolFileError
-from cerebellum.patterns import Patterns, make_patterns
-from cerebellum.protocol import Protocol, load_protocol
-from cerebellum.schema import parse
-from cerebellum.stimuli import Schedule, plastic_spans, schedule, trials
+from cerebellum.experiment.patterns import Patterns, make_patterns
+from cerebellum.experiment.schedule import Schedule, plastic_spans, trials
+from cerebellum.experiment.stimulus import schedule
 
 
 def in_trial(made: Schedule, population: str, start: float, stop: float, dt: float) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from cerebellum.errors import InputError
-from cerebellum.sweep import points
+from cerebellum.simulation.sweep import points
 
 FIXED = {"patterns.source": "random", "patterns.count": "4", "block.read.noise": "[0, 16]"}
 VARY = {"population.granule.count": ["300", "400", "500"]}

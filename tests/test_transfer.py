@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from cerebellum import cell_drive, transfer
-from cerebellum.ages import Ages
-from cerebellum.balance import solve
-from cerebellum.cell_drive import BIN
 from cerebellum.cells import lif
-from cerebellum.circuit import Circuit, load_model
-from cerebellum.membrane import Membrane
-from cerebellum.rate_transfer import TransferSurface
-from cerebellum.transfer import SCALE, Transfer, coordinate
+from cerebellum.connectome.weights import solve
+from cerebellum.description.circuit import Circuit, load_model
+from cerebellum.rate import single_cell, transfer
+from cerebellum.rate.membrane import Membrane
+from cerebellum.rate.refractory_density import Ages
+from cerebellum.rate.time_step import BIN
+from cerebellum.rate.transfer import SCALE, Transfer, coordinate
+from cerebellum.rate.transfer_table import TransferSurface
 
 EACH = round(BIN / 1e-4)  # time steps of the mouse model in one of the rate circuit
 
@@ -95,7 +95,7 @@ def test_cells_that_begin_together_stay_together_for_as_long(mouse: Circuit, pop
     """
     described = mouse.population[population]
     steps = round(0.3 / BIN)
-    fired, _ = cell_drive.respond(described, 2000, steps * EACH, mouse.dt, np.random.default_rng(2))
+    fired, _ = single_cell.respond(described, 2000, steps * EACH, mouse.dt, np.random.default_rng(2))
     counted = np.bincount(fired // EACH, minlength=steps) / (2000 * BIN)
     cell, surface = twin(mouse, population, transfer.of(mouse, solve(mouse), population))
     expected = np.array([float(cell.advance(surface, {})) for _ in range(steps)])
@@ -109,7 +109,7 @@ def test_conductance_in_bins_is_the_integral_of_the_alpha_function() -> None:
     """Spikes spread evenly over the first bin: the mean over them of the alpha function, by quadrature."""
     tau, rate = 5.8e-3, np.zeros((400, 1))
     rate[0] = 1 / BIN
-    found = cell_drive.alpha_mean(rate, tau)[:, 0]
+    found = single_cell.alpha_mean(rate, tau)[:, 0]
     assert found.sum() * BIN == pytest.approx(np.e * tau, rel=1e-9)
     within = (np.arange(200) + 0.5) / 200 * BIN
     for number in (0, 1, 5, 30):
@@ -119,17 +119,17 @@ def test_conductance_in_bins_is_the_integral_of_the_alpha_function() -> None:
 
 
 def test_the_wandering_rate_keeps_its_mean() -> None:
-    rates = cell_drive.wandering(3000, 400, np.random.default_rng(0))
+    rates = single_cell.wandering(3000, 400, np.random.default_rng(0))
     assert (rates > 0).all()
     mean = np.exp(np.log(rates).mean())
-    middle = np.sqrt(cell_drive.LEAST * cell_drive.MOST)
+    middle = np.sqrt(single_cell.LEAST * single_cell.MOST)
     # exp(-sigma^2 / 2) averaged over sigma evenly from 0 to 1.2: ln is -0.24
     assert np.log(mean) == pytest.approx(np.log(middle) - 0.24, abs=0.1)
 
 
 def test_spikes_are_known_of_what_the_protocol_drives(mouse: Circuit) -> None:
     balance = solve(mouse)
-    found = {name: cell_drive.inputs(mouse, balance, name) for name in mouse.population}
+    found = {name: single_cell.inputs(mouse, balance, name) for name in mouse.population}
     names = {name for given in found.values() for name in given if name}
     assert names == {name for name, p in mouse.projection.items() if p.receptor}
     assert found["granule"]["glomerulus_to_granule"].known
@@ -137,7 +137,7 @@ def test_spikes_are_known_of_what_the_protocol_drives(mouse: Circuit) -> None:
     assert found["purkinje"]["climbing_fiber_to_purkinje"].known
     assert {name: given[""].known for name, given in found.items() if "" in given} == {"inferior_olive": True}
     drawn = {
-        key: one for name in mouse.population for key, one in cell_drive.inputs(mouse, balance, name, True).items()
+        key: one for name in mouse.population for key, one in single_cell.inputs(mouse, balance, name, True).items()
     }
     assert {one.source for one in drawn.values() if not one.known} == {"purkinje", "nucleo_olivary"}
 
@@ -149,12 +149,12 @@ def test_a_climbing_fiber_spike_brings_spikes_and_then_a_pause(mouse: Circuit) -
     """
     described, steps, at, ms = mouse.population["purkinje"], round(0.4 / BIN), round(0.3 / BIN), round(1e-3 / BIN)
     weight = {at * EACH - 1: [("climbing", np.arange(1000), np.full(1000, 800e-9))]}
-    fired, _ = cell_drive.respond(described, 1000, steps * EACH, mouse.dt, np.random.default_rng(2), weight)
+    fired, _ = single_cell.respond(described, 1000, steps * EACH, mouse.dt, np.random.default_rng(2), weight)
     counted = np.bincount(fired // EACH, minlength=steps) / (1000 * BIN)
     cell, surface = twin(mouse, "purkinje", transfer.of(mouse, solve(mouse), "purkinje"))
     kick = np.zeros(steps)
     kick[at] = 1 / BIN
-    drive = 800e-9 * cell_drive.alpha_mean(kick, described.receptor["climbing"].tau.si)
+    drive = 800e-9 * single_cell.alpha_mean(kick, described.receptor["climbing"].tau.si)
     expected = np.array([float(cell.advance(surface, {"climbing": torch.tensor([g]).double()})) for g in drive])
     for course in (counted, expected):
         rest = course[at - 100 * ms : at].mean()
@@ -170,7 +170,7 @@ def test_the_second_time_comes_from_the_cache(mouse: Circuit, monkeypatch: pytes
     monkeypatch.setattr(transfer, "CELLS", 20)
     monkeypatch.setattr(transfer, "DURATION", 0.8)
     first = transfer.of(mouse, solve(mouse), "nucleo_olivary")
-    monkeypatch.setattr(cell_drive, "experiment", None)
+    monkeypatch.setattr(single_cell, "experiment", None)
     again = transfer.of(mouse, solve(mouse), "nucleo_olivary")
     np.testing.assert_array_equal(first.coefficients, again.coefficients)
     assert (first.low, first.misfit, first.spikes) == (again.low, again.misfit, again.spikes)

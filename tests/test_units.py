@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cerebellum.description.units import DIMENSIONS, Value, parse_value, steps
 from cerebellum.errors import InputError
-from cerebellum.units import DIMENSIONS, Value, parse_value, steps
 
 
 @pytest.mark.parametrize(

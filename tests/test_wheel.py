@@ -51,7 +51,7 @@ def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, 
 
 def test_the_installed_package_finds_its_own_files(site: Path, tmp_path: Path) -> None:
     code = (
-        "import cerebellum, cerebellum.library as l\n"
+        "import cerebellum, cerebellum.description.library as l\n"
         "print(cerebellum.__file__, l.folder('models'), l.folder('protocols'))"
     )
     found = run(site, tmp_path, "-c", code)

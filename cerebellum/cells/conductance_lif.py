@@ -12,9 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cerebellum.cells import alpha_synapse as alpha
 from cerebellum.cells import lif
-from cerebellum.cells import ports as alpha
-from cerebellum.cells.model import CellModel, Floats, Parameters, Ports
+from cerebellum.cells.model import CellModel, Parameters, Ports
+from cerebellum.typing import Floats
 
 
 def equations(ports: Ports) -> str:

@@ -11,7 +11,7 @@ stability comes from I_adap, and with a minus the published rates are not obtain
 
 One step is Crank-Nicolson on (V, I_adap) with the conductances replaced by their exact mean over the step; all other
 decays are exact. Exponential Euler, as the papers use it, integrates short conductances at first order only and makes
-the olive, stable by a hair, fire by itself (`analysis.eglif_integration`). The hazard is integrated against one
+the olive, stable by a hair, fire by itself (`analysis.circuit.eglif_integration`). The hazard is integrated against one
 Exp(1) draw a spike, the same process as a draw every step: `H` is what is left of it, and also the refractory clock.
 The draws come from a generator of each cell's own, so the same seed gives the same spikes on every target.
 """
@@ -23,8 +23,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.cells import ports as alpha
-from cerebellum.cells.model import CellModel, Floats, Parameters, Ports
+from cerebellum.cells import alpha_synapse as alpha
+from cerebellum.cells.model import CellModel, Parameters, Ports
+from cerebellum.typing import Floats
 
 HELD = 64.0
 """What a refractory step adds to H; a draw of 31 bits is at most 21.5."""

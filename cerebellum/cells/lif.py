@@ -13,7 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.cells.model import CellModel, Floats, Parameters, Ports
+from cerebellum.cells.model import CellModel, Parameters, Ports
+from cerebellum.typing import Floats
 
 
 def equations(ports: Ports) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from cerebellum.typing import Floats
+
 Parameters = Mapping[str, float | Floats]
 Synapse = Literal["exponential", "alpha"]
 

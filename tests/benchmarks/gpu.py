@@ -27,14 +27,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from cerebellum import large_memory
-from cerebellum.counter_random import philox
-from cerebellum.device import choose_device
 from cerebellum.errors import CerebellumError, ResourceError
-from cerebellum.granule_code import GranuleCode
-from cerebellum.hard_locations import DendriteCells, HammingCells, HardLocations
-from cerebellum.large_memory import LargeMemory
-from cerebellum.scale import expected_recall
+from cerebellum.machine.device import choose_device
+from cerebellum.memory import large
+from cerebellum.memory.__main__ import expected_recall
+from cerebellum.memory.granule_layer import GranuleCode
+from cerebellum.memory.hard_locations import DendriteCells, HammingCells, HardLocations
+from cerebellum.memory.large import LargeMemory
+from cerebellum.memory.philox import philox
 
 CUES, OUTPUTS, NOISE = 256, 64, 4
 PATTERNS = {"hamming": 256, "dendrites": 64}
@@ -224,7 +224,7 @@ def shares(run: Run) -> Iterator[str]:
         f"{moved / run.found['copy']:.0%} of copying"
     )
     batch = torch.randint(0, 2, (CUES, 64), dtype=torch.int8, device=run.device) * 2 - 1
-    size = min(cells, large_memory.GPU_PAIRS // CUES)
+    size = min(cells, large.GPU_PAIRS // CUES)
     near = HammingCells(64, 15, 1)
     inputs, asked = near.inputs(number[:size]), near.batch(batch)
     taken = run.seconds(lambda: near.search(inputs, asked), 3)
@@ -277,9 +277,11 @@ def rate_engine(run: Run) -> Iterator[str]:
 
 def rate_circuit(run: Run) -> Iterator[str]:
     """The rate circuit of the mouse at rest for 200 ms: expectations, the CPU's beside, and drawn spikes."""
-    from cerebellum import balance, connectome, rate_run, stimuli
-    from cerebellum.circuit import load_model
-    from cerebellum.protocol import load_protocol
+    from cerebellum.connectome import connectome, weights
+    from cerebellum.description.circuit import load_model
+    from cerebellum.description.protocol import load_protocol
+    from cerebellum.experiment import stimulus
+    from cerebellum.rate import simulate
 
     yield (
         "| scale | granule cells | seconds a simulated second | with 8 draws |"
@@ -291,13 +293,13 @@ def rate_circuit(run: Run) -> Iterator[str]:
     plan = load_protocol("background", brief | {"block.rest.window.onset": "100", "block.rest.window.duration": "100"})
     for scale in ("0.3",) if run.small else ("1", "4", "16"):
         circuit = load_model("mouse", {"scale": scale})
-        wired, weights = connectome.sample(circuit, 0), balance.solve(circuit)
-        schedule = stimuli.schedule(plan, circuit, None, 0)
-        there = rate_run.simulate(wired, weights, schedule, device=run.device)
-        drawn = rate_run.simulate(wired, weights, schedule, device=run.device, draws=8)
+        wired, weights = connectome.sample(circuit, 0), weights.solve(circuit)
+        schedule = stimulus.schedule(plan, circuit, None, 0)
+        there = simulate.simulate(wired, weights, schedule, device=run.device)
+        drawn = simulate.simulate(wired, weights, schedule, device=run.device, draws=8)
         off = "-"
         if float(scale) <= 1:
-            here = rate_run.simulate(wired, weights, schedule, device="cpu").rates
+            here = simulate.simulate(wired, weights, schedule, device="cpu").rates
             apart = max(float(np.abs(one.mean - here[name].mean).max()) for name, one in there.rates.items())
             if apart > 1.0:  # single precision, steep thresholds: a step's rate of a small population is one cell's
                 raise AssertionError(f"device and CPU differ by {apart:.2g} Hz")
@@ -312,7 +314,7 @@ def ranks(run: Run) -> Iterator[str]:
     if count < 2:
         yield f"Not measured: this machine has {count} CUDA device{'' if count == 1 else 's'}, NCCL wants two or more."
         return
-    command = ["-m", "cerebellum.scale", "--cells", "1e8", "--device", "cuda"]
+    command = ["-m", "cerebellum.memory", "--cells", "1e8", "--device", "cuda"]
     together = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
     told = [
         json.loads(

@@ -23,10 +23,11 @@ import psutil
 import pytest
 import torch
 
-from cerebellum import balance, connectome, patterns, stimuli
-from cerebellum.circuit import load_model
-from cerebellum.granule_code import GranuleCode
-from cerebellum.protocol import load_protocol
+from cerebellum.connectome import connectome, weights
+from cerebellum.description.circuit import load_model
+from cerebellum.description.protocol import load_protocol
+from cerebellum.experiment import patterns, stimulus
+from cerebellum.memory.granule_layer import GranuleCode
 
 RANDOM = {"patterns.source": "random", "block.read.cues_per_pattern": "1", "block.read.noise": "[0, 6]"}
 BATCH, OUTPUTS, LINES, DENDRITES = 256, 64, 256, 4
@@ -37,7 +38,7 @@ SIZES = (20_000, 100_000, 1_000_000)
 def spiking_case(model: str) -> tuple[Any, Any, Any]:
     circuit, protocol = load_model(model), load_protocol("recall", RANDOM)
     made = patterns.make_patterns(protocol, circuit.size("mossy_fiber") // 2, circuit.zones, 1)
-    return connectome.sample(circuit, 1), balance.solve(circuit), stimuli.schedule(protocol, circuit, made, 1)
+    return connectome.sample(circuit, 1), weights.solve(circuit), stimulus.schedule(protocol, circuit, made, 1)
 
 
 def synaptic_events(wired: Any, spikes: dict[str, Any]) -> int:
@@ -88,10 +89,10 @@ def median_seconds(call: Callable[[], Any], rounds: int = 5) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["kanerva", "jaeckel"])
 def test_spiking(benchmark: Any, model: str) -> None:
-    from cerebellum import spiking
+    from cerebellum.spiking import network
 
     wired, solved, scheduled = spiking_case(model)
-    run = benchmark.pedantic(spiking.simulate, args=(wired, solved, scheduled), rounds=1, warmup_rounds=1)
+    run = benchmark.pedantic(network.simulate, args=(wired, solved, scheduled), rounds=1, warmup_rounds=1)
     benchmark.extra_info |= {**run.seconds, "events": synaptic_events(wired, run.spikes)}
     assert len(run.spikes["granule"]) > 0
 
@@ -105,12 +106,12 @@ def test_rate_read(benchmark: Any) -> None:
 
 def fresh_and_warm(case: tuple[Any, Any, Any], threads: int = 1) -> tuple[float, Any, float]:
     """Seconds to the first step with an empty cache, a second run, and the peak memory of both processes (GiB)."""
-    from cerebellum import spiking
+    from cerebellum.spiking import network
 
     with tempfile.TemporaryDirectory() as cache, PeakMemory() as memory:
         os.environ["CEREBELLUM_CACHE"] = cache
-        cold = spiking.simulate(*case, threads=threads)
-        warm = spiking.simulate(*case, threads=threads)
+        cold = network.simulate(*case, threads=threads)
+        warm = network.simulate(*case, threads=threads)
         del os.environ["CEREBELLUM_CACHE"]
     return before_first_step(cold.seconds), warm, memory.peak / 2**30
 
@@ -166,7 +167,7 @@ def _spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: ob
 def mouse_case(scale: float) -> tuple[Any, Any, Any]:
     circuit = load_model("mouse", {"scale": str(scale)})
     protocol = load_protocol("background")
-    return connectome.sample(circuit, 1), balance.solve(circuit), stimuli.schedule(protocol, circuit, None, 1)
+    return connectome.sample(circuit, 1), weights.solve(circuit), stimulus.schedule(protocol, circuit, None, 1)
 
 
 def scaling_figure(rows: list[str], path: Path) -> None:

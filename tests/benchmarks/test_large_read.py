@@ -22,9 +22,9 @@ import numpy as np
 import pytest
 import torch
 
-from cerebellum import memory_kernel
-from cerebellum.hard_locations import DendriteCells
-from cerebellum.large_memory import LargeMemory
+from cerebellum.memory import compiled_read
+from cerebellum.memory.hard_locations import DendriteCells
+from cerebellum.memory.large import LargeMemory
 from tests.benchmarks.test_engines import median_seconds, processor, torchhd_case
 
 BITS, DENDRITES, OUTPUTS, CUES = 256, 4, 64, 256
@@ -42,16 +42,16 @@ def build(cells: int, compiled: bool = True) -> tuple[LargeMemory, np.ndarray]:
 
 def limits(memory: LargeMemory, cues: np.ndarray, pairs: int) -> dict[str, Callable[[], Any]]:
     """What the read cannot do without, each alone."""
-    lib = memory_kernel.library()
+    lib = compiled_read.library()
     assert lib is not None
     hits = torch.from_numpy(np.random.default_rng(1).integers(0, CUES, 4096, dtype=np.uint8))
     batch = memory.inputs.batch(torch.from_numpy(2 * cues - 1))
     few = memory.inputs.inputs(torch.arange(CACHED))
     spare, rows = memory.store.rows.clone(), memory.store.rows
-    at, whole = memory_kernel._at, memory_kernel._whole
+    at, whole = compiled_read._at, compiled_read._whole
     return {
         "adding": lambda: lib.adding(at(hits), whole(len(hits)), whole(pairs // len(hits))),
-        "finding": lambda: lib.finding(*memory_kernel._cells(few, DENDRITES), at(batch), whole(memory.cells // CACHED)),
+        "finding": lambda: lib.finding(*compiled_read._cells(few, DENDRITES), at(batch), whole(memory.cells // CACHED)),
         "copying": lambda: spare.copy_(rows),
     }
 

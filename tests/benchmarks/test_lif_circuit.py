@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cerebellum import balance, connectome
-from cerebellum.circuit import Circuit, load_model
-from cerebellum.stimuli import Events, Schedule, Trial
+from cerebellum.connectome import connectome, weights
+from cerebellum.description.circuit import Circuit, load_model
+from cerebellum.experiment.schedule import Events, Schedule, Trial
 
 MODEL = str(Path(__file__).with_name("lif_circuit.toml"))
 SECONDS = 2.0
 DELAY = 1e-3
 
 
-def case() -> tuple[connectome.Connectome, balance.Balance, Schedule]:
+def case() -> tuple[connectome.Connectome, weights.Balance, Schedule]:
     """Mossy fibres at 4 Hz, a random quarter bursting (150 Hz, 50 ms) every 200 ms; climbing fibres at 1 Hz."""
     circuit = load_model(MODEL)
     rng = np.random.default_rng(7)
@@ -40,7 +40,7 @@ def case() -> tuple[connectome.Connectome, balance.Balance, Schedule]:
         "inferior_olive": Events(taught[0], taught[1].astype(np.int32)),
     }
     schedule = Schedule([Trial("run", "other", 0.0, SECONDS, False)], events, SECONDS)
-    return connectome.sample(circuit, 7), balance.solve(circuit), schedule
+    return connectome.sample(circuit, 7), weights.solve(circuit), schedule
 
 
 def hand_written(wired: connectome.Connectome, schedule: Schedule) -> tuple[dict[str, int], float]:
@@ -100,12 +100,12 @@ def _group(b2: Any, wired: connectome.Connectome, schedule: Schedule, name: str)
 
 
 def this_engine(
-    wired: connectome.Connectome, solved: balance.Balance, schedule: Schedule
+    wired: connectome.Connectome, solved: weights.Balance, schedule: Schedule
 ) -> tuple[dict[str, int], float]:
     """Spike counts of this engine, and the wall time of its run (s), without building."""
-    from cerebellum import spiking
+    from cerebellum.spiking import network
 
-    run = spiking.simulate(wired, solved, schedule)
+    run = network.simulate(wired, solved, schedule)
     return {name: len(spikes) for name, spikes in run.spikes.items()}, run.seconds["run"]
 
 

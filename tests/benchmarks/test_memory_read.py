@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 import torch
 
-from cerebellum.theory import hamming, kernel
-from cerebellum.theory.neurons import NeuronSDM
+from cerebellum.memory import hamming, hamming_kernel
+from cerebellum.memory.neurons import NeuronSDM
 
 NEURONS, BITS, QUERIES = 10**6, 64, 256
 PATTERNS = 64
@@ -52,14 +52,14 @@ def build(radius: int) -> tuple[NeuronSDM, torch.nn.Module, np.ndarray]:
 
 def sums(ours: NeuronSDM, queries: np.ndarray) -> torch.Tensor:
     """What torchhd calls a read: the sums of counters, before they are divided by the number of patterns."""
-    from cerebellum.theory.neurons import _sum_rows
+    from cerebellum.memory.neurons import _sum_rows
 
     return _sum_rows(ours.counters, *ours._active(ours._vectors("queries", queries, BITS), writing=False))
 
 
 def ceiling_search() -> float:
     """Seconds for XOR and population count of all pairs, with the words in the first-level cache, one thread."""
-    lib = kernel.library()
+    lib = hamming_kernel.library()
     if lib is None:
         return float("nan")
     words = np.random.default_rng(0).integers(0, 2**64, 2048, dtype=np.uint64)

@@ -1,0 +1,166 @@
+"""Where the memory of a recall run loses its agreement with SDM: from codes to nuclear spikes, stage by stage.
+
+Shared by the claim modules on the mouse circuit. Every stage is compared with the same prediction, the expected
+overlap of the measured granule responses, which has no free parameter (`cerebellum.readout.readers`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cerebellum.activity import statistics
+from cerebellum.experiment import schedule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cerebellum.results.result import Result
+
+    Floats = NDArray[np.float64]
+
+PLASTIC = "parallel_fiber_to_purkinje"
+STAGES = {
+    "sdm_exact": "finite connectome",
+    "granule": "granule spikes",
+    "drive": "written weights",
+    "purkinje": "Purkinje spikes",
+    "nuclear": "nuclear spikes",
+}
+"""Each has the losses of those before it."""
+
+
+def drive(result: Result) -> Floats:
+    """What the written weights take from a microzone's Purkinje cells in each read, S x spikes, (cues, microzones).
+
+    The spikes that the granule cells really fired, through the weights as they were at the end: all losses of the
+    write and of the codes, none of the Purkinje cells.
+    """
+    from scipy.sparse import csr_matrix
+
+    from cerebellum.connectome.connectome import zone_of
+    from cerebellum.readout import microzones
+
+    assert result.connectome is not None
+    circuit, edges = result.circuit, result.connectome.edges[PLASTIC]
+    zone = zone_of(circuit.size("purkinje"), circuit.zones)
+    naive = circuit.projection[PLASTIC].weight.si  # type: ignore[union-attr]
+    changed = csr_matrix(
+        (naive - result.plastic[PLASTIC], (zone[edges.post], edges.pre)), shape=(circuit.zones, circuit.size("granule"))
+    )
+    spikes = microzones.granule_counts(result, "read").astype(float)
+    return np.asarray((changed @ spikes.T).T / np.bincount(zone, minlength=circuit.zones))
+
+
+def chain(result: Result) -> dict[str, float]:
+    """r2 of each of STAGES against the prediction, of softmax, and of the control, over all cues and patterns."""
+    from cerebellum.readout import agreement
+
+    predicted, signs = result.weights["sdm"], result.asked.signs
+    stages = {**result.weights, "drive": agreement.effective_weights(drive(result), signs)}
+    found = {name: agreement.r2(stages[name], predicted) for name in STAGES if name in stages}
+    found["control"] = result.summary["agreement"]["control"]["r2"]
+    softmax = result.weights["attention"]
+    against = {f"{name}_vs_attention": agreement.r2(stages[name], softmax) for name in stages if name != "attention"}
+    return {**found, **against}
+
+
+def signal(result: Result) -> dict[str, dict[str, float]]:
+    """Of each readout: gain on the drive (Hz per nS x spike), its sd over reads and microzones, and what is beside.
+
+    Means over the microzones of a read are taken off, as the decision does.
+    """
+    lost = drive(result)
+    lost = lost - lost.mean(axis=1, keepdims=True)
+    out = {}
+    for name in ("purkinje", "nuclear"):
+        y = result.readout[name] - result.readout[name].mean(axis=1, keepdims=True)
+        gain = float((y * lost).sum() / (lost * lost).sum())
+        out[name] = {
+            "gain": gain * 1e-9,
+            "signal": float((gain * lost).std()),
+            "noise": float((y - gain * lost).std()),
+        }
+    return out
+
+
+def by_read_time(result: Result, lasts: list[float]) -> dict[str, list[float]]:
+    """r2 against the prediction if only the first `lasts` (s) of each read window are counted."""
+    from cerebellum.readout import agreement, microzones
+
+    circuit, plan = result.circuit, result.protocol
+    out: dict[str, list[float]] = {"purkinje": [], "nuclear": []}
+    for name, sign in (("purkinje", -1.0), ("nuclear", 1.0)):
+        spikes, cells = result.spikes[name], circuit.size(name)
+        baseline = microzones.rates(spikes, cells, plan, result.schedule.of("baseline")).mean(axis=0)
+        for duration in lasts:
+            rows = []
+            for trial in result.schedule.of("read"):
+                start, _ = schedule.window(plan, trial)
+                rows.append(statistics.counts(spikes, cells, start, start + duration) / duration)
+            y = sign * microzones.zone_mean(np.array(rows) - baseline, circuit.zones)
+            out[name].append(agreement.r2(agreement.effective_weights(y, result.asked.signs), result.weights["sdm"]))
+    return out
+
+
+def by_cells(result: Result, shares: list[float], rng: np.random.Generator, draws: int = 10) -> dict[str, list[float]]:
+    """r2 against the prediction if only a share of each microzone's cells is read, mean over draws of cells."""
+    from cerebellum.connectome.connectome import zone_of
+    from cerebellum.readout import agreement, microzones
+
+    circuit, plan = result.circuit, result.protocol
+    out: dict[str, list[float]] = {"purkinje": [], "nuclear": []}
+    for name, sign in (("purkinje", -1.0), ("nuclear", 1.0)):
+        spikes, cells = result.spikes[name], circuit.size(name)
+        baseline = microzones.rates(spikes, cells, plan, result.schedule.of("baseline")).mean(axis=0)
+        change = sign * (microzones.rates(spikes, cells, plan, result.schedule.of("read")) - baseline)
+        zone = zone_of(cells, circuit.zones)
+        members = [np.flatnonzero(zone == number) for number in range(circuit.zones)]
+        for share in shares:
+            found = []
+            for _ in range(draws if share < 1 else 1):
+                chosen = [rng.choice(own, max(1, round(share * len(own))), replace=False) for own in members]
+                y = np.stack([change[:, own].mean(axis=1) for own in chosen], axis=1)
+                weights = agreement.effective_weights(y, result.asked.signs)
+                found.append(agreement.r2(weights, result.weights["sdm"]))
+            out[name].append(float(np.mean(found)))
+    return out
+
+
+def by_parallel_fibers(result: Result, numbers: list[int], rng: np.random.Generator) -> list[float]:
+    """r2 of the drive against the prediction with only so many parallel fibres a Purkinje cell, drawn at random."""
+    from scipy.sparse import csr_matrix
+
+    from cerebellum.connectome.connectome import zone_of
+    from cerebellum.readout import agreement, microzones
+
+    assert result.connectome is not None
+    circuit, edges = result.circuit, result.connectome.edges[PLASTIC]
+    zone = zone_of(circuit.size("purkinje"), circuit.zones)
+    changed = circuit.projection[PLASTIC].weight.si - result.plastic[PLASTIC]  # type: ignore[union-attr]
+    spikes = microzones.granule_counts(result, "read").astype(float)
+    rank = np.empty(len(edges))
+    order = np.lexsort((rng.random(len(edges)), edges.post))
+    first = np.searchsorted(edges.post[order], edges.post[order])
+    rank[order] = np.arange(len(edges)) - first
+    found = []
+    for number in numbers:
+        kept = rank < number
+        shape = circuit.zones, circuit.size("granule")
+        part = csr_matrix((changed[kept], (zone[edges.post[kept]], edges.pre[kept])), shape=shape)
+        y = np.asarray((part @ spikes.T).T / np.bincount(zone, minlength=circuit.zones))
+        found.append(agreement.r2(agreement.effective_weights(y, result.asked.signs), result.weights["sdm"]))
+    return found
+
+
+def recall(result: Result) -> dict[str, Any]:
+    """Share of patterns and of bits by cue noise, of spikes and of the exact prediction."""
+    names = ("purkinje", "nuclear", "sdm_exact", "sdm", "attention")
+    return {name: result.summary["recall"][name]["by_flips"] for name in names}
+
+
+def limit(sizes: list[float], r2: list[float]) -> float:
+    """r2 at endless size: independent noise adds to 1 / r2 as 1 / size; least squares over the last three points."""
+    slope_and_end = np.polyfit(1.0 / np.array(sizes[-3:]), 1.0 / np.array(r2[-3:]), 1)
+    return float(1.0 / slope_and_end[1])

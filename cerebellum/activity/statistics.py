@@ -1,0 +1,170 @@
+"""What the cells of a population do in a stretch of time: rates, intervals, histograms, synchrony, latency, maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cerebellum.activity.rates import STEP, Rates
+from cerebellum.activity.spikes import Spikes
+from cerebellum.errors import ArgumentError
+from cerebellum.typing import Floats, Ints
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A population in a window, Hz and s; mean and standard deviation over cells.
+
+    Attributes
+    ----------
+    mean, sd : rate of all cells
+    spiking_mean, spiking_sd : rate of the cells that fired at least once in the whole run, as some papers quote it
+    active : share of cells that fired in the window
+    interval, interval_sd : mean interspike interval of cells with at least two spikes in the window
+    cv : mean coefficient of variation of the intervals of cells with at least three intervals
+    """
+
+    mean: float
+    sd: float
+    spiking_mean: float
+    spiking_sd: float
+    active: float
+    interval: float | None
+    interval_sd: float | None
+    cv: float | None
+
+
+def rates(spikes: Spikes, cells: int, start: float, stop: float) -> Floats:
+    """Spikes per second of each cell in [start, stop) (s), shape (cells,).
+
+    Raises
+    ------
+    ArgumentError
+        If the window is empty.
+    """
+    if stop <= start:
+        raise ArgumentError("stop", stop, f"wanted more than start = {start}")
+    inside = (spikes.time >= start) & (spikes.time < stop)
+    return np.bincount(spikes.cell[inside], minlength=cells) / (stop - start)
+
+
+def intervals(spikes: Spikes, cells: int, start: float, stop: float) -> list[Floats]:
+    """Interspike intervals (s) of each cell within [start, stop)."""
+    inside = (spikes.time >= start) & (spikes.time < stop)
+    order = np.argsort(spikes.cell[inside], kind="stable")
+    ends = np.cumsum(np.bincount(spikes.cell[inside], minlength=cells))[:-1]
+    return [np.diff(train) for train in np.split(spikes.time[inside][order], ends)]
+
+
+def activity(spikes: Spikes, cells: int, start: float, stop: float) -> Activity:
+    """Rates and intervals of a population in [start, stop) (s)."""
+    rate = rates(spikes, cells, start, stop)
+    ever = rate[np.bincount(spikes.cell, minlength=cells) > 0]
+    gaps = intervals(spikes, cells, start, stop)
+    means = [float(gap.mean()) for gap in gaps if len(gap)]
+    variation = [float(gap.std() / gap.mean()) for gap in gaps if len(gap) >= 3]
+    return Activity(
+        mean=float(rate.mean()),
+        sd=float(rate.std()),
+        spiking_mean=float(ever.mean()) if len(ever) else 0.0,
+        spiking_sd=float(ever.std()) if len(ever) else 0.0,
+        active=float((rate > 0).mean()),
+        interval=float(np.mean(means)) if means else None,
+        interval_sd=float(np.std(means)) if means else None,
+        cv=float(np.mean(variation)) if variation else None,
+    )
+
+
+def psth(spikes: Spikes, cells: int, onsets: list[float], before: float, after: float, width: float) -> Floats:
+    """Peristimulus time histogram: mean rate (Hz) of a cell in bins of `width` (s) from `before` to `after` each onset.
+
+    shape (bins,)
+    """
+    bins = round((before + after) / width)
+    edges = -before + width * np.arange(bins + 1)
+    counts = np.zeros(bins)
+    for onset in onsets:
+        counts += np.histogram(spikes.time - onset, edges)[0]
+    return counts / (width * cells * len(onsets))
+
+
+def synchrony(spikes: Spikes, cells: int, start: float, stop: float, width: float = 0.005) -> float | None:
+    """chi of Golomb (2007, Scholarpedia 2(1):1347): 1 if all cells fire alike, 1/sqrt(cells) if each for itself.
+
+    On spike counts in bins of `width`: the square root of the variance of the population's mean count over the mean
+    variance of the cells' counts; None if no cell's count varies.
+    """
+    bins = round((stop - start) / width)
+    inside = (spikes.time >= start) & (spikes.time < stop)
+    which = np.minimum(((spikes.time[inside] - start) / width).astype(int), bins - 1)
+    counts = np.zeros((cells, bins))
+    np.add.at(counts, (spikes.cell[inside], which), 1.0)
+    alone = counts.var(axis=1).mean()
+    return float(np.sqrt(counts.mean(axis=0).var() / alone)) if alone > 0 else None
+
+
+def latency(spikes: Spikes, cells: int, onset: float, within: float) -> Floats:
+    """Time (s) from `onset` to each cell's first spike, nan if none comes `within` that time, shape (cells,)."""
+    inside = (spikes.time >= onset) & (spikes.time < onset + within)
+    first = np.full(cells, np.nan)
+    who, index = np.unique(spikes.cell[inside], return_index=True)  # times are ordered: the first index is the earliest
+    first[who] = spikes.time[inside][index] - onset
+    return first
+
+
+def grid(values: Floats, places: Floats, extent: tuple[float, float], width: float) -> Floats:
+    """Mean of cells' values in squares of `width` (m) seen from above, nan where no cell lies, shape (x, y bins)."""
+    bins = [max(1, round(length / width)) for length in extent]
+    area = [(0.0, length) for length in extent]
+    total, _, _ = np.histogram2d(places[:, 0], places[:, 1], bins=bins, range=area, weights=values)
+    count, _, _ = np.histogram2d(places[:, 0], places[:, 1], bins=bins, range=area)
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def centre_surround(control: Floats, gabazine: Floats) -> Floats:
+    """Excitation minus inhibition of each cell or square, from its responses with and without inhibition, -1..1.
+
+    Excitation is the response under gabazine, inhibition what it loses with inhibition; both normalised to their
+    largest (Mapelli and D'Angelo 2007, J Neurosci 27:1285, as used by De Schepper et al. 2022).
+    """
+    excitation, inhibition = gabazine, np.maximum(gabazine - control, 0.0)
+
+    def normalised(found: Floats) -> Floats:
+        largest = np.nanmax(found)
+        return found / largest if largest > 0 else np.zeros_like(found)
+
+    return normalised(excitation) - normalised(inhibition)
+
+
+def counts(spikes: Spikes, cells: int, start: float, stop: float) -> Ints:
+    """Spikes of each cell in [start, stop), shape (cells,)."""
+    first, last = np.searchsorted(spikes.time, [start - 1e-9, stop - 1e-9])
+    return np.bincount(spikes.cell[first:last], minlength=cells)
+
+
+BIN_WIDTH = 5e-3  # s; of histograms of spikes
+
+
+def histograms(
+    spikes: Spikes, rates: Rates, spans: Sequence[tuple[float, float]], width: float = BIN_WIDTH
+) -> tuple[Floats, Floats]:
+    """Mean rate (Hz) of a cell in bins of trials of equal length, mean over trials: of spikes, of rates; both (bins,).
+
+    Raises
+    ------
+    ArgumentError
+        If a trial is shorter than a bin.
+    """
+    each = round(width / STEP)
+    bins = min(int((stop - start) / STEP + 1e-6) // each for start, stop in spans)
+    if bins < 1:
+        raise ArgumentError("spans", spans, f"wanted trials of at least {width:g} s")
+    counted, mean = np.zeros(bins), np.zeros(bins)
+    for start, _ in spans:
+        first = round(start / STEP)
+        counted += np.histogram(spikes.time, (first + each * np.arange(bins + 1)) * STEP - 1e-9)[0]
+        mean += rates.mean[first : first + bins * each].reshape(bins, each).mean(axis=1)
+    cells = rates.cells.shape[1]
+    return counted / (width * cells * len(spans)), mean / len(spans)

@@ -1,0 +1,270 @@
+"""The command line: list, show, check, run, sweep, compare, cite, graph, figures."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from cerebellum.description import library
+from cerebellum.errors import CerebellumError, InputError, UnknownNameError
+
+app = typer.Typer(
+    name="cerebellum",
+    help="Cerebellar network simulator: spiking and rate engines on one circuit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the model or protocol; may be repeated."),
+]
+
+
+def _console() -> Console:
+    console = Console()
+    # Piped into a file or another program, tables keep their full width instead of being cut to 80 columns.
+    return console if console.is_terminal else Console(width=160)
+
+
+def _settings(pairs: list[str] | None) -> dict[str, str]:
+    out = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {pair}: wanted KEY=VALUE, for example --set patterns.count=5")
+        out[key.strip()] = value.strip()
+    return out
+
+
+def _kind_of(name: str) -> str:
+    """'models' or 'protocols', by the shipped names or by what a file holds."""
+    if name.endswith(".toml"):
+        try:
+            content, _, _ = library.read_extended("protocols", name)
+        except UnknownNameError:  # what it extends is no protocol
+            return "models"
+        return "protocols" if "block" in content else "models"
+    for kind in library.KINDS:
+        if name in library.names(kind):
+            return kind
+    known = library.names("models") + library.names("protocols")
+    raise UnknownNameError.of("model or protocol", name, known)
+
+
+def _load(name: str, settings: dict[str, str] | None = None) -> Any:
+    from cerebellum.description.circuit import load_model
+    from cerebellum.description.protocol import load_protocol
+
+    return load_model(name, settings) if _kind_of(name) == "models" else load_protocol(name, settings)
+
+
+@app.command("list")
+def list_() -> None:
+    """Shipped models and protocols."""
+    from rich.table import Table
+
+    for kind, noun in library.KINDS.items():
+        table = Table(noun, "title", "description", title=f"{noun.capitalize()}s")
+        for name in library.names(kind):
+            content, _, _ = library.read_extended(kind, name)
+            table.add_row(name, str(content.get("title", "")), str(content.get("description", "")))
+        _console().print(table)
+
+
+@app.command()
+def show(name: str, setting: Settings = None) -> None:
+    """Parameter table of a model with units and sources; a protocol's timeline."""
+    from cerebellum.cli import tables
+
+    loaded = _load(name, _settings(setting))
+    table = tables.model_table(loaded) if _kind_of(name) == "models" else tables.protocol_table(loaded)
+    _console().print(table)
+
+
+@app.command()
+def check(file: str) -> None:
+    """Validate a model or protocol file; exit 2 and every fault with its place."""
+    loaded = _load(file)
+    if _kind_of(file) == "models":
+        from cerebellum.connectome import weights
+
+        weights.solve(loaded)
+    _console().print(f"{file}: a good {library.KINDS[_kind_of(file)]} file")
+
+
+@app.command()
+def run(
+    protocol: str,
+    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    engine: Annotated[str, typer.Option(help="spiking, rate or both.")] = "spiking",
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    setting: Settings = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/PROTOCOL-MODEL-ENGINE-SEED.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False,
+    device: Annotated[str, typer.Option(help="Of the rate engine: cpu or cuda.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="Of the rate engine: float32 or float64.")] = "float32",
+    draws: Annotated[
+        int, typer.Option(min=0, help="Of the rate engine: realizations to average; 0: expectations.")
+    ] = 0,
+    target: Annotated[str, typer.Option(help="Of the spiking engine: standalone, runtime or numpy.")] = "standalone",
+    threads: Annotated[int, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = 1,
+) -> None:
+    """Run a protocol; prints what was found and writes a run folder."""
+    from cerebellum.cli import tables
+    from cerebellum.machine import progress
+    from cerebellum.simulation import run
+
+    if dtype not in ("float32", "float64"):
+        raise InputError(f"--dtype {dtype}: wanted float32 or float64")
+    stem = "-".join([Path(protocol).stem, Path(model).stem, engine, str(seed)])
+    folder = out or Path("runs") / stem
+    with progress.bar() as bar:
+        result = run.run(
+            protocol,
+            model,
+            engine,  # type: ignore[arg-type]
+            seed=seed,
+            settings=_settings(setting),
+            out=folder,
+            force=force,
+            device=device,
+            dtype=dtype,
+            draws=draws,
+            target=target,
+            threads=threads,
+            progress=bar,
+        )
+    console = _console()
+    console.print(tables.run_tables(result.summary))
+    console.print(f"{result.summary['timing']['total']:.1f} s for {result.schedule.duration:.1f} s of biological time")
+    console.print(f"Run folder: {folder}  (pictures in {folder / 'figures'})")
+
+
+@app.command()
+def sweep(
+    protocol: str,
+    vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,C", help="Values of a key; may be repeated.")],
+    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    engine: Annotated[str, typer.Option(help="spiking, rate or both.")] = "spiking",
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 1..N for every combination.")] = 1,
+    setting: Settings = None,
+    out: Annotated[Path | None, typer.Option(help="Sweep folder; default runs/sweep-PROTOCOL-MODEL.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a running dask scheduler.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Local worker processes; default one a core.")] = None,
+) -> None:
+    """Run a protocol over values and seeds; a restarted sweep goes on where it stopped."""
+    from cerebellum.machine import progress
+    from cerebellum.simulation.sweep import run_sweep
+
+    varied = {key: text.split(",") for key, text in _settings(vary).items()}
+    folder = out or Path("runs") / f"sweep-{Path(protocol).stem}-{Path(model).stem}"
+    with progress.bar() as bar:
+        table = run_sweep(
+            protocol,
+            model,
+            engine,
+            varied,
+            range(1, seeds + 1),
+            folder,
+            fixed=_settings(setting),
+            scheduler=scheduler,
+            workers=workers,
+            progress=bar,
+        )
+    _console().print(f"{len(table)} points in {folder / 'table.csv'}, picture in {folder / 'sweep.png'}")
+
+
+@app.command()
+def compare(run_a: Path, run_b: Path) -> None:
+    """Two finished runs side by side."""
+    from cerebellum.cli.tables import comparison_table, engines_table
+    from cerebellum.readout.comparison import compare as compare_runs
+    from cerebellum.readout.comparison import compare_engines
+
+    if engines := compare_engines(run_a, run_b):
+        _console().print(engines_table(engines))
+    _console().print(comparison_table(compare_runs(run_a, run_b), (str(run_a), str(run_b))))
+
+
+@app.command()
+def cite(name: str) -> None:
+    """The references behind a model's or protocol's values."""
+    from cerebellum.description.schema import values
+
+    loaded = _load(name)
+    used = {value.source.split(",")[0].strip() for _, value in values(loaded)}
+    for key, reference in loaded.sources.items():
+        if key in used:
+            print(f"{key}: {reference}")
+    assumed = sum(value.source.startswith(("assumed:", "fitted:")) for _, value in values(loaded))
+    print(f"{assumed} values are assumed or fitted; `cerebellum show {name}` says why.")
+
+
+@app.command()
+def graph(
+    model: str,
+    out: Annotated[Path, typer.Option(help="GraphML file to write.")],
+    cells: Annotated[list[str] | None, typer.Option(help="Cell graph of this projection; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    setting: Settings = None,
+    force: Annotated[bool, typer.Option("--force")] = False,
+) -> None:
+    """Sample the connectome and write its graph: populations, or with --cells the cells of chosen projections."""
+    from cerebellum.connectome import graph as graphs
+    from cerebellum.connectome.connectome import sample
+    from cerebellum.description.circuit import load_model
+
+    if out.exists() and not force:
+        raise InputError(f"{out} exists already; choose another --out, or add --force to replace it")
+    circuit = load_model(model, _settings(setting))
+    for name in cells or []:
+        if name not in circuit.projection:
+            raise UnknownNameError.of("projection", name, list(circuit.projection))
+    connectome = sample(circuit, seed)
+    made = graphs.cell_graph(connectome, cells) if cells else graphs.population_graph(connectome)
+    graphs.write_graphml(made, out)
+    _console().print(f"{out}: {made.number_of_nodes()} nodes, {made.number_of_edges()} edges")
+
+
+@app.command()
+def figures(
+    names: Annotated[list[str] | None, typer.Argument(help="Claims to measure and draw; default all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder.")] = None,
+) -> None:
+    """From a checkout: measure and draw the claims in analysis/, and say which hold."""
+    from cerebellum.cli.claims import run_figures
+    from cerebellum.cli.tables import claims_table
+    from cerebellum.machine import progress
+
+    with progress.bar() as bar:
+        outcomes = run_figures(names or None, out, bar)
+    _console().print(claims_table(outcomes))
+    if failed := [outcome for outcome in outcomes if outcome.error]:
+        raise CerebellumError("\n".join(f"{outcome.name} failed:\n{outcome.error}" for outcome in failed))
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    """What Ctrl-C does: the simulation is stopped and what was half written goes, on the way out."""
+    print("Terminated.", file=sys.stderr)
+    sys.exit(128 + number)
+
+
+def main() -> None:
+    """Entry point: exit 0 done, 2 the user's input is at fault, 1 anything else, 128 + N stopped by signal N."""
+    signal.signal(signal.SIGTERM, _terminated)
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except (CerebellumError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,173 @@
+"""Tables for people: what a run found, what a file holds, two runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from cerebellum.connectome.connectome import expected_synapses
+from cerebellum.description.circuit import Circuit
+from cerebellum.description.protocol import Protocol
+from cerebellum.description.schema import values
+from cerebellum.experiment.schedule import trials
+from cerebellum.results.result import NAMES
+
+if TYPE_CHECKING:
+    from cerebellum.cli.claims import Outcome
+
+
+def run_tables(summary: dict[str, Any]) -> RenderableType:
+    """Recall by noise level, agreement of the readers' weights, beta, control."""
+    parts: list[RenderableType] = []
+    if "recall" in summary:
+        parts.append(_recall_table(summary["recall"]))
+    if "recall_by_block" in summary:
+        parts.append(_blocks_table(summary["recall_by_block"]))
+    if "agreement" in summary:
+        parts += [_agreement_table(summary), *_notes(summary)]
+    if "rates" in summary:
+        table = Table(
+            "population", "all cells", "cells that fired", "interval", "cv", "active", title="Rates in the window"
+        )
+        for name, rate in summary["rates"].items():
+            w = rate["window"]
+            table.add_row(
+                name,
+                f"{w['mean']:.2f} Hz (sd {w['sd']:.2f})",
+                "" if w["spiking_mean"] is None else f"{w['spiking_mean']:.2f} Hz",
+                "" if w["interval"] is None else f"{w['interval'] * 1e3:.1f} ms",
+                "" if w["cv"] is None else f"{w['cv']:.2f}",
+                "" if w["active"] is None else f"{w['active']:.0%}",
+            )
+        parts.append(table)
+    if "engines" in summary:
+        parts.append(engines_table(summary["engines"]))
+    return Group(*parts)
+
+
+def _recall_table(recall: dict[str, Any]) -> Table:
+    levels = list(next(iter(recall.values()))["by_flips"])
+    table = Table("reader", *(f"{level} flipped" for level in levels), title="Recall: cues recognised (bits right)")
+    for reader, found in recall.items():
+        cells = (found["by_flips"][level] for level in levels)
+        table.add_row(NAMES[reader], *(f"{c['patterns']:.0%} ({c['bits']:.1%})" for c in cells))
+    return table
+
+
+def _blocks_table(blocks: dict[str, Any]) -> Table:
+    readers = [key for key in next(iter(blocks.values())) if key != "stored"]
+    table = Table("block", "stored", *(NAMES[r] for r in readers), title="Recall by block: cues recognised")
+    for name, found in blocks.items():
+        table.add_row(name, str(found["stored"]), *(f"{found[r]['patterns']:.0%}" for r in readers))
+    return table
+
+
+def _agreement_table(summary: dict[str, Any]) -> Table:
+    readers, found = list(summary["recall"]), summary["agreement"]
+    columns = [name for name in ("sdm_exact", "sdm", "attention") if name in readers]
+    table = Table(
+        "weights of", *(f"against {NAMES[c]}" for c in columns), "beta (95 %)", title="Agreement of weights: r2"
+    )
+    for reader in readers:
+        cells = []
+        for column in columns:
+            pair = found.get(f"{reader}_vs_{column}") or found.get(f"{column}_vs_{reader}")
+            cells.append(f"{pair['r2']:.3f}" if pair else "")
+        beta, interval = summary["beta"][reader], summary["beta"].get(f"{reader}_interval")
+        spread = f" ({interval[0]:.2f}, {interval[1]:.2f})" if interval and interval[1] - interval[0] > 5e-3 else ""
+        table.add_row(NAMES[reader], *cells, f"{beta:.2f}{spread}")
+    return table
+
+
+def _notes(summary: dict[str, Any]) -> Iterable[str]:
+    found, beta = summary["agreement"], summary["beta"]
+    yield f"Ceilings: theory's own gap is sdm against attention, r2 {found['sdm_vs_attention']['r2']:.3f}; "
+    yield f"the finite circuit's is this connectome against expectation, r2 {found['sdm_vs_sdm_exact']['r2']:.3f}."
+    reader = NAMES[found["control"]["reader"]]
+    yield f"Control: {reader} with pointers shuffled among patterns, r2 {found['control']['r2']:.3f}."
+    yield (
+        f"Attention's beta is the least-squares slope of ln K on cosine over distances {beta['fit_distances'][0]} to "
+        f"{beta['fit_distances'][1]}; the other betas are slopes of ln mean weight on cosine in this run."
+    )
+    for name, written in summary.get("written_weights", {}).items():
+        r = written["r_ideal_counters"]
+        yield f"Weights written by climbing fibres against ideal counters ({name}): r = {r:.4f}."
+
+
+def model_table(circuit: Circuit) -> RenderableType:
+    """A model's values with units and sources, and its synapse counts."""
+    synapses = Table("projection", "rule", "synapses", title="Projections")
+    for name, count in expected_synapses(circuit).items():
+        synapses.add_row(name, circuit.projection[name].rule.kind, f"{count:,}")
+    return Group(f"[bold]{circuit.title}[/bold]  {circuit.description}", _values(values(circuit)), synapses)
+
+
+def protocol_table(protocol: Protocol) -> RenderableType:
+    """A protocol's timeline and its values."""
+    timeline = Table("block", "role", "trials", "trial", "stimuli", "plastic", "begins", "ends", title="Timeline")
+    listed = trials(protocol)
+    for name, block in protocol.block.items():
+        own = [trial for trial in listed if trial.block == name]
+        stimuli = ", ".join(f"{key} ({s.kind} at {s.onset})" for key, s in block.stimulus.items()) or "-"
+        timeline.add_row(
+            name, block.role, f"{len(own)}", str(block.trial_duration), stimuli, "yes" if block.plasticity else "no",
+            f"{own[0].start:.2f} s", f"{own[-1].stop:.2f} s",
+        )  # fmt: skip
+    return Group(f"[bold]{protocol.title}[/bold]  {protocol.description}", timeline, _values(values(protocol)))
+
+
+def _values(found: Iterable[tuple[str, Any]]) -> Table:
+    table = Table("value", "", "source", title="Values")
+    for key, value in found:
+        table.add_row(key, str(value), value.source)
+    return table
+
+
+def engines_table(found: dict[str, Any]) -> Table:
+    """The rate circuit beside the spiking one, population by population."""
+    table = Table(
+        "population", "spiking", "rate engine", "ratio", "PSTH r (at best)", "PSTH rmse", "cells r",
+        title=f"Engines: {found['trials']} trials, PSTH in bins of {found['bin'] * 1e3:g} ms",
+    )  # fmt: skip
+
+    def shown(number: float | None) -> str:
+        return "" if number is None else f"{number:.3f}"
+
+    for name, one in found["population"].items():
+        table.add_row(
+            name,
+            f"{one['mean_spiking']:.2f} Hz",
+            f"{one['mean_rate']:.2f} Hz",
+            shown(one["ratio"]),
+            f"{shown(one['psth_r'])} ({shown(one['psth_ceiling'])})",
+            f"{one['psth_rmse']:.2f} Hz",
+            shown(one["cells_r"]),
+        )
+    return table
+
+
+def comparison_table(numbers: dict[str, tuple[float, float]], names: tuple[str, str]) -> Table:
+    """Every number that two runs share, side by side."""
+    table = Table("number", *names, "difference", title="Two runs")
+    for key, (a, b) in numbers.items():
+        table.add_row(key, f"{a:.4g}", f"{b:.4g}", f"{b - a:+.2g}")
+    return table
+
+
+def claims_table(outcomes: Sequence[Outcome]) -> Table:
+    """Every statement of every claim module, whether it holds, and its picture."""
+    table = Table("claim", "statement", "holds", "picture", title="Claims")
+    for outcome in outcomes:
+        picture = next((str(path) for path in outcome.files if path.suffix == ".png"), "")
+        if outcome.error:
+            table.add_row(outcome.name, "failed, see below", "", "")
+        for number, (statement, true) in enumerate(outcome.holds.items()):
+            first = number == 0
+            table.add_row(
+                outcome.name if first else "", statement, "yes" if true else "[bold]no[/bold]", picture if first else ""
+            )
+        table.add_section()
+    return table

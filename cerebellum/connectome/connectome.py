@@ -1,0 +1,127 @@
+"""One sampled connectome: who contacts whom, and how cells of a population differ. Both engines use these arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cerebellum.connectome import placement, wiring
+from cerebellum.connectome.wiring import Edges, zone_of
+from cerebellum.description.circuit import Circuit
+from cerebellum.description.projection import GapJunction
+from cerebellum.errors import ArgumentError
+from cerebellum.machine.streams import generator
+from cerebellum.typing import Cells, Floats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Connectome", "Degree", "Edges", "degrees", "expected_synapses", "generator", "sample", "zone_of"]
+
+
+@dataclass(frozen=True)
+class Connectome:
+    """Sampled numbers of a circuit.
+
+    Attributes
+    ----------
+    edges : projection -> Edges
+    parameters : population -> parameter -> SI value, a float or (for a spread parameter) shape (cells,)
+    start : population -> fraction of the way from reset to threshold at time 0, shape (cells,); only 'spread' ones
+    positions : population -> soma centres, m, shape (cells, 3); empty for a circuit without a volume
+    gaps : gap junction -> its coupled pairs, each in both directions; only those that conduct
+    """
+
+    circuit: Circuit
+    seed: int
+    edges: dict[str, Edges]
+    parameters: dict[str, dict[str, float | Floats]]
+    start: dict[str, Floats]
+    positions: dict[str, Floats] = field(default_factory=dict)
+    gaps: dict[str, Edges] = field(default_factory=dict)
+
+    def matrix(self, projection: str) -> Cells:
+        """Sources of every target cell, shape (targets, convergence).
+
+        Raises
+        ------
+        ArgumentError
+            If the target cells differ in their number of synapses.
+        """
+        edges, targets = self.edges[projection], self.circuit.size(self.circuit.projection[projection].target)
+        counts = np.bincount(edges.post, minlength=targets)
+        if counts.min() != counts.max():
+            raise ArgumentError("projection", projection, "its target cells have different numbers of synapses")
+        return edges.pre[np.argsort(edges.post, kind="stable")].reshape(targets, -1)
+
+
+def sample(circuit: Circuit, seed: int) -> Connectome:
+    """Draw a connectome; the same circuit and seed give the same arrays."""
+    places = placement.positions(circuit, seed)
+    edges: dict[str, Edges] = {}
+    for name, projection in circuit.projection.items():
+        edges[name] = wiring.draw(circuit, projection, places, edges, generator(seed, "edges", name))
+    parameters: dict[str, dict[str, float | Floats]] = {}
+    start: dict[str, Floats] = {}
+    for name, population in circuit.population.items():
+        cells = circuit.size(name)
+        parameters[name] = dict(population.si())
+        for key, deviation in population.spread.items():
+            draw = generator(seed, "spread", name, key).standard_normal(cells)
+            parameters[name][key] = population.parameters[key].si + deviation.si * draw
+        if population.start == "spread":
+            start[name] = generator(seed, "start", name).random(cells)
+    gaps = {
+        name: _coupled(junction, places[junction.population], generator(seed, "gaps", name))
+        for name, junction in circuit.gap_junction.items()
+        if junction.conductance.number > 0
+    }
+    return Connectome(circuit, seed, edges, parameters, start, places, gaps)
+
+
+def _coupled(junction: GapJunction, places: Floats, rng: np.random.Generator) -> Edges:
+    """Pairs within the radius, each coupled with the probability that gives the wanted mean number of partners."""
+    from scipy.spatial import cKDTree
+
+    pairs = cKDTree(places).query_pairs(junction.radius.si, output_type="ndarray")
+    share = min(1.0, junction.partners.number * len(places) / (2 * max(len(pairs), 1)))
+    chosen = pairs[rng.random(len(pairs)) < share].astype(np.int32)
+    return wiring.ordered(np.concatenate([chosen[:, 0], chosen[:, 1]]), np.concatenate([chosen[:, 1], chosen[:, 0]]))
+
+
+def expected_synapses(circuit: Circuit) -> dict[str, int]:
+    """Number of synapses of each projection, before sampling."""
+    return {name: wiring.expected(circuit, projection) for name, projection in circuit.projection.items()}
+
+
+@dataclass(frozen=True)
+class Degree:
+    """Synapses per cell of a projection: mean and standard deviation over cells, and what the description asks."""
+
+    projection: str
+    synapses: int
+    convergence_mean: float
+    convergence_sd: float
+    divergence_mean: float
+    divergence_sd: float
+    described_convergence: float
+
+
+def degrees(connectome: Connectome) -> Iterator[Degree]:
+    """In- and out-degrees of every projection beside the description."""
+    circuit, described = connectome.circuit, expected_synapses(connectome.circuit)
+    for name, edges in connectome.edges.items():
+        projection = circuit.projection[name]
+        incoming = np.bincount(edges.post, minlength=circuit.size(projection.target))
+        outgoing = np.bincount(edges.pre, minlength=circuit.size(projection.source))
+        yield Degree(
+            name,
+            len(edges),
+            float(incoming.mean()),
+            float(incoming.std()),
+            float(outgoing.mean()),
+            float(outgoing.std()),
+            described[name] / circuit.size(projection.target),
+        )

@@ -1,0 +1,108 @@
+"""Blocks of trials as a protocol file describes them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from cerebellum.description.schema import Count, Duration, Table, Time
+from cerebellum.description.stimulus import Burst, CurrentStep, Poisson, Regular, Stimulus, Volley, needs_pattern
+from cerebellum.errors import InputError
+
+
+class Window(Table):
+    """The part of a trial in which spikes are counted."""
+
+    onset: Time
+    duration: Duration
+
+
+class Block(Table):
+    """Trials of one kind, run one after another."""
+
+    over: Literal["patterns", "cues", "trials"]
+    """One trial for each stored pattern, for each noisy cue, or `trials` alike."""
+    trials: Count | None = None
+    repeats: Count | None = None
+    """Patterns only: how often all of them are shown, one round after another; once if not given."""
+    subset: tuple[int, int] | None = None
+    """Patterns and cues: first of the stored patterns that the block shows or asks for, and the one after its last.
+
+    Where the cues come from a file, a block over cues names the file's cues instead.
+    """
+    trial_duration: Duration
+    plasticity: bool = False
+    role: Literal["baseline", "write", "read", "other"] = "other"
+    window: Window | None = None
+    noise: list[int] = Field(default_factory=list)
+    """Cues only: numbers of flipped elements (pixels of an image, else address bits)."""
+    cues_per_pattern: Count | None = None
+    stimulus: dict[str, Stimulus] = Field(default_factory=dict)
+
+    @field_validator("noise")
+    @classmethod
+    def _flips(cls, noise: list[int]) -> list[int]:
+        if any(flips < 0 for flips in noise) or len(set(noise)) < len(noise):
+            raise InputError(f"found {noise}; wanted different numbers of flipped elements, 0 or more")
+        return noise
+
+    @model_validator(mode="after")
+    def _complete(self) -> Block:
+        if self.over == "trials" and self.trials is None:
+            raise InputError('over = \'trials\' wants trials = [number, "1", "source"]')
+        if self.over == "cues" and self.role != "read":
+            raise InputError(f"over = 'cues' asks; found role = {self.role!r}; wanted role = 'read'")
+        if self.subset is not None and (self.over == "trials" or not 0 <= self.subset[0] < self.subset[1]):
+            raise InputError(f"subset: found {list(self.subset)}; wanted [first, last + 1], over patterns or cues")
+        if self.repeats is not None and self.over != "patterns":
+            raise InputError(f"repeats: wanted with over = 'patterns' only; found over = {self.over!r}")
+        if self.role in ("baseline", "read") and self.window is None:
+            raise InputError(f"role = {self.role!r} wants a window: [block.NAME.window] with onset and duration")
+        if self.role == "read" and self.over != "cues":
+            raise InputError(f"role = 'read' asks with cues; found over = {self.over!r}; wanted over = 'cues'")
+        if self.over == "trials" and any(needs_pattern(s) for s in self.stimulus.values()):
+            raise InputError(
+                "over = 'trials' has no pattern for a volley, pointer or address; use over = 'patterns' or 'cues'"
+            )
+        if self.window and self.window.onset.si + self.window.duration.si > self.trial_duration.si * (1 + 1e-9):
+            raise InputError(f"window ends after the trial ({self.trial_duration})")
+        for name, stimulus in self.stimulus.items():
+            if stimulus.onset.si >= self.trial_duration.si:
+                raise InputError(
+                    f"stimulus.{name}.onset: found {stimulus.onset}; wanted inside the trial ({self.trial_duration})"
+                )
+            if isinstance(stimulus, Poisson | Regular | CurrentStep):
+                end = stimulus.onset.si + stimulus.duration.si
+                if end > self.trial_duration.si * (1 + 1e-9):
+                    raise InputError(
+                        f"stimulus.{name}: ends at {end * 1e3:g} ms, after the {self.trial_duration} trial"
+                    )
+            if isinstance(stimulus, CurrentStep) and (
+                self.trials is None or len(stimulus.amplitudes) != self.trials.number
+            ):
+                raise InputError(
+                    f"stimulus.{name}.amplitudes: found {len(stimulus.amplitudes)}; wanted one for each of the trials"
+                )
+            if isinstance(stimulus, Burst):
+                last = stimulus.onset.si + max(time.si for time in stimulus.times)
+                if last >= self.trial_duration.si:
+                    raise InputError(
+                        f"stimulus.{name}: the last spike comes at {last * 1e3:g} ms, after the trial ends"
+                    )
+            if isinstance(stimulus, Volley):
+                last = stimulus.onset.si + (stimulus.volleys.number - 1) * stimulus.interval.si
+                if last >= self.trial_duration.si:
+                    raise InputError(
+                        f"stimulus.{name}: the last volley starts at {last * 1e3:g} ms, after the trial ends"
+                    )
+        return self
+
+    def shown(self, count: int) -> range:
+        """Numbers of the patterns that the block shows or asks for, of `count` in all."""
+        return range(count) if self.subset is None else range(*self.subset)
+
+    def cues_at(self, flips: int) -> int:
+        """Cues of each pattern at a noise level; the clean cue is always the same, so it is asked once."""
+        assert self.cues_per_pattern is not None
+        return int(self.cues_per_pattern.number) if flips else 1

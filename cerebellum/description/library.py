@@ -1,0 +1,144 @@
+"""Shipped model and protocol files: found by name inside the wheel, else beside the package in a checkout."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import cerebellum
+from cerebellum.errors import InputError, UnknownNameError
+
+KINDS = {"models": "model", "protocols": "protocol"}
+_PACKAGE = Path(cerebellum.__file__).resolve().parent
+
+
+def folder(kind: str) -> Path:
+    """Folder of the shipped files of `kind` ('models' or 'protocols')."""
+    for parent in (_PACKAGE, _PACKAGE.parent):
+        if (parent / kind).is_dir() and any((parent / kind).glob("*.toml")):
+            return parent / kind
+    raise FileNotFoundError(f"no {kind}/ folder inside or beside {_PACKAGE}")
+
+
+def names(kind: str) -> list[str]:
+    """Names of the shipped files of `kind`, sorted."""
+    return sorted(path.stem for path in folder(kind).glob("*.toml"))
+
+
+def find(kind: str, name: str, beside: Path | None = None) -> Path:
+    """Path of a shipped file by name, or of the user's own file when `name` ends in .toml.
+
+    `beside` is the folder of an overlay: a name is looked for there first, a path is read from there.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such file; lists the shipped names.
+    """
+    if name.endswith(".toml"):
+        path = (beside or Path()) / name
+        if not path.is_file():
+            raise UnknownNameError(f"no {KINDS[kind]} file {str(path)!r}; shipped names: {', '.join(names(kind))}")
+        return path
+    for place in ([beside] if beside else []) + [folder(kind)]:
+        if (place / f"{name}.toml").is_file():
+            return place / f"{name}.toml"
+    raise UnknownNameError.of(KINDS[kind], name, names(kind))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises
+    ------
+    InputError
+        If the file is not TOML; the message has file, line and column.
+    """
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name}: not a TOML file: {error}") from error
+
+
+def read_extended(kind: str, name: str) -> tuple[dict[str, Any], Path, list[Path]]:
+    """A file merged over the file it `extends` (recursively), its path, and every file read, base last.
+
+    Tables merge key by key (see `merge`); anything else, a value or a list, is replaced.
+    """
+    path = find(kind, name)
+    tables, chain = read(path), [path]
+    while "extends" in tables:
+        base_name = tables.pop("extends")
+        if not isinstance(base_name, str):
+            raise InputError(f"{chain[-1].name}: extends = {base_name!r}: wanted the name of a {KINDS[kind]}")
+        base = find(kind, base_name, beside=chain[-1].parent)
+        if base == chain[-1] and base_name in names(kind):
+            base = find(kind, base_name)  # a file named as the shipped one that it lies over
+        if base in chain:
+            raise InputError(f"{path.name}: extends itself through {' -> '.join(p.name for p in [*chain, base])}")
+        chain.append(base)
+        tables = merge(read(base), tables)
+    return tables, path, chain
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` laid on `base`, table by table, new keys last.
+
+    A table of another `kind`, or patterns of another `source`, replace the old one whole; a table of another `cell`
+    replaces its `parameters` and their `spread`, which are the cell model's.
+    """
+    if any(word in over and over[word] != base.get(word, over[word]) for word in ("kind", "source")):
+        return over
+    merged = dict(base)
+    if "cell" in over and over["cell"] != base.get("cell", over["cell"]):
+        merged = {key: value for key, value in base.items() if key not in ("parameters", "spread")}
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def apply_settings(tables: dict[str, Any], settings: dict[str, str]) -> dict[str, Any]:
+    """`tables` with `--set` values laid over: `settings` maps a dotted key to text.
+
+    The text is read as TOML (number, list, true, quoted text) or else as plain text. Where the file has a
+    `[number, unit, source]`, a bare number replaces the number, keeps the unit, and marks the source.
+
+    Raises
+    ------
+    UnknownNameError
+        If a key does not exist in the file: a setting may change a value, never invent one.
+    """
+    for dotted, text in settings.items():
+        *parents, last = dotted.split(".")
+        table: Any = tables
+        for depth, key in enumerate(parents):
+            if not isinstance(table, dict) or key not in table:
+                raise _no_key(dotted, ".".join(parents[:depth]), table)
+            table[key] = dict(table[key]) if isinstance(table[key], dict) else table[key]
+            table = table[key]
+        if not isinstance(table, dict) or last not in table:
+            raise _no_key(dotted, ".".join(parents), table)
+        table[last] = _set_value(table[last], _parse_setting(text))
+    return tables
+
+
+def _set_value(old: object, new: object) -> object:
+    is_value = isinstance(old, list) and len(old) == 3 and isinstance(old[1], str) and not isinstance(old[0], str)
+    if is_value and not isinstance(new, list):
+        return [new, old[1], "set: on the command line"]  # type: ignore[index]
+    return new
+
+
+def _parse_setting(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _no_key(dotted: str, parent: str, table: object) -> UnknownNameError:
+    known = ", ".join(f"{parent}.{key}" if parent else key for key in table) if isinstance(table, dict) else "nothing"
+    return UnknownNameError(f"--set {dotted}: no such key; below {parent or 'the top'} there is: {known}")

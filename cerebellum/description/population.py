@@ -1,0 +1,174 @@
+"""Populations as a model file describes them: cells, receptors, outside fibres, and the volume they lie in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from cerebellum.cells import MODELS, Port
+from cerebellum.description.schema import (
+    Conductance,
+    Count,
+    Density,
+    Duration,
+    Extent,
+    Position,
+    Positive,
+    SynapticWeight,
+    Table,
+    Time,
+    ValueTable,
+    Voltage,
+)
+from cerebellum.description.units import parse_value
+from cerebellum.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    PopulationName = str  # one type for names that a file gives and names that code looks up
+else:
+    PopulationName = Literal[
+        "mossy_fiber",
+        "glomerulus",
+        "granule",
+        "golgi",
+        "purkinje",
+        "basket",
+        "stellate",
+        "nuclear",
+        "nucleo_olivary",
+        "inferior_olive",
+    ]
+
+
+DIMENSION = {"exponential": "current", "alpha": "conductance"}
+"""Of a weight, by kind of receptor."""
+
+
+class Layer(Table):
+    """A slab of the volume, seen from the bottom of the granular layer upwards."""
+
+    bottom: Position
+    thickness: Extent
+
+
+class Volume(Table):
+    """The block of tissue: parallel fibres run along x, Purkinje dendrites spread in y and z, z points to the pia.
+
+    `scale` of the circuit multiplies the area; x and y grow with its square root, densities and layers stay.
+    """
+
+    x: Extent
+    y: Extent
+    layer: dict[str, Layer]
+
+
+class Receptor(Table):
+    """Where synapses enter a cell.
+
+    'exponential': a current, I += or -= weight at each spike, decaying with tau. 'alpha': a conductance with its
+    `reversal`, which reaches the weight at tau after the spike.
+    """
+
+    kind: Literal["exponential", "alpha"] = "exponential"
+    effect: Literal["excitatory", "inhibitory"]
+    tau: Duration
+    reversal: Voltage | None = None
+    tonic: Conductance | None = None
+    """Conductance that is always open, as of receptors outside the synapses which ambient transmitter binds to."""
+
+    @model_validator(mode="after")
+    def _reversal_of_a_conductance(self) -> Receptor:
+        if (self.kind == "alpha") != (self.reversal is not None):
+            raise InputError("reversal: wanted for an alpha conductance, and only there")
+        if self.tonic is not None and self.kind != "alpha":
+            raise InputError("tonic: wanted for an alpha conductance only")
+        return self
+
+    @property
+    def port(self) -> Port:
+        """The receptor in SI units."""
+        return Port(
+            1 if self.effect == "excitatory" else -1,
+            self.tau.si,
+            None if self.reversal is None else self.reversal.si,
+            0.0 if self.tonic is None else self.tonic.si,
+        )
+
+
+class Afferent(Table):
+    """An outside fibre onto each cell, by which a protocol can give it spikes."""
+
+    receptor: str
+    weight: SynapticWeight
+    delay: Time
+
+
+class Population(Table):
+    """Cells of one type: a `count`, a `density` in a `layer` of the volume, or a `ratio` to the cells `of` another."""
+
+    cell: str
+    count: Count | None = None
+    density: Density | None = None
+    ratio: Positive | None = None
+    of: PopulationName | None = None
+    layer: str | None = None
+    soma: Extent | None = None
+    """Radius; cells of a population do not overlap if they fill less than a tenth of their layer."""
+    start: Literal["rest", "spread"] = "rest"
+    """Voltage at time 0: the resting voltage, or drawn evenly between reset and threshold (cells out of phase)."""
+    afferent: Afferent | None = None
+    parameters: ValueTable = Field(default_factory=dict)
+    spread: ValueTable = Field(default_factory=dict)
+    """Standard deviation over cells of a parameter, Gaussian."""
+    receptor: dict[str, Receptor] = Field(default_factory=dict)
+
+    @field_validator("cell")
+    @classmethod
+    def _known_cell(cls, name: str) -> str:
+        if name not in MODELS:
+            raise UnknownNameError.of("cell model", name, sorted(MODELS))
+        return name
+
+    @model_validator(mode="after")
+    def _parameters_of_the_cell(self) -> Population:
+        wanted = MODELS[self.cell].parameters
+        if missing := [name for name in wanted if name not in self.parameters]:
+            raise InputError(f"cell {self.cell!r} needs the parameters {', '.join(missing)}")
+        for table in (self.parameters, self.spread):
+            for name, found in table.items():
+                if name not in wanted:
+                    raise UnknownNameError.of(f"parameter of cell {self.cell!r}", name, list(wanted))
+                positive = name in MODELS[self.cell].positive or table is self.spread
+                low = 0.0 if positive or wanted[name] == "time" else None
+                try:
+                    table[name] = parse_value(found, wanted[name], low=low, strict=positive)
+                except InputError as error:
+                    raise InputError(f"{name}: {error}") from None
+        if "V_reset" in wanted and self.parameters["V_reset"].si >= self.parameters["V_th"].si:
+            found = self.parameters["V_reset"]
+            raise InputError(f"V_reset: found {found}; wanted less than V_th = {self.parameters['V_th']}")
+        kind = MODELS[self.cell].synapse
+        for name, receptor in self.receptor.items():
+            if receptor.kind != kind:
+                raise InputError(f"receptor.{name}: cell {self.cell!r} takes {kind or 'no'} receptors")
+        if self.afferent and self.afferent.receptor not in self.receptor:
+            raise UnknownNameError.of("receptor", self.afferent.receptor, list(self.receptor))
+        return self
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Population:
+        given = [name for name in ("count", "density", "ratio") if getattr(self, name) is not None]
+        if not given:
+            raise InputError("count: missing; wanted a value here (or density and layer, or ratio and of)")
+        if len(given) > 1:
+            raise InputError(f"found {' and '.join(given)}; wanted one of them")
+        if self.density and self.layer is None:
+            raise InputError("layer: missing; a density wants the layer that it fills")
+        if (self.ratio is None) != (self.of is None):
+            raise InputError("ratio and of: wanted both or neither")
+        return self
+
+    def si(self) -> dict[str, float]:
+        """Cell parameters in SI units."""
+        return {name: value.si for name, value in self.parameters.items()}

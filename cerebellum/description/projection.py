@@ -1,0 +1,87 @@
+"""Projections as a model file describes them: weights, contacts, short-term plasticity; and gap junctions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cerebellum.description.plasticity import Plasticity
+from cerebellum.description.population import PopulationName
+from cerebellum.description.schema import (
+    Conductance,
+    Count,
+    Duration,
+    Extent,
+    Fraction,
+    Positive,
+    Rate,
+    SynapticWeight,
+    Table,
+    Time,
+)
+from cerebellum.description.wiring import Rule
+
+
+class ThresholdWeight(Table):
+    """Weight solved so that a target cell fires when at least `matches` inputs of `of` arrive together, not fewer."""
+
+    kind: Literal["granule_threshold"]
+    matches: Count
+    of: str
+
+
+class CancelWeight(Table):
+    """Weight solved so that the projection cancels the mean current of `of` at naive weights.
+
+    For volleys of the expected number of active granule cells at `volley_rate`.
+    """
+
+    kind: Literal["cancel"]
+    of: str
+    volley_rate: Rate
+
+
+SolvedWeight = Annotated[ThresholdWeight | CancelWeight, Field(discriminator="kind")]
+
+
+class Contacts(Table):
+    """Synaptic contacts of one connected pair, Gaussian and at least one; folded into one synapse of their sum."""
+
+    mean: Count
+    sd: Fraction
+
+
+class ShortTerm(Table):
+    """Tsodyks-Markram short-term plasticity of each source cell's synapses, from u = 0, x = 1 (all recovered).
+
+    At a spike u <- u + U (1 - u), the synapse transmits weight u x, then x <- x - u x; between spikes u decays with
+    tau_fac and x recovers with tau_rec (Tsodyks et al. 1998, Neural Comput 10:821; NEST's tsodyks2_synapse).
+    """
+
+    U: Fraction
+    tau_rec: Duration
+    tau_fac: Duration
+
+
+class Projection(Table):
+    """Synapses from one population to another; onto a relay cell they have neither receptor nor weight."""
+
+    source: PopulationName = Field(alias="from")
+    target: PopulationName = Field(alias="to")
+    receptor: str = ""
+    delay: Time
+    weight: SynapticWeight | SolvedWeight | None = None
+    contacts: Contacts | None = None
+    rule: Rule
+    short_term: ShortTerm | None = None
+    plasticity: Plasticity | None = None
+
+
+class GapJunction(Table):
+    """Electrical coupling within a population: each cell has on average `partners` within `radius`. 0 nS is none."""
+
+    population: PopulationName
+    conductance: Conductance
+    partners: Positive
+    radius: Extent

@@ -1,0 +1,130 @@
+"""An experiment as its protocol file describes it: patterns, blocks of trials, stimuli, what is read when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from cerebellum.description import library
+from cerebellum.description.block import Block
+from cerebellum.description.patterns import FilePatterns, PatternSource, SparsePatterns
+from cerebellum.description.schema import (
+    Table,
+    check_sources,
+    parse,
+)
+from cerebellum.errors import InputError, ProtocolFileError
+
+
+class Protocol(Table):
+    """A whole protocol file. Blocks run in the order of the file."""
+
+    title: str
+    description: str
+    lesion: list[str] = Field(default_factory=list)
+    """What is blocked: projections, populations, or a word of `lesions.WORDS`."""
+    patterns: PatternSource | None = None
+    weights: bool = True
+    """Whether the weight of every stored pattern in a read is asked for; that wants two pointer bits a pattern."""
+    block: dict[str, Block]
+    sources: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Protocol:
+        if not self.block:
+            raise InputError("block: a protocol wants at least one [block.NAME]")
+        for name, block in self.block.items():
+            if block.over != "trials" and self.patterns is None:
+                raise InputError(f"block.{name}: over = {block.over!r} wants a [patterns] table")
+            if block.over == "cues":
+                self._check_cues(name, block)
+        if len(found := [name for name, block in self.block.items() if block.role == "baseline"]) > 1:
+            raise InputError(f"only one block can have role = 'baseline', found {', '.join(found)}")
+        written = set[int]()
+        for name, block in self.block.items():
+            cues = self.file_cues if block.over == "cues" else None
+            there, what = (self.pattern_count, "patterns") if cues is None else (cues, "cues")
+            if block.subset is not None and block.subset[1] > there:
+                raise InputError(f"block.{name}.subset: found {list(block.subset)}; there are {there} {what}")
+            if block.role == "write":
+                written |= set(block.shown(there))
+            if block.role == "read" and cues is None and not written.issuperset(block.shown(there)):
+                raise InputError(f"block.{name}: asks for patterns that no write block has written before")
+        check_sources(self, self.sources)
+        return self
+
+    def _check_cues(self, name: str, block: Block) -> None:
+        if self.file_cues is None and (not block.noise or block.cues_per_pattern is None):
+            raise InputError(
+                f'block.{name}: over = \'cues\' wants noise = [0, ...] and cues_per_pattern = [number, "1", "source"]'
+            )
+        if self.file_cues is not None and (block.noise or block.cues_per_pattern is not None):
+            raise InputError(f"block.{name}: the cues come from a file; wanted no noise and no cues_per_pattern")
+
+    @property
+    def pattern_count(self) -> int:
+        """Number of stored patterns."""
+        return int(self.patterns.count.number) if self.patterns else 0
+
+    @property
+    def file_cues(self) -> int | None:
+        """Number of cues in the patterns' file; None where cues are made from the patterns."""
+        return int(self.patterns.cues.number) if isinstance(self.patterns, FilePatterns) else None
+
+    @property
+    def active_lines(self) -> int | None:
+        """Fibres on in every address of a sparse code; None for other codes."""
+        return int(self.patterns.active.number) if isinstance(self.patterns, SparsePatterns) else None
+
+    def block_of(self, role: str) -> str | None:
+        """Name of the block with this role."""
+        return next((name for name, block in self.block.items() if block.role == role), None)
+
+    def blocks_of(self, role: str) -> list[str]:
+        """Names of all blocks with this role, in order."""
+        return [name for name, block in self.block.items() if block.role == role]
+
+    def trials_in(self, block: Block) -> int:
+        """Number of trials of a block."""
+        if block.over == "trials":
+            assert block.trials is not None
+            return int(block.trials.number)
+        if block.over == "patterns":
+            return len(block.shown(self.pattern_count)) * (int(block.repeats.number) if block.repeats else 1)
+        if self.file_cues is not None:
+            return len(block.shown(self.file_cues))
+        return len(block.shown(self.pattern_count)) * sum(block.cues_at(flips) for flips in block.noise)
+
+    @property
+    def duration(self) -> float:
+        """Biological time of the whole protocol, s."""
+        return sum(self.trials_in(block) * block.trial_duration.si for block in self.block.values())
+
+
+def _alike(blocks: dict[str, Any], where: str) -> dict[str, Any]:
+    """The blocks with those that are `like` another laid over it."""
+    plain = {key: block for key, block in blocks.items() if not (isinstance(block, dict) and "like" in block)}
+    out = {}
+    for key, block in blocks.items():
+        if key not in plain:
+            if not isinstance(plain.get(block["like"]), dict):
+                raise ProtocolFileError(
+                    f"{where}: block.{key}.like: found {block['like']!r}; wanted one of {', '.join(plain)}"
+                )
+            block = library.merge(plain[block["like"]], {k: v for k, v in block.items() if k != "like"})
+        out[key] = block
+    return out
+
+
+def load_protocol(name: str, settings: dict[str, str] | None = None) -> Protocol:
+    """The protocol of a shipped name, or of a path ending in .toml; `settings` and errors as in `load_model`.
+
+    A block with `like = "other"` is that block, settings included, with its own keys laid over.
+    """
+    tables, path, _ = library.read_extended("protocols", name)
+    tables = library.apply_settings(tables, settings or {})
+    blocks = tables.get("block")
+    if isinstance(blocks, dict):
+        tables["block"] = _alike(blocks, path.name)
+    return parse(Protocol, tables, path.name, ProtocolFileError)

@@ -1,0 +1,165 @@
+"""What model and protocol files share: field types with a unit and a source, and faults told by file and key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
+
+from cerebellum.description.units import DIMENSIONS, Value, parse_value
+from cerebellum.errors import InputError
+
+
+class Table(BaseModel):
+    """A checked, immutable table of a file; unknown keys are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _whole(found: object, *, low: float) -> Value:
+    value = parse_value(found, "number", low=low)
+    if value.number != int(value.number):
+        raise InputError(f"found {value}; wanted a whole number")
+    return value
+
+
+def _listed(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: [v.number, v.unit, v.source] if isinstance(v, Value) else v for key, v in table.items()}
+
+
+ValueTable = Annotated[dict[str, Any], PlainSerializer(_listed, return_type=dict)]
+"""Values whose names and dimensions depend on another key, checked by the owning table."""
+_as_list = PlainSerializer(lambda value: [value.number, value.unit, value.source], return_type=list)
+
+
+def _quantity(dimension: str, *, low: float | None = None, strict: bool = False) -> tuple[Any, Any]:
+    return PlainValidator(partial(parse_value, dimension=dimension, low=low, strict=strict)), _as_list
+
+
+Count = Annotated[Value, PlainValidator(partial(_whole, low=1)), _as_list]
+Index = Annotated[Value, PlainValidator(partial(_whole, low=0)), _as_list]
+Number = Annotated[Value, *_quantity("number")]
+Fraction = Annotated[Value, *_quantity("number", low=0)]
+Time = Annotated[Value, *_quantity("time", low=0)]
+Duration = Annotated[Value, *_quantity("time", low=0, strict=True)]
+Rate = Annotated[Value, *_quantity("rate", low=0)]
+Voltage = Annotated[Value, *_quantity("voltage")]
+Current = Annotated[Value, *_quantity("current")]
+CurrentWeight = Annotated[Value, *_quantity("current", low=0)]
+Conductance = Annotated[Value, *_quantity("conductance", low=0)]
+Position = Annotated[Value, *_quantity("length")]
+Extent = Annotated[Value, *_quantity("length", low=0, strict=True)]
+Positive = Annotated[Value, *_quantity("number", low=0, strict=True)]
+
+
+def _either(found: object, *, dimensions: tuple[str, str], strict: bool = False) -> Value:
+    """A value of the first dimension if its unit has it, else of the second."""
+    try:
+        return parse_value(found, dimensions[0], low=0, strict=strict)
+    except InputError:
+        return parse_value(found, dimensions[1], low=0, strict=strict)
+
+
+Density = Annotated[
+    Value, PlainValidator(partial(_either, dimensions=("planar density", "volume density"), strict=True)), _as_list
+]
+"""Cells in a volume, or on a plane."""
+SynapticWeight = Annotated[Value, PlainValidator(partial(_either, dimensions=("conductance", "current"))), _as_list]
+"""A conductance or a current, as the receptor is."""
+
+
+def _series(found: object, *, dimension: str, low: float | None = None) -> tuple[Value, ...]:
+    if not isinstance(found, list | tuple) or len(found) != 3 or not isinstance(found[0], list) or not found[0]:
+        raise InputError(f'found {found!r}; wanted [[number, number, ...], "{DIMENSIONS[dimension]}", "source"]')
+    numbers, unit, source = found
+    return tuple(parse_value([number, unit, source], dimension, low=low) for number in numbers)
+
+
+_as_series = PlainSerializer(lambda vs: [[v.number for v in vs], vs[0].unit, vs[0].source], return_type=list)
+Times = Annotated[tuple[Value, ...], PlainValidator(partial(_series, dimension="time", low=0)), _as_series]
+Currents = Annotated[tuple[Value, ...], PlainValidator(partial(_series, dimension="current")), _as_series]
+
+SOURCE_WORDS = ("assumed:", "fitted:", "derived:", "set:")
+T = TypeVar("T", bound=BaseModel)
+
+
+def values(table: BaseModel, path: str = "") -> Iterator[tuple[str, Value]]:
+    """Every sourced value below `table`, with its dotted key, in file order."""
+    for key in type(table).model_fields:
+        yield from _values(getattr(table, key), f"{path}.{key}" if path else key)
+
+
+def _values(item: object, path: str) -> Iterator[tuple[str, Value]]:
+    if isinstance(item, Value):
+        yield path, item
+    elif isinstance(item, BaseModel):
+        yield from values(item, path)
+    elif isinstance(item, dict):
+        for key, inner in item.items():
+            yield from _values(inner, f"{path}.{key}")
+    elif isinstance(item, tuple):
+        for number, inner in enumerate(item):
+            yield from _values(inner, f"{path}[{number}]")
+
+
+def check_sources(table: BaseModel, sources: dict[str, str]) -> None:
+    """Every value's source must be a key of `sources` (before any comma) or begin with a word of SOURCE_WORDS.
+
+    Raises
+    ------
+    InputError
+        With every fault, one a line.
+    """
+    faults = [
+        f"{key}: source {value.source!r} is not in [sources] ({', '.join(sources) or 'empty'}); "
+        f'add it there, or write "assumed: why" or "fitted: to what"'
+        for key, value in values(table)
+        if not value.source.startswith(SOURCE_WORDS) and value.source.split(",")[0].strip() not in sources
+    ]
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+def parse(kind: type[T], tables: dict[str, Any], where: str, error: type[InputError]) -> T:
+    """`tables` as a checked `kind`; `where` is the file's name for the message.
+
+    Raises
+    ------
+    error
+        With every fault found, one a line: file, key, what was found, what is wanted.
+    """
+    try:
+        return kind.model_validate(tables)
+    except ValidationError as found:
+        raise error("\n".join(f"{where}: {line}" for line in _lines(found, tables))) from None
+
+
+def _lines(found: ValidationError, tables: dict[str, Any]) -> Iterator[str]:
+    for fault in found.errors():
+        if "union[" in str(fault["loc"][-1:]) and isinstance(fault["input"], list):
+            continue  # a value that its own reading has already found at fault, read again as a table
+        place = _place(fault["loc"], tables)
+        if fault["type"] == "missing":
+            text = "missing; wanted a value here"
+        elif fault["type"] == "extra_forbidden":
+            text = f"unknown key, found {fault['input']!r}"
+        elif fault["type"] == "value_error":
+            text = str(fault["ctx"]["error"])
+        else:
+            text = f"{fault['msg']}; found {fault['input']!r}"
+        for line in text.splitlines():
+            yield f"{place}: {line}" if place else line
+
+
+def _place(loc: tuple[int | str, ...], tables: Any) -> str:
+    """The dotted key of a fault: pydantic's location without the chosen members of unions, which are no keys."""
+    keys, table = [], tables
+    for depth, part in enumerate(loc):
+        if isinstance(table, dict) and part in table:
+            table = table[part]
+        elif depth < len(loc) - 1 or "[" in str(part) or (isinstance(table, dict) and part == table.get("kind")):
+            continue
+        keys.append(str(part))
+    return ".".join(keys)

@@ -1,0 +1,51 @@
+"""Patterns and cues of the user's own, from a NumPy file."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+
+from cerebellum.errors import ProtocolFileError
+from cerebellum.typing import Bits, Ints
+
+
+class PatternFile(NamedTuple):
+    """The arrays of a patterns file; `target` is None where the file leaves it out."""
+
+    addresses: Bits
+    pointers: Bits
+    cues: Bits
+    target: Ints | None
+
+
+def read_file(path: str) -> PatternFile:
+    """A patterns file: a NumPy .npz with bits as True and False, or 1 and 0.
+
+    It holds `addresses` (patterns, address bits), `pointers` (patterns, pointer bits), `cues` (cues, address bits) and,
+    optionally, `target` (cues,), the number of the pattern that each cue stands for.
+
+    Raises
+    ------
+    ProtocolFileError
+        If it cannot be read, lacks an array, or an array is not of this kind.
+    """
+    try:
+        with zipfile.ZipFile(path):  # np.load takes other files too
+            pass
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: np.asarray(file[name]) for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ProtocolFileError(f"patterns.path: cannot read {path!r} as a NumPy .npz file: {error}") from error
+    bits = {}
+    for name in ("addresses", "pointers", "cues"):
+        if name not in arrays:
+            raise ProtocolFileError(f"patterns.path: {path} has no {name!r}; it has {', '.join(arrays) or 'nothing'}")
+        if arrays[name].ndim != 2 or not np.isin(arrays[name], (0, 1)).all():
+            raise ProtocolFileError(f"patterns.path: {name} of {path}: wanted a table of bits, two-dimensional")
+        bits[name] = arrays[name].astype(bool)
+    target = arrays.get("target")
+    if target is not None and not (target.shape == bits["cues"].shape[:1] and np.issubdtype(target.dtype, np.integer)):
+        raise ProtocolFileError(f"patterns.path: target of {path}: wanted a pattern's number for each of the cues")
+    return PatternFile(**bits, target=None if target is None else target.astype(np.int64))

@@ -1,0 +1,103 @@
+"""A protocol in time: trials with their windows, and what comes from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cerebellum.description.protocol import Protocol
+
+
+def window(protocol: Protocol, trial: Trial) -> tuple[float, float]:
+    """Start and stop (s) of a trial's read window; the whole trial where its block has none."""
+    chosen = protocol.block[trial.block].window
+    if chosen is None:
+        return trial.start, trial.stop
+    return trial.start + chosen.onset.si, trial.start + chosen.onset.si + chosen.duration.si
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: where it lies in time (s) and what it shows."""
+
+    block: str
+    role: str
+    start: float
+    stop: float
+    plasticity: bool
+    pattern: int = -1
+    """Number of the stored pattern or cue shown; -1 for none."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """Spikes of one population, ordered by time: time step numbers and cells, both shape (spikes,)."""
+
+    step: NDArray[np.int64]
+    cell: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A current into all cells of a population from `start` to `stop` (s), A."""
+
+    start: float
+    stop: float
+    amplitude: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All trials in order, and what comes from outside.
+
+    Attributes
+    ----------
+    events : spikes of every source population, and of the afferents of the cells that a stimulus drives
+    currents : population -> injected currents
+    lesion : what the protocol blocks
+    """
+
+    trials: list[Trial]
+    events: dict[str, Events]
+    duration: float
+    currents: dict[str, list[Pulse]] = field(default_factory=dict)
+    lesion: tuple[str, ...] = ()
+
+    def of(self, role: str) -> list[Trial]:
+        """Trials of the block with this role."""
+        return [trial for trial in self.trials if trial.role == role]
+
+
+def trials(protocol: Protocol) -> list[Trial]:
+    """The trials of a protocol, one after another."""
+    out, now, asked = [], 0.0, 0
+    for name, block in protocol.block.items():
+        for number in range(protocol.trials_in(block)):
+            stop = now + block.trial_duration.si
+            pattern = -1
+            if block.over == "patterns":
+                shown = block.shown(protocol.pattern_count)
+                pattern = shown[number % len(shown)]
+            elif block.over == "cues":
+                pattern, asked = asked, asked + 1
+            out.append(Trial(name, block.role, now, stop, block.plasticity, pattern))
+            now = stop
+    return out
+
+
+def plastic_spans(all_trials: list[Trial]) -> list[tuple[float, float]]:
+    """Stretches of time (s, start included, stop not) in which plasticity is on."""
+    spans: list[tuple[float, float]] = []
+    for trial in all_trials:
+        if trial.plasticity and spans and abs(spans[-1][1] - trial.start) < 1e-9:
+            spans[-1] = (spans[-1][0], trial.stop)
+        elif trial.plasticity:
+            spans.append((trial.start, trial.stop))
+    return spans
+
+
+def plastic_ends(trials: list[Trial]) -> dict[str, float]:
+    """Blocks in which plasticity is on, in order, and when each ends (s)."""
+    return {trial.block: trial.stop for trial in trials if trial.plasticity}

@@ -1,0 +1,1 @@
+"""Attention heads: their keys, queries and values, encoded for a circuit and pushed through it."""

@@ -1,0 +1,1 @@
+"""The computer: cache, compiler, devices, progress, random streams."""

@@ -1,0 +1,1 @@
+"""Sparse distributed memories as objects, from a few hundred cells to 1e9."""

@@ -1,0 +1,1 @@
+"""Figures. Every draw_ function takes and returns axes; only this folder imports matplotlib."""

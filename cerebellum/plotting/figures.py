@@ -1,0 +1,55 @@
+"""Figures. Every draw_ function takes and returns axes; only this side imports matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from cerebellum.plotting import network
+from cerebellum.plotting.activity import activity_figure, raster_figure
+from cerebellum.plotting.memory import recall_bars_figure, recall_by_block_figure, recall_figure, weights_figure
+from cerebellum.plotting.rates import engines_figure
+from cerebellum.results.result import Result
+
+if TYPE_CHECKING:
+    pass
+
+
+def write_figures(result: Result, folder: Path) -> list[Path]:
+    """Every figure that this result allows, as PNG and SVG."""
+    makers: dict[str, Callable[[Result], Figure]] = {"circuit": network.circuit_figure}
+    if result.spikes:
+        makers["activity"] = raster_figure if result.schedule.of("write") else activity_figure
+    if result.rates:
+        makers["engines" if result.spikes else "rates"] = rates_figure
+    if result.connectome is not None and result.connectome.positions:
+        makers |= {"placement": network.placement_figure, "connectivity": network.connectivity_figure}
+    if result.weights and result.patterns is not None:
+        if "agreement" in result.summary:
+            makers["weights"] = weights_figure
+        if "recall_by_block" in result.summary:
+            makers["blocks"] = recall_by_block_figure
+        makers["recall"] = recall_figure if result.patterns.image_shape else recall_bars_figure
+    folder.mkdir(parents=True)
+    written = []
+    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "cerebellum"}
+    with matplotlib.rc_context(style):
+        for name, maker in makers.items():
+            figure = maker(result)
+            for suffix in ("png", "svg"):
+                path = folder / f"{name}.{suffix}"
+                figure.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
+                written.append(path)
+    return written
+
+
+def rates_figure(result: Result) -> Figure:
+    """Time courses of the rate engine in the last block's trials, over those of the spikes where both ran."""
+    block = result.schedule.trials[-1].block
+    spans = [(trial.start, trial.stop) for trial in result.schedule.trials if trial.block == block]
+    found = result.summary["engines"]["population"] if result.spikes else None
+    return engines_figure(result.spikes, result.rates, spans, found)

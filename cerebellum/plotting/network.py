@@ -1,0 +1,162 @@
+"""Figures of the network itself and of its activity: diagram, placement, connectivity, degrees, raster with PSTH."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cerebellum.connectome.connectome import Connectome, expected_synapses
+from cerebellum.plotting.style import COLOURS, PLACES, words
+
+if TYPE_CHECKING:
+    from cerebellum.description.circuit import Circuit
+    from cerebellum.results.result import Result
+
+
+SHOWN_CELLS = 400  # of one population in a raster; more dots than pixels only cost disk
+SHOWN_SOMATA = 3000
+
+
+def circuit_figure(result: Result) -> Figure:
+    """Populations with their numbers of cells, connections with their numbers of synapses."""
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    draw_circuit(figure.subplots(), result.circuit)
+    return figure
+
+
+def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
+    """The circuit diagram: arrows excite, bars inhibit, thick lines learn. Projections of one pair are drawn as one."""
+    synapses = expected_synapses(circuit)
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for name, projection in circuit.projection.items():
+        pairs.setdefault((projection.source, projection.target), []).append(name)
+    for (source, target), names in pairs.items():
+        if source == target:
+            continue
+        projection = circuit.projection[names[0]]
+        a, b = np.array(PLACES[source]), np.array(PLACES[target])
+        inhibits = _inhibits(circuit, names[0])
+        far = np.hypot(*(b - a)) > 3.1 and min(abs(b - a)) < 0.1  # would run through the population between
+        bend = 0.25 if (target, source) in pairs or far else 0.0
+        ax.annotate(
+            "", tuple(b), tuple(a),
+            arrowprops={
+                "arrowstyle": "-[,widthB=0.5,lengthB=0.1" if inhibits else "-|>", "color": COLOURS[source],
+                "lw": 3 if any(circuit.projection[n].plasticity for n in names) else 1.3, "shrinkA": 24, "shrinkB": 34,
+                "connectionstyle": f"arc3,rad={bend}",
+            },
+        )  # fmt: skip
+        # The middle of matplotlib's arc: half its bend off the straight line, to the right of the direction.
+        across = np.array([(b - a)[1], -(b - a)[0]])
+        middle = 0.5 * (a + b) + 0.5 * bend * across
+        label = f"{sum(synapses[n] for n in names):,}"
+        box = {"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.85}
+        ax.text(middle[0], middle[1], label, fontsize=7, ha="center", va="center", color=COLOURS[source], bbox=box)
+    for name in circuit.population:
+        own = sum(synapses[n] for n in pairs.get((name, name), []))
+        lines = [words(name), f"{circuit.size(name):,} cells"] + ([f"{own:,} among them"] if own else [])
+        box = {"boxstyle": "round,pad=0.4", "fc": "white", "ec": COLOURS[name], "lw": 1.5}
+        ax.text(*PLACES[name], "\n".join(lines), ha="center", va="center", bbox=box, fontsize=8)
+    places = np.array([PLACES[name] for name in circuit.population])
+    low, high = places.min(axis=0) - 0.8, places.max(axis=0) + 0.7
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ax.set_title(f"{circuit.title}: cells and synapses (arrow excites, bar inhibits, thick learns)", fontsize=9)
+    ax.axis("off")
+    return ax
+
+
+def _inhibits(circuit: Circuit, name: str) -> bool:
+    projection = circuit.projection[name]
+    # A relay, such as a glomerulus, has no receptors: spikes pass through it.
+    receptor = circuit.population[projection.target].receptor.get(projection.receptor)
+    return receptor is not None and receptor.effect == "inhibitory"
+
+
+def placement_figure(result: Result) -> Figure:
+    """Somata in the volume, coloured by population."""
+    assert result.connectome is not None
+    figure = Figure(figsize=(7.5, 6.5))
+    ax = figure.add_axes((-0.05, 0.04, 0.8, 0.98), projection="3d")
+    draw_placement(ax, result.connectome)
+    return figure
+
+
+def draw_placement(ax: Axes, connectome: Connectome) -> Axes:
+    """At most SHOWN_SOMATA somata of each population, um; the dots are not to scale."""
+    for name, places in connectome.positions.items():
+        shown = places[:: max(1, len(places) // SHOWN_SOMATA)] * 1e6
+        size = 0.6 if len(places) > 1000 else 9  # the crowded populations must not hide the others
+        label = words(name) if len(shown) == len(places) else f"{words(name)} (1 of {len(places) // len(shown)})"
+        ax.plot(*shown.T, "o", ms=size**0.5 * 1.3, mew=0, color=COLOURS[name], alpha=0.7, label=label, rasterized=True)
+    ax.set(xlabel="x, along parallel fibres (um)", ylabel="y (um)", zlabel="z (um)")
+    ax.locator_params(axis="y", nbins=3)
+    ax.set_aspect("equal")
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False, markerscale=2)
+    return ax
+
+
+def connectivity_figure(result: Result) -> Figure:
+    """Mean convergence of every pair of populations, and the synapses made by the source cells of each projection."""
+    assert result.connectome is not None
+    connectome = result.connectome
+    columns = 5
+    rows = -(-len(connectome.edges) // columns)
+    figure = Figure(figsize=(10, 5.2 + 1.35 * rows), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(5.2, 1.35 * rows))  # type: ignore[misc]
+    image = draw_convergence(top.subplots(), connectome)
+    top.colorbar(image.images[0], ax=image, label="synapses on a target cell (mean)", shrink=0.8)
+    bottom.supxlabel("synapses made by a source cell", fontsize=8)
+    axes = bottom.subplots(rows, columns, squeeze=False).ravel()
+    for ax, name in zip(axes, connectome.edges, strict=False):
+        draw_divergence(ax, connectome, name)
+    for ax in axes[len(connectome.edges) :]:
+        ax.axis("off")
+    return figure
+
+
+def draw_convergence(ax: Axes, connectome: Connectome) -> Axes:
+    """Matrix of mean convergences, sources down, targets across, log colours."""
+    from matplotlib.colors import LogNorm
+
+    circuit = connectome.circuit
+    names = list(circuit.population)
+    table = np.zeros((len(names), len(names)))
+    for name, edges in connectome.edges.items():
+        projection = circuit.projection[name]
+        place = names.index(projection.source), names.index(projection.target)
+        table[place] += len(edges) / circuit.size(projection.target)
+    shown = np.where(table > 0, table, np.nan)
+    ax.imshow(shown, cmap="viridis", norm=LogNorm(max(np.nanmin(shown), 0.1), table.max()))
+    for row, column in np.argwhere(table > 0):
+        light = np.log(table[row, column]) < np.log(table.max()) * 0.7
+        ax.text(
+            column,
+            row,
+            f"{table[row, column]:,.0f}" if table[row, column] >= 10 else f"{table[row, column]:.1f}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="w" if light else "k",
+        )
+    labels = [words(name) for name in names]
+    ax.set_xticks(range(len(names)), labels, rotation=35, ha="right")
+    ax.set_yticks(range(len(names)), labels)
+    ax.set(xlabel="onto", ylabel="from", title="Realised convergence")
+    return ax
+
+
+def draw_divergence(ax: Axes, connectome: Connectome, name: str) -> Axes:
+    """Histogram of synapses made by a source cell; the title has the synapses onto a target cell, mean and spread."""
+    circuit, projection, edges = connectome.circuit, connectome.circuit.projection[name], connectome.edges[name]
+    made = np.bincount(edges.pre, minlength=circuit.size(projection.source))
+    received = np.bincount(edges.post, minlength=circuit.size(projection.target))
+    ax.hist(made, bins=min(15, max(3, len(np.unique(made)))), color=COLOURS[projection.source])
+    heading = words(name).replace(" to ", "\nto ")
+    ax.set_title(f"{heading}\nreceives {received.mean():.1f} (sd {received.std():.1f})", fontsize=6.5, pad=2)
+    ax.ticklabel_format(axis="x", useOffset=False)
+    ax.tick_params(labelsize=6)
+    ax.set_yticks([])
+    return ax

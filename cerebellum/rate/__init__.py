@@ -1,0 +1,1 @@
+"""The rate engines, in torch: every population of a circuit as the rates of its cells."""

@@ -1,0 +1,216 @@
+"""The rate twin: every population of a circuit as the rates of its cells, expected or drawn, in torch, with gradients.
+
+Time runs in steps of 0.5 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
+contacts and delays as in the spiking engine; a port's mean conductance follows the alpha kernel exactly; it moves the
+cell's membrane (`membrane`), told apart by the time since the last spike (`ages`), of which the rate is a function
+measured on that cell (`transfer`). Populations that the protocol drives give their own spikes, not an expectation: the
+mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what these share moves the circuit. A basket
+cell under constant rates equal to those of the circuit fires at 0.4 Hz, in the circuit at 12.
+
+What expectations lose is the chance that cells share beyond what drives them, as granule cells do that hang on one
+Golgi cell. With `draws`, the spikes of `cell_drive.DRAWN` populations are drawn by their rates in so many realizations
+side by side; the cells after them, Purkinje cells and nuclei, stay expectations, one to each realization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cerebellum.connectome.connectome import Connectome
+from cerebellum.connectome.weights import Balance
+from cerebellum.description import lesions
+from cerebellum.description.circuit import Circuit
+from cerebellum.errors import ProtocolFileError
+from cerebellum.experiment.schedule import Schedule
+from cerebellum.rate.membrane import Membrane
+from cerebellum.rate.single_cell import DRAWN
+from cerebellum.rate.state import State
+from cerebellum.rate.synapses import Fan
+from cerebellum.rate.time_step import BIN
+from cerebellum.rate.transfer_table import TransferSurface
+
+
+class RateCircuit(torch.nn.Module):
+    """A circuit's rates, stepped through time.
+
+    With `draws` (realizations side by side; 0: expectations only) there are no gradients. Else these parameters of the
+    module have them: `gain[projection]`, a factor on the projection's weight (1 as
+    described); `tonic[population]`, an excitatory conductance beside the synapses (S, 0 as described); and
+    `weight[projection]` of every plastic one, the weights at the begin (S, shape (synapses,)).
+
+    Raises
+    ------
+    ProtocolFileError
+        If a population's cells have no conductances, or gap junctions conduct, or draws are asked for and the circuit
+        has none of the populations that are drawn.
+    """
+
+    def __init__(
+        self,
+        connectome: Connectome,
+        balance: Balance,
+        surfaces: dict[str, TransferSurface],
+        lesion: tuple[str, ...] = (),
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        draws: int = 0,
+    ) -> None:
+        super().__init__()
+        if draws < 0 or (draws and not set(DRAWN) & set(surfaces)):
+            raise ProtocolFileError(f"draws: found {draws}; wanted 0, or 1 or more and one of {', '.join(DRAWN)} cells")
+        self.draws = draws
+        self.connectome, self.balance, self.circuit = connectome, balance, connectome.circuit
+        self.like: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
+        circuit, cut = self.circuit, set(lesion)
+        if set(connectome.gaps) - lesions.gap_junctions(cut, circuit):
+            raise ProtocolFileError("gap junctions couple voltages, which the rate engine has none of: lesion them")
+        self.alive = [name for name in circuit.population if name not in cut]
+        blocked = lesions.projections(cut, circuit)
+        self.names = [n for n in circuit.projection if n not in blocked and len(connectome.edges[n])]
+        self.surfaces = torch.nn.ModuleDict(surfaces).to(self.like["device"])
+        self.membranes = {
+            name: Membrane(
+                circuit.population[name].cell,
+                connectome.parameters[name],
+                {key: receptor.port for key, receptor in circuit.population[name].receptor.items()},
+                self.like,
+            )
+            for name in surfaces
+        }
+        self.gain = torch.nn.ParameterDict({n: torch.nn.Parameter(torch.ones((), **self.like)) for n in self.names})
+        self.tonic = torch.nn.ParameterDict(
+            {n: torch.nn.Parameter(torch.zeros((), **self.like)) for n in self.alive if n in surfaces}
+        )
+        self.fans = {}
+        for population in self.alive:
+            own = [n for n in self.names if circuit.projection[n].source == population]
+            fixed = [n for n in own if circuit.projection[n].plasticity is None]
+            static = [n for n in fixed if circuit.projection[n].short_term is None]
+            for names in [static] * bool(static) + [[n] for n in fixed if n not in static]:
+                self.fans[tuple(names)] = Fan(connectome, names, self.like["dtype"], self.like["device"])
+        self.weight = torch.nn.ParameterDict(
+            {
+                n: torch.nn.Parameter(torch.full((len(connectome.edges[n]),), balance.weight[n], **self.like))
+                for n in self.names
+                if circuit.projection[n].plasticity is not None
+            }
+        )
+        self.delay = {n: max(1, round(circuit.projection[n].delay.si / BIN)) for n in self.names}
+        self.requires_grad_(not draws)
+
+    def driven(
+        self, given: dict[str, list[tuple[Tensor, Tensor] | None]], step: int
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Rates (Hz) that `given_rates` has for a step: of source populations, and of others' outside fibres."""
+        sources: dict[str, Tensor] = {}
+        afferents: dict[str, Tensor] = {}
+        for name, events in given.items():
+            if name not in self.alive:
+                continue
+            described = self.circuit.population[name]
+            is_source = described.afferent is None
+            late = 0 if described.afferent is None else round(described.afferent.delay.si / BIN)
+            now = events[step - late] if step >= late else None
+            if is_source or now is not None:
+                rate = torch.zeros(self.circuit.size(name), **self.like)
+                if now is not None:
+                    rate.index_add_(0, *now)
+                (sources if is_source else afferents)[name] = rate
+        return sources, afferents
+
+    def begin(self, spans: Sequence[tuple[float, float]] = (), seed: int = 0) -> State:
+        """State at time 0: nothing flows. Plasticity is on in `spans` (s); `seed` is that of draws."""
+        return State(self, list(spans), seed)
+
+    def forward(self, state: State, given: dict[str, Tensor], afferent: dict[str, Tensor]) -> dict[str, Tensor]:
+        """One step.
+
+        Parameters
+        ----------
+        state : changed in place
+        given : rates (Hz) of the populations that the protocol drives, in this step, shape (cells,); one with a
+            membrane can be given too, as a record of an earlier run
+        afferent : the same of the outside fibres onto other populations
+
+        Returns
+        -------
+        rates (Hz) of all populations in this step, shape (cells,), or (draws, cells) where draws reach
+        """
+        rates: dict[str, Tensor] = {}
+        arriving = {name: state.pending[name].popleft() for name in self.names if name not in state.plastic}
+        before = {name: state.emitted[name].popleft() for name in state.plastic}
+        for name, synapses in state.plastic.items():
+            arriving[name] = synapses.transmit(before[name][1])
+        for population in self.alive:
+            kind = self.circuit.population[population].cell
+            if population in given:
+                rates[population] = given[population]
+            elif kind == "relay":
+                rates[population] = sum(
+                    (arriving[n] for n in self.names if self.circuit.projection[n].target == population),
+                    torch.zeros(self.circuit.size(population), **self.like),
+                )
+            else:
+                rates[population] = self._cells(population, state, arriving, afferent.get(population))
+        for names, fan in self.fans.items():
+            rate = rates[self.circuit.projection[names[0]].source]
+            if names[0] in state.release:
+                rate = state.release[names[0]](rate)
+            for name, arrived in fan(rate).items():
+                state.pending[name].append(arrived)
+        for name, synapses in state.plastic.items():
+            rate = rates[self.circuit.projection[name].source]
+            state.emitted[name].append((rate, state.release[name](rate) if name in state.release else rate))
+            teacher = synapses.rule.teacher
+            if synapses.spans:
+                taught = arriving[teacher] / self._contacts(teacher) if teacher in arriving else state.none(name)
+                synapses.learn(state.step, before[name][0], taught)
+        state.step += 1
+        return rates
+
+    def _contacts(self, projection: str) -> float:
+        contacts = self.circuit.projection[projection].contacts
+        return 1.0 if contacts is None else contacts.mean.number
+
+    def _cells(self, population: str, state: State, arriving: dict[str, Tensor], afferent: Tensor | None) -> Tensor:
+        ports, circuit = state.ports[population], self.circuit
+        weighted: dict[str, Tensor] = {}
+        for name, arrived in arriving.items():
+            projection = circuit.projection[name]
+            if projection.target != population:
+                continue
+            weight = 1.0 if name in state.plastic else self.balance.weight[name]
+            _add(weighted, projection.receptor, arrived * (self.gain[name] * weight))
+        outside = circuit.population[population].afferent
+        if outside is not None:
+            came = torch.zeros(circuit.size(population), **self.like) if afferent is None else afferent
+            _add(weighted, outside.receptor, came * outside.weight.si)
+        mean = {name: ports[name].advance(rate) for name, rate in weighted.items()}
+        return state.cells[population].advance(self.surfaces[population], mean, self.tonic[population])
+
+
+def _add(table: dict[str, Tensor], key: str, value: Tensor) -> None:
+    table[key] = table[key] + value if key in table else value
+
+
+def given_rates(
+    schedule: Schedule, circuit: Circuit, like: dict[str, Any]
+) -> dict[str, list[tuple[Tensor, Tensor] | None]]:
+    """Spikes of the driven populations in steps of `BIN`: for each step the cells and their rates (Hz), or None."""
+    steps = round(schedule.duration / BIN)
+    out: dict[str, list[tuple[Tensor, Tensor] | None]] = {}
+    for name, events in schedule.events.items():
+        place = np.minimum((events.step * circuit.dt / BIN + 1e-6).astype(np.int64), steps - 1)
+        order = np.argsort(place, kind="stable")
+        cells = torch.as_tensor(events.cell[order].astype(np.int64), device=like["device"])
+        ends = np.searchsorted(place[order], np.arange(steps + 1))
+        out[name] = [
+            (cells[a:b], torch.full((b - a,), 1 / BIN, **like)) if b > a else None
+            for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+        ]
+    return out

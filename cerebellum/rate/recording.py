@@ -1,0 +1,65 @@
+"""What a run of the rate circuit keeps: little of it, at every scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cerebellum.activity.rates import STEP, Rates
+from cerebellum.description.circuit import Circuit
+from cerebellum.rate.time_step import BIN
+
+KEPT = 2_000_000  # numbers of one population
+WIDTHS = (1, 5, 10, 25, 50, 100, 250, 500, 1000)  # ms; bins of single cells
+
+
+Windows = Sequence[Sequence[tuple[float, float]]]
+"""Groups of windows [start, stop) (s)."""
+
+
+def over_draws(values: Tensor) -> Tensor:
+    """Mean over realizations, where there are several; shape (..., n) -> (n,)."""
+    return values if values.dim() == 1 else values.mean(dim=0)
+
+
+class Keeper:
+    """Mean rate of a population in every millisecond, and rates of its cells in bins as fine as `KEPT` allows."""
+
+    def __init__(self, circuit: Circuit, population: str, steps: int) -> None:
+        cells = circuit.size(population)
+        each = round(STEP / BIN)
+        width = next((w for w in WIDTHS if cells * steps / (each * w) <= KEPT), WIDTHS[-1])
+        self.width, self.of_mean, self.of_cells = width, np.arange(steps) // each, np.arange(steps) // (each * width)
+        self.mean = np.zeros(self.of_mean[-1] + 1)
+        self.cells = np.zeros((self.of_cells[-1] + 1, cells), np.float32)
+
+    def add(self, step: int, values: NDArray[Any]) -> None:
+        """Rates (Hz) of a step, shape (cells,)."""
+        self.mean[self.of_mean[step]] += values.mean()
+        self.cells[self.of_cells[step]] += values
+
+    def rates(self) -> Rates:
+        """What was kept."""
+        mean = self.mean / np.bincount(self.of_mean)
+        cells = self.cells / np.bincount(self.of_cells)[:, None]
+        return Rates(mean.astype(np.float32), cells.astype(np.float32), self.width * STEP)
+
+
+class Tally:
+    """Expected spikes of every cell in groups of windows, shape (groups, cells)."""
+
+    def __init__(self, cells: int, windows: Windows, steps: int) -> None:
+        self.counts = np.zeros((len(windows), cells))
+        self.within = np.zeros((steps, len(windows)), np.int64)
+        for group, own in enumerate(windows):
+            for start, stop in own:
+                self.within[round(start / BIN) : round(stop / BIN), group] += 1
+
+    def add(self, step: int, values: NDArray[Any]) -> None:
+        """Rates (Hz) of a step, shape (cells,)."""
+        for group in np.flatnonzero(self.within[step]):
+            self.counts[group] += (self.within[step, group] * BIN) * values

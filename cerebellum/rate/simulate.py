@@ -1,0 +1,120 @@
+"""Run a schedule on the rate circuit, and keep what a comparison with spikes needs: little of it, at every scale.
+
+Kept are the mean rate of every population in every step of 1 ms, and the rates of single cells in bins as fine as a
+few million numbers a population allow. What a readout needs exactly is asked for: each cell's expected spikes in
+windows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cerebellum.activity.rates import Rates
+from cerebellum.connectome.connectome import Connectome
+from cerebellum.connectome.weights import Balance
+from cerebellum.errors import ProtocolFileError
+from cerebellum.experiment.schedule import Schedule, plastic_spans
+from cerebellum.machine.progress import Progress, silent
+from cerebellum.rate import time_step, transfer
+from cerebellum.rate.network import RateCircuit, given_rates
+from cerebellum.rate.recording import Keeper, Tally, Windows, over_draws
+from cerebellum.rate.time_step import BIN
+from cerebellum.rate.transfer_table import TransferSurface
+
+
+@dataclass(frozen=True)
+class CircuitRun:
+    """What a simulation leaves.
+
+    Attributes
+    ----------
+    rates : of all populations; with draws, as the other values, the mean over them
+    weights : plastic projection -> weights at the end (S), in the order of the connectome's edges
+    counts : population -> expected spikes of each cell in the windows asked for, shape (groups of windows, cells)
+    seconds : of building and simulating
+    """
+
+    rates: dict[str, Rates]
+    weights: dict[str, NDArray[np.float64]]
+    counts: dict[str, NDArray[np.float64]]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def build(
+    connectome: Connectome,
+    balance: Balance,
+    schedule: Schedule,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    draws: int = 0,
+    progress: Progress = silent,
+) -> RateCircuit:
+    """The circuit with its cells' transfer functions measured, or taken from the cache; `draws` as `RateCircuit`.
+
+    Raises
+    ------
+    ProtocolFileError
+        If the protocol injects currents: the transfer functions are of conductances.
+    ArgumentError
+        If the circuit's time step is no whole part of the rate circuit's.
+    """
+    circuit = connectome.circuit
+    time_step.steps_within(circuit.dt)
+    if schedule.currents:
+        raise ProtocolFileError("the rate engine knows cells by their conductances and cannot inject currents")
+    surfaces = {}
+    for name, population in circuit.population.items():
+        if population.cell not in ("source", "relay") and name not in schedule.lesion:
+            progress(f"transfer function of {name} cells", None)
+            surfaces[name] = TransferSurface(transfer.of(circuit, balance, name, draws > 0), dtype)
+    return RateCircuit(connectome, balance, surfaces, schedule.lesion, device, dtype, draws)
+
+
+def simulate(
+    connectome: Connectome,
+    balance: Balance,
+    schedule: Schedule,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    draws: int = 0,
+    progress: Progress = silent,
+    counted: Mapping[str, Windows] | None = None,
+) -> CircuitRun:
+    """Run a schedule, without gradients.
+
+    Parameters
+    ----------
+    draws : realizations of drawn spikes to average, all different by the connectome's seed; 0: expectations only
+    counted : population -> groups of windows in which its cells' expected spikes are added up
+    """
+    clock = time.perf_counter()
+    module = build(connectome, balance, schedule, device=device, dtype=dtype, draws=draws, progress=progress)
+    seconds = {"build": time.perf_counter() - clock}
+    clock = time.perf_counter()
+    circuit, steps = connectome.circuit, round(schedule.duration / BIN)
+    keepers = {name: Keeper(circuit, name, steps) for name in circuit.population}
+    tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in (counted or {}).items()}
+    given = given_rates(schedule, circuit, module.like)
+    with torch.no_grad():
+        state = module.begin(plastic_spans(schedule.trials), connectome.seed)
+        for step in range(steps):
+            driven, afferent = module.driven(given, step)
+            for name, rate in module(state, driven, afferent).items():
+                values = over_draws(rate).cpu().numpy()
+                keepers[name].add(step, values)
+                if name in tallies:
+                    tallies[name].add(step, values)
+            if step % 100 == 0:
+                progress("rate engine", step / steps)
+    seconds["simulate"] = time.perf_counter() - clock
+    weights = {name: over_draws(one.weight.detach().double()).cpu().numpy() for name, one in state.plastic.items()}
+    counts = {name: tally.counts for name, tally in tallies.items()}
+    return CircuitRun({n: k.rates() for n, k in keepers.items()}, weights, counts, seconds)

@@ -1,0 +1,242 @@
+"""Transfer functions: the rate of a cell given its membrane, read from that cell's own spikes.
+
+The cell is driven by `cell_drive.experiment`; nothing is set by hand and nothing is fitted to a network. Its membrane
+is followed from spike to spike under the same conductances as in the rate circuit (`membrane`), and its spikes are
+counted against the voltage above threshold and the change in the step, which together tell the hazard of a cell near a
+threshold (Chizhov and Graham 2007, Phys Rev E 75:011924). The logarithm of the rate is a tensor-product cubic spline of
+both, evenly knotted in asinh, so finest at threshold, fitted by Poisson regression with a penalty on second differences
+(P-splines: Eilers and Marx 1996, Stat Sci 11:89), whose strength minimises Akaike's criterion. What the circuit does
+not know of the membrane, the noise of synapses whose spikes it has only as rates, is thus a part of the function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.interpolate import BSpline
+
+from cerebellum import cells
+from cerebellum.connectome.weights import Balance
+from cerebellum.description.circuit import Circuit
+from cerebellum.description.population import Population
+from cerebellum.machine.cache import cache_folder
+from cerebellum.machine.streams import generator
+from cerebellum.rate import membrane, single_cell
+from cerebellum.rate.membrane import Membrane, SingleCells
+from cerebellum.rate.single_cell import Drive
+from cerebellum.rate.time_step import BIN
+from cerebellum.typing import Floats
+
+CELLS, DURATION, SETTLE = 2000, 4.0, 0.5  # of the experiment, s; what comes before SETTLE is not used
+SCALE = 1e-3  # V; voltages above threshold and changes in a step count as asinh(x / SCALE)
+TAIL = 2e-4  # share of the experiment, and of its spikes, beyond each end of the range
+BINS = (72, 36)  # of voltage and of its change
+SPLINES, DEGREE = (26, 13), 3
+STRENGTH = (0.03, 0.3, 3.0, 30.0)  # penalties tried
+FLOOR = 1e-3  # Hz; smallest rate told apart from none
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A cell type's transfer function.
+
+    Attributes
+    ----------
+    low, high : range of both coordinates, asinh(x / SCALE), in the experiment; beyond it the border's value holds
+    coefficients : of the cubic B-splines of ln rate (Hz), uniform knots from low to high, shape SPLINES
+    covariance : of the coefficients, shape (coefficients, coefficients)
+    information : nats a spike by which the function predicts the spikes better than their mean rate
+    misfit : root mean square of measured less fitted rate over the experiment's range, over the mean rate, counting
+        error removed
+    spikes : in the experiment
+    """
+
+    low: tuple[float, float]
+    high: tuple[float, float]
+    coefficients: Floats
+    covariance: Floats
+    information: float
+    misfit: float
+    spikes: int
+
+    def rate(self, distance: Floats, change: Floats) -> tuple[Floats, Floats]:
+        """Rate (Hz) and its standard error at voltages above threshold and their changes in a step (V), (points,)."""
+        design = self._design(coordinate(distance), coordinate(change))
+        rate = np.exp(design @ self.coefficients.ravel())
+        return rate, rate * np.sqrt(np.einsum("ij,jk,ik->i", design, self.covariance, design))
+
+    def log_rate(self, first: Floats, second: Floats) -> Floats:
+        """ln rate (Hz) at both coordinates, shape (points,)."""
+        return np.asarray(self._design(first, second) @ self.coefficients.ravel())
+
+    def _design(self, first: Floats, second: Floats) -> Floats:
+        return _tensor(*(_basis(x, i, self.low, self.high) for i, x in enumerate((first, second))))
+
+
+def coordinate(volts: Floats) -> Floats:
+    """Even in the logarithm far from 0, and linear within SCALE of it."""
+    return np.asarray(np.arcsinh(np.asarray(volts, float) / SCALE))
+
+
+def of(circuit: Circuit, balance: Balance, population: str, drawn: bool = False) -> Transfer:
+    """The transfer function of a population's cells, from the cache or measured now (some seconds).
+
+    `drawn` : as of `cell_drive.inputs`
+    """
+    described, given = circuit.population[population], single_cell.inputs(circuit, balance, population, drawn)
+    path = cache_folder() / "transfer" / f"{_key(described, given, circuit.dt)}.npz"
+    if path.exists():
+        return _load(path)
+    rng = generator(0, "transfer", population)
+    drive = single_cell.experiment(described, given, CELLS, DURATION, circuit.dt, rng)
+    found = fit(drive, described)
+    _save(found, path)
+    return found
+
+
+def fit(drive: Drive, population: Population) -> Transfer:
+    """The transfer function that a drive shows."""
+    distance, change, spikes = _trace(drive, population)
+    fired, exposure, low, high = _histogram((coordinate(distance), coordinate(change)), spikes)
+    if not fired.any():
+        nothing = np.full(SPLINES, np.log(FLOOR))
+        return Transfer(low, high, nothing, np.zeros((nothing.size,) * 2), 0.0, 0.0, 0)
+    coefficients, covariance = _regress(fired, exposure, low, high)
+    rate = np.exp(_middles(low, high) @ coefficients.ravel()).reshape(BINS)
+    mean = fired.sum() / exposure.sum()
+    information = float((fired * np.log(rate / mean)).sum() - (exposure * (rate - mean)).sum()) / fired.sum()
+    seen = exposure > 0
+    square = (fired[seen] / exposure[seen] - rate[seen]) ** 2 - rate[seen] / exposure[seen]
+    misfit = float(np.sqrt(max(0.0, (square * exposure[seen]).sum() / exposure.sum())) / mean)
+    return Transfer(low, high, coefficients, covariance, float(information), misfit, int(fired.sum()))
+
+
+def _trace(drive: Drive, population: Population) -> tuple[Floats, Floats, Floats]:
+    """Of all steps and cells after the start but those held at reset, shape (points,):
+
+    voltage above threshold, its change in the step (V), and whether the cell spikes; of several spikes one counts.
+    """
+    like = {"dtype": torch.float64, "device": "cpu"}
+    ports = {name: receptor.port for name, receptor in population.receptor.items()}
+    cells = SingleCells(Membrane(population.cell, population.si(), ports, like), (drive.spikes.shape[1],))
+    skip, threshold = round(SETTLE / BIN), cells.membrane.threshold
+    shape = (len(drive.spikes) - skip, drive.spikes.shape[1])
+    distance, change, use = np.empty(shape), np.empty(shape), np.empty(shape, bool)
+    for step in range(len(drive.spikes)):
+        now = {name: torch.as_tensor(g[step], dtype=torch.float64) for name, g in drive.conductance.items()}
+        moved = cells.moved(now)
+        if step >= skip:
+            at = step - skip
+            distance[at], change[at] = (moved - threshold).numpy(), (moved - cells.v).numpy()
+            use[at] = cells.free.numpy()
+        cells.end_step(moved, torch.as_tensor(drive.spikes[step] > 0))
+    return distance[use], change[use], (drive.spikes[skip:] > 0)[use].astype(float)
+
+
+def _histogram(
+    place: tuple[Floats, Floats], spikes: Floats
+) -> tuple[Floats, Floats, tuple[float, float], tuple[float, float]]:
+    """Spikes and seconds spent in each bin, both of shape BINS, and the range."""
+    ends = [np.quantile(x[::3], (TAIL, 1 - TAIL)) for x in place]
+    if spikes.any():  # a steep cell spends next to no time where it spikes
+        seen = [np.quantile(x[spikes > 0], 1 - TAIL) for x in place]
+        ends = [np.array([end[0], max(end[1], one)]) for end, one in zip(ends, seen, strict=True)]
+    low = float(ends[0][0]), float(ends[1][0])
+    high = max(float(ends[0][1]), low[0] + 1.0), max(float(ends[1][1]), low[1] + 1.0)
+    index = [
+        np.clip((x - low[i]) * (BINS[i] / (high[i] - low[i])), 0, BINS[i] - 1).astype(np.int64).ravel()
+        for i, x in enumerate(place)
+    ]
+    where, size = index[0] * BINS[1] + index[1], BINS[0] * BINS[1]
+    fired = np.asarray(np.bincount(where, spikes.ravel(), size), dtype=float).reshape(BINS)
+    exposure = np.asarray(np.bincount(where, minlength=size) * BIN, dtype=float).reshape(BINS)
+    return fired, exposure, low, high
+
+
+def knots(axis: int, low: tuple[float, float], high: tuple[float, float]) -> Floats:
+    """Of the splines of one coordinate, evenly spaced from `DEGREE` steps below `low` to as many above `high`."""
+    step = (high[axis] - low[axis]) / (SPLINES[axis] - DEGREE)
+    return np.asarray(low[axis] + step * np.arange(-DEGREE, SPLINES[axis] + 1))
+
+
+def _basis(at: Floats, axis: int, low: tuple[float, float], high: tuple[float, float]) -> Floats:
+    """Values of the B-splines, shape (points, SPLINES[axis])."""
+    inside = np.clip(at, low[axis], high[axis] - 1e-9 * (high[axis] - low[axis]))
+    return np.asarray(BSpline.design_matrix(inside, knots(axis, low, high), DEGREE).toarray())
+
+
+def _tensor(first: Floats, second: Floats) -> Floats:
+    return (first[:, :, None] * second[:, None, :]).reshape(len(first), -1)
+
+
+def _middles(low: tuple[float, float], high: tuple[float, float]) -> Floats:
+    """The tensor splines in the middle of each bin, shape (bins, coefficients)."""
+    first, second = (
+        _basis(low[i] + (np.arange(BINS[i]) + 0.5) / BINS[i] * (high[i] - low[i]), i, low, high) for i in (0, 1)
+    )
+    return np.einsum("ik,jl->ijkl", first, second).reshape(BINS[0] * BINS[1], -1)
+
+
+def _regress(
+    fired: Floats, exposure: Floats, low: tuple[float, float], high: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """Penalised Poisson regression: coefficients, shape SPLINES, and their covariance."""
+    seen = exposure.ravel() > 0
+    design, n, t = _middles(low, high)[seen], fired.ravel()[seen], exposure.ravel()[seen]
+    rough = [np.diff(np.eye(count), 2, axis=0) for count in SPLINES]
+    penalty = np.kron(rough[0].T @ rough[0], np.eye(SPLINES[1])) + np.kron(np.eye(SPLINES[0]), rough[1].T @ rough[1])
+    best: tuple[float, Floats, Floats] | None = None
+    log = np.full(design.shape[1], np.log(n.sum() / t.sum()))
+    for strength in STRENGTH[::-1]:
+        for _ in range(30):
+            expected = np.maximum(t * np.exp(np.clip(design @ log, np.log(FLOOR), 12.0)), 1e-12)
+            fisher = design.T @ (expected[:, None] * design)
+            precision = fisher + strength * penalty + 1e-6 * np.eye(len(penalty))
+            move = np.linalg.solve(precision, design.T @ (n - expected) - strength * (penalty @ log))
+            log = log + np.clip(move, -2.0, 2.0)
+            if np.abs(move).max() < 1e-3:
+                break
+        covariance = np.linalg.inv(precision)
+        likelihood = float(n @ (design @ log) - (t * np.exp(np.clip(design @ log, -20.0, 12.0))).sum())
+        criterion = 2 * float(np.einsum("ij,ji->", covariance, fisher)) - 2 * likelihood
+        if best is None or criterion < best[0]:
+            best = criterion, log.copy(), covariance
+    assert best is not None
+    ceiling = np.log(1 / BIN)
+    return np.clip(best[1], np.log(FLOOR), ceiling).reshape(SPLINES), best[2]
+
+
+def _key(population: Population, given: dict[str, single_cell.Input], dt: float) -> str:
+    """Hash of all that enters: the cell, its inputs, the time step and the code."""
+    code = [Path(file) for file in (__file__, single_cell.__file__, membrane.__file__)]
+    code += sorted(Path(cells.__file__).parent.glob("*.py"))
+    said = json.dumps(
+        [population.cell, population.si(), {n: asdict(r.port) for n, r in population.receptor.items()},
+         {n: asdict(one) for n, one in given.items()}, dt, np.__version__],
+        sort_keys=True,
+    )  # fmt: skip
+    return hashlib.sha256(said.encode() + b"".join(path.read_bytes() for path in code)).hexdigest()
+
+
+def _save(found: Transfer, path: Path) -> None:
+    """Written beside and renamed, so that an interrupted run leaves no broken file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".npz")
+    said = {key: value for key, value in asdict(found).items() if not isinstance(value, np.ndarray)}
+    with os.fdopen(handle, "wb") as file:
+        np.savez(file, coefficients=found.coefficients, covariance=found.covariance, said=np.array(json.dumps(said)))
+    os.replace(part, path)
+
+
+def _load(path: Path) -> Transfer:
+    with np.load(path) as kept:
+        said = json.loads(str(kept["said"]))
+        said |= {key: tuple(said[key]) for key in ("low", "high")}
+        return Transfer(coefficients=kept["coefficients"], covariance=kept["covariance"], **said)

@@ -1,0 +1,291 @@
+"""The rate engine: the same connectome, protocol and plasticity rule as the spiking engine, in torch, batched.
+
+Spikes become counts: a granule cell fires f(m) times a volley when m of its inputs match (`balance.matches_response`,
+measured on the same cell), tonically firing cells follow the closed-form rate of their mean current. What is lost is
+spike timing and the graininess of spike counts; the comparison of the engines shows what that costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cerebellum.connectome.connectome import Connectome, zone_of
+from cerebellum.connectome.weights import Balance, matches_response, mean_field
+from cerebellum.description.block import Block
+from cerebellum.description.circuit import Circuit, Dendrites
+from cerebellum.description.plasticity import PlasticityRule
+from cerebellum.description.population import Population
+from cerebellum.description.protocol import Protocol
+from cerebellum.description.stimulus import Pointer, Volley
+from cerebellum.errors import ProtocolFileError
+from cerebellum.experiment.patterns import Patterns
+from cerebellum.machine.device import choose_device as choose_device
+from cerebellum.machine.progress import Progress, silent
+from cerebellum.memory.granule_layer import Activity, GranuleCode
+from cerebellum.typing import Bits
+
+
+@dataclass(frozen=True)
+class RateRun:
+    """What the rate engine returns.
+
+    Attributes
+    ----------
+    baseline : Purkinje rates without input, Hz, shape (cells,)
+    purkinje : Purkinje rates in the read window, Hz, shape (cues, cells)
+    weights : parallel-fibre weights after the write block, A, shape (granule cells, Purkinje cells)
+    """
+
+    baseline: NDArray[np.float64]
+    purkinje: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
+def fibers_of(addresses: Bits, fibers: int) -> NDArray[np.bool_]:
+    """Which mossy fibres fire for each address, shape (addresses, fibres): of pair i fibre 2i for 0, 2i + 1 for 1."""
+    fired = np.zeros((len(addresses), fibers), dtype=bool)
+    np.put_along_axis(fired, 2 * np.arange(addresses.shape[1]) + addresses, True, axis=1)
+    return fired
+
+
+def lif_rate(parameters: dict[str, torch.Tensor | float], current: torch.Tensor) -> torch.Tensor:
+    """`cells.lif.rate` in torch: Hz under a constant current (A) beside I_e."""
+    p = parameters
+    v_inf = p["E_L"] + p["tau_m"] * (p["I_e"] + current) / p["C_m"]
+    above = v_inf - p["V_th"]
+    fires = above > 0
+    period = p["t_ref"] + p["tau_m"] * torch.log1p((p["V_th"] - p["V_reset"]) / torch.where(fires, above, 1.0))
+    return torch.where(fires, 1.0 / period, 0.0)
+
+
+class RateCircuit:
+    """The circuit's rate equations on one device.
+
+    Raises
+    ------
+    ProtocolFileError
+        If the circuit is not of the form mossy fibre -> granule -> Purkinje with one plastic projection.
+    """
+
+    def __init__(
+        self, connectome: Connectome, balance: Balance, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        self.circuit, self.device, self.dtype = connectome.circuit, device, dtype
+        self.balance = mean_field(connectome.circuit, balance)
+        self.connectome = connectome
+        circuit = self.circuit
+        self.input = _only(circuit, lambda p: isinstance(p.rule, Dendrites), "from mossy fibres with dendrites")
+        self.plastic = _only(circuit, lambda p: p.plasticity is not None, "with climbing-fibre plasticity")
+        rule = circuit.projection[self.plastic].plasticity
+        assert rule is not None
+        self.rule: PlasticityRule = rule
+        self.fibers = circuit.size(circuit.projection[self.input].source)
+        self.granule = GranuleCode(
+            connectome.matrix(self.input), matches_response(circuit, self.input, balance), self.fibers, device, dtype
+        )
+        self.weights = self._naive_weights()
+        teacher = connectome.edges[rule.teacher]
+        purkinje = circuit.size(circuit.projection[self.plastic].target)
+        self.teacher = np.zeros((circuit.size(circuit.projection[rule.teacher].source), purkinje), dtype=np.int64)
+        np.add.at(self.teacher, (teacher.pre, teacher.post), 1)
+
+    def _naive_weights(self) -> torch.Tensor:
+        """Parallel-fibre weights before any write, A, (granule, Purkinje); absent synapses are 0 and stay so."""
+        edges = self.connectome.edges[self.plastic]
+        projection = self.circuit.projection[self.plastic]
+        shape = self.circuit.size(projection.source), self.circuit.size(projection.target)
+        self.present: torch.Tensor | None = None
+        if len(edges) == shape[0] * shape[1]:
+            return torch.full(shape, self.balance.weight[self.plastic], dtype=self.dtype, device=self.device)
+        present = torch.zeros(shape, dtype=self.dtype, device=self.device)
+        present[torch.as_tensor(edges.pre, dtype=torch.int64), torch.as_tensor(edges.post, dtype=torch.int64)] = 1.0
+        self.present = present
+        return present * self.balance.weight[self.plastic]
+
+    def write(self, activity: Activity, row: int, lags: NDArray[np.float64]) -> None:
+        """One volley's weight change at the synapses of its active cells, clipped.
+
+        Parameters
+        ----------
+        activity, row : the written volley is this row of the batch
+        lags : t_CF - t_PF of the climbing-fibre spikes, s, shape (Purkinje cells, spikes); nan for none
+        """
+        change = torch.as_tensor(self.rule.change(lags), dtype=self.dtype, device=self.device)
+        cells, spikes = activity.of(row)
+        step = spikes[:, None] * change[None, :]
+        if self.present is not None:
+            step = step * self.present[cells]
+        written = (self.weights[cells] + step).clamp(self.rule.w_min.si, self.rule.w_max.si)
+        self.weights[cells] = written if self.present is None else written * self.present[cells]
+
+    def purkinje_rates(self, activity: Activity | None, volley_rate: float, share: float) -> torch.Tensor:
+        """Purkinje rates under a train of volleys.
+
+        Parameters
+        ----------
+        activity : of a batch of volleys; None for no input
+        volley_rate : Hz
+        share : part of the read window in which volleys come, 0 to 1
+
+        Returns
+        -------
+        Hz, shape (batch, Purkinje cells)
+        """
+        target = self.circuit.projection[self.plastic].target
+        population = self.circuit.population[target]
+        current = self._no_current(target, activity)
+        for name, projection in self.circuit.projection.items():
+            if projection.target != target or name == self.rule.teacher:
+                continue
+            receptor = population.receptor[projection.receptor]
+            sign = 1.0 if receptor.effect == "excitatory" else -1.0
+            if name == self.plastic:
+                if activity is not None:
+                    current += sign * activity.summed(self.weights) * (receptor.tau.si * volley_rate * share)
+                continue
+            rate = self._relay_rate(projection.source, activity, volley_rate)
+            mean = share * rate + (1.0 - share) * self._relay_rate(projection.source, None, volley_rate)
+            weight = sign * self.balance.weight[name] * receptor.tau.si
+            current += weight * (mean.sum(1, keepdim=True) if self._full(name) else mean @ self._contacts(name))
+        return lif_rate(self._parameters(target), current)
+
+    def _relay_rate(self, name: str, activity: Activity | None, volley_rate: float) -> torch.Tensor:
+        """Rates of cells between granule and Purkinje cells, Hz, (batch, cells)."""
+        population: Population = self.circuit.population[name]
+        current = self._no_current(name, activity)
+        for key, projection in self.circuit.projection.items():
+            fed = projection.target == name and projection.source == self.circuit.projection[self.plastic].source
+            if fed and activity is not None:
+                tau = population.receptor[projection.receptor].tau.si
+                total = activity.total()[:, None] if self._full(key) else activity.summed(self._contacts(key))
+                current += self.balance.weight[key] * tau * volley_rate * total
+        return lif_rate(self._parameters(name), current)
+
+    def _no_current(self, name: str, activity: Activity | None) -> torch.Tensor:
+        batch = 1 if activity is None else activity.batch
+        return torch.zeros((batch, self.circuit.size(name)), dtype=self.dtype, device=self.device)
+
+    def _full(self, name: str) -> bool:
+        """Whether every source cell contacts every target cell, so that a sum replaces a product."""
+        projection = self.circuit.projection[name]
+        pairs = self.circuit.size(projection.source) * self.circuit.size(projection.target)
+        return len(self.connectome.edges[name]) == pairs
+
+    def _contacts(self, name: str) -> torch.Tensor:
+        """Synapses of a static projection as a matrix of 0 and 1, shape (sources, targets)."""
+        edges, projection = self.connectome.edges[name], self.circuit.projection[name]
+        contacts = torch.zeros(
+            (self.circuit.size(projection.source), self.circuit.size(projection.target)),
+            dtype=self.dtype,
+            device=self.device,
+        )
+        contacts[torch.as_tensor(edges.pre, dtype=torch.int64), torch.as_tensor(edges.post, dtype=torch.int64)] = 1.0
+        return contacts
+
+    def _parameters(self, name: str) -> dict[str, torch.Tensor | float]:
+        return {
+            key: torch.as_tensor(value, dtype=self.dtype, device=self.device)
+            if isinstance(value, np.ndarray)
+            else value
+            for key, value in self.connectome.parameters[name].items()
+        }
+
+    def activity(self, addresses: Bits) -> Activity:
+        """Granule spikes a volley of each address."""
+        fired = torch.as_tensor(fibers_of(addresses, self.fibers), device=self.device)
+        return self.granule(fired)
+
+
+def simulate(
+    connectome: Connectome,
+    balance: Balance,
+    protocol: Protocol,
+    patterns: Patterns,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    progress: Progress = silent,
+) -> RateRun:
+    """Go through the protocol's write and read blocks; the cues of a block are read all at once.
+
+    Raises
+    ------
+    ProtocolFileError
+        If the protocol has no write and read blocks of volleys, which is what this engine computes.
+    """
+    for role in ("write", "read"):
+        if protocol.block_of(role) is None:
+            raise ProtocolFileError(
+                f"the rate engine wants a block with role = {role!r}; run this protocol with --engine spiking"
+            )
+    circuit = RateCircuit(connectome, balance, choose_device(device), dtype)
+    progress("rate engine", 0.0)
+    asked, purkinje = 0, []
+    with torch.no_grad():
+        for number, block in enumerate(protocol.block.values()):
+            if block.role == "write":
+                _write(circuit, protocol, block, patterns)
+            elif block.role == "read":
+                cues = patterns.cues[patterns.asked == asked]
+                asked += 1
+                volley = _volley(block)
+                assert block.window is not None
+                share = min(1.0, volley.volleys.number * volley.interval.si / block.window.duration.si)
+                purkinje.append(circuit.purkinje_rates(circuit.activity(cues), 1.0 / volley.interval.si, share))
+                baseline = circuit.purkinje_rates(None, 1.0 / volley.interval.si, share)[0]
+            progress("rate engine", (number + 1) / len(protocol.block))
+    return RateRun(
+        baseline.double().cpu().numpy(),
+        torch.cat(purkinje).double().cpu().numpy(),
+        circuit.weights.double().cpu().numpy(),
+    )
+
+
+def _write(circuit: RateCircuit, protocol: Protocol, block: Block, patterns: Patterns) -> None:
+    shown, train = block.shown(protocol.pattern_count), _volley(block)
+    written = circuit.activity(patterns.addresses[shown.start : shown.stop])
+    for _ in range(int(block.repeats.number) if block.repeats else 1):
+        for row, number in enumerate(shown):
+            lags = _lags(circuit, block, patterns.pointers[number])
+            for volley_number in range(int(train.volleys.number)):
+                circuit.write(written, row, lags - volley_number * train.interval.si)
+
+
+def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float64]:
+    """t_CF - t_PF (s) at each Purkinje cell for a pattern's first volley, (cells, 1); nan where no CF comes."""
+    description, rule = circuit.circuit, circuit.rule
+    stimulus = next((s for s in block.stimulus.values() if isinstance(s, Pointer)), None)
+    purkinje = circuit.teacher.shape[1]
+    if stimulus is None or not block.plasticity:
+        raise ProtocolFileError("the write block wants a pointer stimulus and plasticity = true")
+    fired = pointer[zone_of(circuit.teacher.shape[0], description.zones)]
+    reached = (fired.astype(np.int64) @ circuit.teacher) > 0
+    parallel = (
+        _volley(block).onset.si
+        + description.projection[circuit.input].delay.si
+        + description.projection[circuit.plastic].delay.si
+    )
+    climbing = stimulus.onset.si + description.projection[rule.teacher].delay.si
+    lags = np.full((purkinje, 1), np.nan)
+    lags[reached] = climbing - parallel
+    return lags
+
+
+def _volley(block: Block) -> Volley:
+    volley = next((s for s in block.stimulus.values() if isinstance(s, Volley)), None)
+    if volley is None:
+        raise ProtocolFileError("the rate engine wants a volley stimulus in its write and read blocks")
+    return volley
+
+
+def _only(circuit: Circuit, wanted: object, what: str) -> str:
+    names = [name for name, projection in circuit.projection.items() if wanted(projection)]  # type: ignore[operator]
+    if len(names) != 1:
+        raise ProtocolFileError(
+            f"the rate engine wants exactly one projection {what}, found {', '.join(names) or 'none'}"
+        )
+    return names[0]

@@ -1,0 +1,71 @@
+"""Two finished runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cerebellum.description.protocol import Protocol
+from cerebellum.errors import InputError
+from cerebellum.experiment import schedule
+from cerebellum.experiment.schedule import trials
+from cerebellum.readout import engine_agreement
+from cerebellum.results.result import Result
+from cerebellum.results.saved import SavedRun, open_run
+
+
+def compare(a: Result | str | Path, b: Result | str | Path) -> dict[str, tuple[float, float]]:
+    """Every number that both summaries have (dotted key -> both values), timing left out.
+
+    `a` and `b` are results or run folders.
+    """
+    left, right = dict(numbers_of(_opened(a).summary)), dict(numbers_of(_opened(b).summary))
+    return {key: (left[key], right[key]) for key in left if key in right and not key.startswith("timing.")}
+
+
+def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str, Any] | None:
+    """Population by population, the spikes of one run beside the rates of the other (`engine_agreement.engines`).
+
+    None where neither has the spikes and the other the rates. Histograms are of the trials of the last block.
+
+    Raises
+    ------
+    InputError
+        If the runs are of different protocols or seeds: their trials then differ, and so does what drives them.
+    """
+    for one, other in ((_opened(a), _opened(b)), (_opened(b), _opened(a))):
+        spikes, rates = _spikes(one), _rates(other)
+        if spikes and rates:
+            plans = [run.provenance["protocol"] for run in (one, other)]
+            seeds = [run.provenance["seed"] for run in (one, other)]
+            if plans[0] != plans[1] or seeds[0] != seeds[1]:
+                raise InputError("the two runs differ in protocol or seed, so their trials cannot be laid over another")
+            plan = Protocol.model_validate(plans[0])
+            all_trials = trials(plan)
+            shown = [trial for trial in all_trials if trial.block == all_trials[-1].block]
+            spans = [(trial.start, trial.stop) for trial in shown]
+            return engine_agreement.engines(spikes, rates, spans, [schedule.window(plan, trial) for trial in shown])
+    return None
+
+
+def _opened(run: Result | str | Path) -> Result | SavedRun:
+    return run if isinstance(run, Result) else open_run(run)
+
+
+def _spikes(run: Result | SavedRun) -> Any:
+    return run.spikes if isinstance(run, Result) else run.spikes()
+
+
+def _rates(run: Result | SavedRun) -> Any:
+    return run.rates if isinstance(run, Result) else run.rates()
+
+
+def numbers_of(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
+    """Every number of nested tables, with its dotted key."""
+    for key, value in table.items():
+        here = f"{path}.{key}" if path else key
+        if isinstance(value, dict):
+            yield from numbers_of(value, here)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield here, float(value)

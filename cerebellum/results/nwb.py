@@ -1,0 +1,89 @@
+"""Spikes in NWB, the field's archive format: one row a cell with its population, one row a trial."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cerebellum.activity.spikes import Spikes
+
+if TYPE_CHECKING:
+    from cerebellum.results.result import Result
+
+
+def write_spikes(result: Result, path: Path) -> None:
+    """Write all spikes and trials of a result.
+
+    Cells that never fired are rows with no spike times, so that rates over all cells can be computed from the file.
+    """
+    from pynwb import NWBHDF5IO, H5DataIO, NWBFile
+    from pynwb.core import VectorData, VectorIndex
+    from pynwb.misc import Units
+
+    file = NWBFile(
+        session_description=f"{result.protocol.title} on {result.circuit.title}",
+        identifier=str(result.provenance["identifier"]),
+        session_start_time=datetime.fromisoformat(str(result.provenance["started"])).astimezone(UTC),
+        experiment_description=result.protocol.description,
+        notes="Simulated spikes, no animal. Model, protocol, seed and versions are in run.json beside this file.",
+        source_script="cerebellum",
+        source_script_file_name="run.json",
+    )
+    times, index, population, number = [], [], [], []
+    total = 0
+    for name, spikes in result.spikes.items():
+        order = np.lexsort((spikes.time, spikes.cell))
+        times.append(spikes.time[order])
+        cells = result.circuit.size(name)
+        ends = total + np.cumsum(np.bincount(spikes.cell, minlength=cells))
+        index.append(ends)
+        total = int(ends[-1])
+        population += [name] * cells
+        number.append(np.arange(cells))
+    packed = H5DataIO(np.concatenate(times), compression="gzip", compression_opts=2, shuffle=True)
+    spike_times = VectorData(name="spike_times", description="spike times in seconds", data=packed)
+    file.units = Units(
+        name="units",
+        description="simulated cells",
+        columns=[
+            spike_times,
+            VectorIndex(name="spike_times_index", data=np.concatenate(index), target=spike_times),
+            VectorData(name="population", description="population of the cell", data=population),
+            VectorData(name="cell", description="number of the cell in its population", data=np.concatenate(number)),
+        ],
+    )
+    for key, text in (
+        ("block", "block of the protocol"),
+        ("role", "what the block is for"),
+        ("shown", "number of the stored pattern or cue shown, -1 for none"),
+    ):
+        file.add_trial_column(key, text)
+    for trial in result.schedule.trials:
+        file.add_trial(
+            start_time=trial.start, stop_time=trial.stop, block=trial.block, role=trial.role, shown=trial.pattern
+        )
+    with NWBHDF5IO(str(path), "w") as io:
+        io.write(file)
+
+
+def read_spikes(path: Path) -> dict[str, Spikes]:
+    """Spikes of every population of a file written by `write_spikes`."""
+    from pynwb import NWBHDF5IO
+
+    with NWBHDF5IO(str(path), "r") as io:
+        units = io.read().units
+        population = np.asarray(units["population"].data[:], dtype=str)
+        cell = np.asarray(units["cell"].data[:])
+        ends = np.asarray(units["spike_times_index"].data[:])
+        times = np.asarray(units["spike_times"].target.data[:])
+    counts = np.diff(ends, prepend=0)
+    names, cells = np.repeat(population, counts), np.repeat(cell, counts)
+    out = {}
+    for name in dict.fromkeys(population.tolist()):
+        mine = names == name
+        order = np.argsort(times[mine], kind="stable")
+        out[name] = Spikes(times[mine][order], cells[mine][order].astype(np.int32))
+    return out

@@ -1,0 +1,80 @@
+"""A finished run: what was asked, what came out, and the folder that holds both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from cerebellum.activity.rates import Rates
+from cerebellum.activity.spikes import Spikes
+from cerebellum.connectome.connectome import Connectome
+from cerebellum.description.circuit import Circuit
+from cerebellum.description.protocol import Protocol
+from cerebellum.experiment.patterns import Patterns
+from cerebellum.experiment.schedule import Schedule
+from cerebellum.typing import Floats
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything a run made.
+
+    Attributes
+    ----------
+    rates : rates over time of every population, of the rate engine on a circuit of conductances
+    readout : reader -> y, shape (cues, pointer bits); readers that decode by its sign
+    weights : reader -> effective weights, shape (cues, patterns), rows sum to 1
+    blocks : readout and weights of every block that asks; the two above are the last one's
+    plastic : plastic projection -> weights at the run's end, A or S, in the order of the connectome's edges
+    summary : the numbers of summary.json
+    provenance : the contents of run.json
+    """
+
+    circuit: Circuit
+    protocol: Protocol
+    schedule: Schedule
+    patterns: Patterns | None
+    spikes: dict[str, Spikes] = field(default_factory=dict)
+    rates: dict[str, Rates] = field(default_factory=dict)
+    readout: dict[str, Floats] = field(default_factory=dict)
+    weights: dict[str, Floats] = field(default_factory=dict)
+    blocks: list[Readings] = field(default_factory=list)
+    plastic: dict[str, Floats] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    connectome: Connectome | None = None
+
+    @property
+    def asked(self) -> Patterns:
+        """What the last block that asks has asked, and what was stored before it."""
+        assert self.patterns is not None
+        return self.patterns.of_block(len(self.patterns.written) - 1)
+
+
+READERS = ("purkinje", "nuclear", "granule", "rate", "sdm", "sdm_exact", "attention")
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What each reader says to the cues of one block.
+
+    Attributes
+    ----------
+    readout : reader -> y, (cues, pointer bits); `Patterns.decide` makes bits of it
+    weights : reader -> weight of each stored pattern, (cues, patterns), rows sum to 1; an engine has none where the
+        pointers have fewer than two bits a pattern
+    """
+
+    readout: dict[str, Floats]
+    weights: dict[str, Floats]
+
+
+NAMES = {
+    "purkinje": "Purkinje spikes",
+    "nuclear": "nuclear spikes",
+    "granule": "granule spikes",
+    "rate": "rate engine",
+    "sdm": "SDM, expected",
+    "sdm_exact": "SDM, this connectome",
+    "attention": "softmax attention",
+}

@@ -1,0 +1,181 @@
+"""The spiking engine: a circuit, its connectome and a schedule as a Brian2 network. Only this side imports brian2.
+
+No random number is drawn inside the simulation: all noise is in the connectome and the schedule, so the same seed
+gives the same spikes on every Brian2 target (see tests/test_spiking.py for what is compared).
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import brian2 as b2
+import numpy as np
+from numpy.typing import NDArray
+
+from cerebellum.activity.spikes import Spikes
+from cerebellum.connectome.connectome import Connectome
+from cerebellum.connectome.weights import Balance
+from cerebellum.description import lesions
+from cerebellum.description.circuit import Circuit
+from cerebellum.experiment.schedule import Schedule, plastic_ends
+from cerebellum.machine.progress import Progress, silent
+from cerebellum.spiking import neurons, standalone, synapses
+
+Target = Literal["standalone", "runtime", "numpy"]
+
+
+@dataclass(frozen=True)
+class SpikingRun:
+    """What a simulation leaves.
+
+    Attributes
+    ----------
+    spikes : of every population
+    weights : plastic projection -> weights at the end, A or S, shape (synapses,)
+    snapshots : plastic projection -> block with plasticity on -> weights that spikes up to its end have made
+    seconds : spent in each part
+    """
+
+    spikes: dict[str, Spikes]
+    weights: dict[str, NDArray[np.float64]]
+    snapshots: dict[str, dict[str, NDArray[np.float64]]]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def simulate(
+    connectome: Connectome,
+    balance: Balance,
+    schedule: Schedule,
+    *,
+    target: Target = "standalone",
+    threads: int = 1,
+    progress: Progress = silent,
+) -> SpikingRun:
+    """Run a schedule.
+
+    Parameters
+    ----------
+    target : 'standalone' (compiled C++, fastest), 'runtime' (Cython) or 'numpy' (no compiler, tens of times slower)
+    threads : OpenMP threads, standalone only; 0 or 1 is none
+    """
+    seconds: dict[str, float] = {}
+    started = time.perf_counter()
+    folder = Path(tempfile.mkdtemp(prefix="cerebellum_"))
+    gc.collect()  # objects of an earlier run keep their names, and other names are other code to compile
+    try:
+        _set_target(target, folder, threads)
+        progress("building the network", None)
+        network = _Network(connectome, balance, schedule)
+        seconds["build"] = time.perf_counter() - started
+        if target == "standalone":
+            network.brian.add(standalone.ticker(schedule.duration))
+            network.brian.run(schedule.duration * b2.second)
+            seconds |= standalone.compile_and_run(folder, schedule.duration, threads, progress)
+        else:
+            started = time.perf_counter()
+            report = _runtime_report(progress)
+            network.brian.run(schedule.duration * b2.second, report=report, report_period=0.5 * b2.second)
+            seconds["simulate"] = time.perf_counter() - started
+        weights = network.weights()
+        return SpikingRun(network.spikes(), weights, network.snapshots(schedule, weights), seconds)
+    finally:
+        b2.get_device().reinit()
+        b2.set_device("runtime")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _set_target(target: Target, folder: Path, threads: int) -> None:
+    b2.BrianLogger.suppress_name("base")
+    b2.prefs.devices.cpp_standalone.openmp_threads = 0
+    if target == "standalone":
+        b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
+        b2.set_device("cpp_standalone", directory=str(folder), build_on_run=False)
+        b2.get_device().reinit()
+        b2.get_device().activate(directory=str(folder), build_on_run=False)
+    else:
+        b2.set_device("runtime")
+        b2.prefs.codegen.target = "cython" if target == "runtime" else "numpy"
+
+
+def _runtime_report(progress: Progress) -> Any:
+    def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
+        progress("simulating", float(completed))
+
+    return report
+
+
+class _Network:
+    """The Brian2 objects of one run."""
+
+    def __init__(self, connectome: Connectome, balance: Balance, schedule: Schedule) -> None:
+        self.circuit: Circuit = connectome.circuit
+        clock = b2.Clock(dt=self.circuit.dt * b2.second, name="clock")
+        cut = set(schedule.lesion)
+        gaps = set(connectome.gaps) - lesions.gap_junctions(cut, self.circuit)
+        coupled = {self.circuit.gap_junction[name].population for name in gaps}
+        self.groups = {
+            name: neurons.make(name, connectome, balance, schedule, name in coupled, clock)
+            for name in self.circuit.population
+            if name not in cut
+        }
+        self.synapses: dict[str, Any] = {}
+        others = []
+        blocked = lesions.projections(cut, self.circuit)
+        for name, p in self.circuit.projection.items():
+            if name not in blocked and len(connectome.edges[name]):
+                made = synapses.make(
+                    name, connectome, balance, schedule, self.groups[p.source], self.groups[p.target], clock
+                )
+                self.synapses[name] = made[0]
+                others += made[1:]
+        for name in gaps:
+            if len(connectome.gaps[name]):
+                group = self.groups[self.circuit.gap_junction[name].population]
+                others.append(synapses.gap_junction(name, connectome, group, clock))
+        for name, group in self.groups.items():
+            described = self.circuit.population[name].afferent
+            if described is not None and name in schedule.events:
+                fibers = neurons.given(f"{name}_afferent", self.circuit.size(name), schedule.events[name], clock)
+                others += [fibers, synapses.afferent(name, self.circuit, described, fibers, group, clock)]
+        self.monitors = {name: b2.SpikeMonitor(group, name=f"spikes_{name}") for name, group in self.groups.items()}
+        self.brian = b2.Network(*self.groups.values(), *self.synapses.values(), *self.monitors.values(), *others)
+
+    def spikes(self) -> dict[str, Spikes]:
+        none = Spikes(np.empty(0), np.empty(0, np.int32))
+        return {
+            name: Spikes(np.asarray(self.monitors[name].t / b2.second), np.asarray(self.monitors[name].i, np.int32))
+            if name in self.monitors
+            else none
+            for name in self.circuit.population
+        }
+
+    def weights(self) -> dict[str, NDArray[np.float64]]:
+        plastic = (n for n, p in self.circuit.projection.items() if p.plasticity is not None and n in self.synapses)
+        return {name: np.asarray(self.synapses[name].w, dtype=float) for name in plastic}
+
+    def snapshots(
+        self, schedule: Schedule, final: dict[str, NDArray[np.float64]]
+    ) -> dict[str, dict[str, NDArray[np.float64]]]:
+        blocks = list(plastic_ends(schedule.trials))
+        kept = [synapses.weight_after(number) for number in range(len(blocks) - 1)]
+        return {
+            name: {
+                block: np.asarray(getattr(self.synapses[name], variable), dtype=float)
+                for block, variable in zip(blocks[:-1], kept, strict=True)
+            }
+            | {block: weights for block in blocks[-1:]}
+            for name, weights in final.items()
+        }
+
+
+def working_target(wanted: Target) -> Target:
+    """`wanted` if this machine can compile for it, else 'numpy'."""
+    if wanted != "numpy" and shutil.which(standalone.compiler()) is None:
+        return "numpy"
+    return wanted
