@@ -7,7 +7,6 @@ import pytest
 
 from cerebellum.cells import Port, eglif
 from cerebellum.connectome import connectome
-from cerebellum.connectome.weights import solve
 from cerebellum.description.circuit import load_model
 from cerebellum.description.protocol import load_protocol
 from cerebellum.experiment import stimulus
@@ -87,8 +86,9 @@ def test_brian_and_numpy_give_the_same_spikes() -> None:
     """Single cells under current steps: the compiled text and the numpy reference, the same draws."""
     circuit = load_model("mouse", {"scale": "0.05"})
     plan = load_protocol("current_steps", {"block.steps.trials": "3"})
-    wired, schedule = connectome.sample(circuit, 4), stimulus.schedule(plan, circuit, None, 4)
-    run = network.simulate(wired, solve(circuit), schedule, target=network.working_target("standalone"))
+    wired = connectome.sample(circuit, 4)
+    schedule = stimulus.schedule(plan, wired, None, 4)
+    run = network.simulate(wired, schedule, target=network.working_target("standalone"))
     for name in ("golgi", "nuclear"):
         current = np.zeros(round(schedule.duration / circuit.dt))
         for pulse in schedule.currents[name]:

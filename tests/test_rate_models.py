@@ -13,12 +13,10 @@ from test_rate_circuit import OFFSET, RULE, known, small
 import cerebellum
 from cerebellum.activity.rates import STEP
 from cerebellum.connectome.connectome import sample
-from cerebellum.connectome.weights import solve
 from cerebellum.description import library
 from cerebellum.description.circuit import load_model
 from cerebellum.description.projection import ShortTerm
 from cerebellum.description.protocol import load_protocol
-from cerebellum.experiment import schedule
 from cerebellum.rate import recording, simulate, single_cell, transfer
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.synapses import Release
@@ -114,7 +112,7 @@ def _no_measuring() -> Iterator[None]:
     found = {"inferior_olive": replace(soft, coefficients=5.0 + 3.0 * (soft.coefficients - OFFSET))}
     surface = {id(one): TransferSurface(one) for one in (soft, found["inferior_olive"])}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "of", lambda circuit, balance, name, drawn: found.get(name, soft))
+        patch.setattr(transfer, "of", lambda connectome, name, drawn: found.get(name, soft))
         patch.setattr(simulate, "TransferSurface", lambda one, dtype: surface[id(one)])
         yield
 
@@ -180,7 +178,7 @@ def spikes_in(result: Result, population: str, role: str) -> np.ndarray:
     rates, out = result.rates[population], []
     assert rates.width == STEP
     for trial in result.schedule.of(role):
-        start, stop = (round(end / STEP) for end in schedule.window(result.protocol, trial))
+        start, stop = (round(end / STEP) for end in trial.window)
         out.append(rates.cells[start:stop].sum(axis=0, dtype=float) * STEP)
     return np.array(out)
 
@@ -207,7 +205,7 @@ def test_granule_responses_are_counted_in_expected_spikes(remembered: Result) ->
 def test_the_purkinje_readout_is_that_of_the_windows(remembered: Result) -> None:
     baseline = spikes_in(remembered, "purkinje", "baseline").mean(axis=0) / 0.1
     asked = spikes_in(remembered, "purkinje", "read") / 0.08
-    expected = microzones.pause(baseline, asked, remembered.circuit.zones)
+    expected = microzones.zone_mean(baseline - asked, remembered.circuit.zones)
     np.testing.assert_allclose(remembered.readout["rate"], expected, rtol=1e-4, atol=1e-3)
 
 
@@ -239,7 +237,6 @@ def test_plastic_weights_have_the_gradients_of_finite_differences() -> None:
 
 def test_short_term_synapses_are_measured_as_rested() -> None:
     """One spike of a glomerulus opens U of the weight, as much as in the static circuit; no cell fires at one."""
-    circuit = load_model("mouse_stp")
-    found = single_cell.inputs(circuit, solve(circuit), "granule")
+    found = single_cell.inputs(sample(load_model("mouse_stp", {"scale": "0.1"}), 1), "granule")
     assert set(found) == {"glomerulus_to_granule", "golgi_to_granule"}
     assert found["glomerulus_to_granule"].weight == pytest.approx(0.43 * 0.53e-9)

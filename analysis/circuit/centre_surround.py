@@ -14,7 +14,6 @@ import numpy as np
 
 from analysis import evidence
 from cerebellum.activity import statistics
-from cerebellum.experiment import schedule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +67,7 @@ def _responses(result: Any) -> dict[str, Any]:
     """Spikes of each granule cell in the window and in as long a time before it, mean over trials."""
 
     spikes, cells = result.spikes["granule"], result.circuit.size("granule")
-    windows = [schedule.window(result.protocol, trial) for trial in result.schedule.trials]
+    windows = [trial.window for trial in result.schedule.trials]
     evoked = np.mean([statistics.counts(spikes, cells, start, stop) for start, stop in windows], axis=0)
     before = np.mean([statistics.counts(spikes, cells, 2 * start - stop, start) for start, stop in windows], axis=0)
     return {"evoked": evoked, "before": before}

@@ -107,19 +107,16 @@ def spontaneous(climbing_rate: float) -> Protocol:
 
 def run(shares: dict[str, float], climbing_rate: float, seed: int) -> dict[str, Any]:
     """One condition: weights in naive weights, rates in Hz, and what the random walk predicts."""
+    from cerebellum import prepare
     from cerebellum.activity import statistics
-    from cerebellum.connectome import connectome
-    from cerebellum.connectome.weights import solve
     from cerebellum.description.plasticity import ClimbingFiberRule
-    from cerebellum.experiment import stimulus
     from cerebellum.spiking import network
 
     circuit = circuit_with(shares)
-    schedule = stimulus.schedule(spontaneous(climbing_rate), circuit, None, seed)
-    wired, solved = connectome.sample(circuit, seed), solve(circuit)
-    target = network.working_target("standalone")
-    done = network.simulate(wired, solved, schedule, target=target)
-    rule, naive = circuit.projection[NAME].plasticity, solved.weight[NAME]
+    made = prepare(spontaneous(climbing_rate), circuit, seed)
+    schedule, target = made.schedule, network.working_target("standalone")
+    done = network.simulate(made.connectome, schedule, target=target)
+    rule, naive = circuit.projection[NAME].plasticity, made.connectome.weight[NAME]
     assert isinstance(rule, ClimbingFiberRule)
     weights = np.array(list(done.snapshots[NAME].values())) / naive
 
@@ -133,7 +130,7 @@ def run(shares: dict[str, float], climbing_rate: float, seed: int) -> dict[str, 
     climbing = [
         statistics.rates(done.spikes["inferior_olive"], size, trial.start, trial.stop) for trial in schedule.trials
     ]
-    olive, edges, fibers = float(np.mean(climbing)), wired.edges[NAME], wired.edges[TEACHER]
+    olive, edges, fibers = float(np.mean(climbing)), made.connectome.edges[NAME], made.connectome.edges[TEACHER]
     teacher = np.zeros(circuit.size("purkinje"), dtype=int)
     teacher[fibers.post] = fibers.pre
     walk = predicted(rule, naive, granule[edges.pre], teacher[edges.post], np.array(climbing))

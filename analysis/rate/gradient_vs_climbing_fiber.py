@@ -69,7 +69,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
 
 def _circuit(seed: int) -> RateCircuit:
-    from cerebellum.connectome import connectome, weights
+    from cerebellum.connectome import connectome
     from cerebellum.description.circuit import load_model
     from cerebellum.experiment.schedule import Schedule
     from cerebellum.rate import simulate
@@ -82,7 +82,7 @@ def _circuit(seed: int) -> RateCircuit:
     circuit = circuit.model_copy(update={"projection": projections})
     # Nuclei are left out: the olive, their way back to the cortex, is told what to fire.
     schedule = Schedule([], {}, 0.0, lesion=("nuclear", "nucleo_olivary"))
-    module = simulate.build(connectome.sample(circuit, seed), weights.solve(circuit), schedule)
+    module = simulate.build(connectome.sample(circuit, seed), schedule)
     return module.requires_grad_(False)
 
 

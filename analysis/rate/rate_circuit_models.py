@@ -48,20 +48,16 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
 def _rates(model: str, settings: dict[str, str], protocol: str, own: dict[str, str], seed: int) -> dict[str, Any]:
     """Population -> mean rates (Hz) in the windows and the number of spikes they rest on."""
-    from cerebellum.connectome import connectome, weights
-    from cerebellum.description.circuit import load_model
-    from cerebellum.description.protocol import load_protocol
-    from cerebellum.experiment import stimulus
+    from cerebellum import prepare
     from cerebellum.rate import simulate
     from cerebellum.spiking import network
 
-    circuit, plan = load_model(model, {"scale": "0.3", **settings}), load_protocol(protocol, own)
-    schedule = stimulus.schedule(plan, circuit, None, seed)
-    wired, weights = connectome.sample(circuit, seed), weights.solve(circuit)
-    spikes = network.simulate(wired, weights, schedule).spikes
-    drawn = simulate.simulate(wired, weights, schedule, draws=DRAWS)
-    expected = simulate.simulate(wired, weights, schedule)
-    windows, out = [schedule.window(plan, trial) for trial in schedule.trials], {}
+    made = prepare(protocol, model, seed, {"scale": "0.3", **settings, **own})
+    circuit, wired, schedule = made.circuit, made.connectome, made.schedule
+    spikes = network.simulate(wired, schedule).spikes
+    drawn = simulate.simulate(wired, schedule, draws=DRAWS)
+    expected = simulate.simulate(wired, schedule)
+    windows, out = [trial.window for trial in schedule.trials], {}
     seconds = sum(stop - start for start, stop in windows)
     for name, one in spikes.items():
         if circuit.population[name].cell in ("source", "relay"):

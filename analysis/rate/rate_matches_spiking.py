@@ -60,32 +60,28 @@ def _protocol(name: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
 
     import numpy as np
 
+    from cerebellum import prepare
     from cerebellum.activity.rates import STEP
-    from cerebellum.connectome import connectome, weights
-    from cerebellum.description.circuit import load_model
-    from cerebellum.description.protocol import load_protocol
-    from cerebellum.experiment import stimulus
     from cerebellum.rate import simulate
     from cerebellum.readout.engine_agreement import correlation
     from cerebellum.spiking import network
 
-    circuit, plan = load_model(MODEL), load_protocol(name, settings)
-    schedule = stimulus.schedule(plan, circuit, None, seed)
-    wired, weights = connectome.sample(circuit, seed), weights.solve(circuit)
+    made = prepare(name, MODEL, seed, settings)
+    circuit, wired, schedule = made.circuit, made.connectome, made.schedule
     steps, seconds = round(schedule.duration / STEP), []
     counted = {p: np.zeros((RUNS[name], steps)) for p in circuit.population}
     each = {p: np.zeros(circuit.size(p)) for p in circuit.population}
     for run in range(RUNS[name]):  # the connectome's seed is that of its cells' noise, too
-        simulated = network.simulate(dataclasses.replace(wired, seed=seed + 1000 * run), weights, schedule)
+        simulated = network.simulate(dataclasses.replace(wired, seed=seed + 1000 * run), schedule)
         seconds.append(simulated.seconds["simulate"])
         for population, spikes in simulated.spikes.items():
             edges = np.arange(steps + 1) * STEP - 1e-9
             counted[population][run] = np.histogram(spikes.time, edges)[0] / (STEP * circuit.size(population))
             each[population] += np.bincount(spikes.cell, minlength=circuit.size(population))
-    drawn = simulate.simulate(wired, weights, schedule, draws=DRAWS)
-    expected = simulate.simulate(wired, weights, schedule)
+    drawn = simulate.simulate(wired, schedule, draws=DRAWS)
+    expected = simulate.simulate(wired, schedule)
     spans = [(trial.start, trial.stop) for trial in schedule.trials]
-    windows = [schedule.window(plan, trial) for trial in schedule.trials]
+    windows = [trial.window for trial in schedule.trials]
     agreement: dict[str, dict[str, Any]] = {"drawn": {}, "expected": {}}
     courses = {}
     for population, runs in counted.items():

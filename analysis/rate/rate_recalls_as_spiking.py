@@ -48,24 +48,19 @@ def measure(seed: int = 0) -> dict[str, Any]:
     import numpy as np
 
     import cerebellum
-    from cerebellum.connectome import weights
     from cerebellum.readout import agreement, microzones
     from cerebellum.spiking import network
 
     result = cerebellum.run("mouse_recall", "mouse_memory", "both", seed=seed, settings=SETTINGS, draws=DRAWS)
     expected = cerebellum.run("mouse_recall", "mouse_memory", "rate", seed=seed, settings=SETTINGS)
-    wired, patterns, plan, circuit = result.connectome, result.patterns, result.protocol, result.circuit
+    wired, patterns, circuit = result.connectome, result.patterns, result.circuit
     assert wired is not None
     assert patterns is not None
     runs = [result.readout["purkinje"]]
     for run in range(1, RUNS):  # the connectome's seed is that of its cells' noise, too
         noisy = dataclasses.replace(wired, seed=seed + 1000 * run)
-        spikes = network.simulate(noisy, weights.solve(circuit), result.schedule).spikes["purkinje"]
-        before, asked = (
-            microzones.rates(spikes, circuit.size("purkinje"), plan, result.schedule.of(role))
-            for role in ("baseline", "read")
-        )
-        runs.append(microzones.pause(before.mean(axis=0), asked, circuit.zones))
+        again = network.simulate(noisy, result.schedule)
+        runs.append(microzones.readout(again, circuit, result.schedule, "purkinje"))
 
     def weights(y: Any) -> Any:
         return agreement.effective_weights(y, patterns.signs)

@@ -228,6 +228,10 @@ class Circuit(Table):
         )
         return round(described.density.si * x * y * depth)
 
+    def with_role(self, role: str) -> str | None:
+        """The population with this role; None if there is none."""
+        return role if role in self.population else None
+
     def outgoing(self, population: str) -> dict[str, Projection]:
         """Projections from a population, by name."""
         return {name: p for name, p in self.projection.items() if p.source == population}

@@ -23,8 +23,7 @@ import torch
 from scipy.interpolate import BSpline
 
 from cerebellum import cells
-from cerebellum.connectome.weights import Balance
-from cerebellum.description.circuit import Circuit
+from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.population import Population
 from cerebellum.machine.cache import cache_folder
 from cerebellum.machine.streams import generator
@@ -85,12 +84,13 @@ def coordinate(volts: Floats) -> Floats:
     return np.asarray(np.arcsinh(np.asarray(volts, float) / SCALE))
 
 
-def of(circuit: Circuit, balance: Balance, population: str, drawn: bool = False) -> Transfer:
+def of(connectome: Connectome, population: str, drawn: bool = False) -> Transfer:
     """The transfer function of a population's cells, from the cache or measured now (some seconds).
 
-    `drawn` : as of `cell_drive.inputs`
+    `drawn` : as of `single_cell.inputs`
     """
-    described, given = circuit.population[population], single_cell.inputs(circuit, balance, population, drawn)
+    circuit = connectome.circuit
+    described, given = circuit.population[population], single_cell.inputs(connectome, population, drawn)
     path = cache_folder() / "transfer" / f"{_key(described, given, circuit.dt)}.npz"
     if path.exists():
         return _load(path)

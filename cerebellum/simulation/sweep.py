@@ -51,7 +51,7 @@ def points(
         If a value cannot be set, or two values give the same circuit and protocol.
     """
     from cerebellum.description.compatibility import check_together
-    from cerebellum.simulation.run import resolve
+    from cerebellum.simulation.prepare import resolve
 
     out: dict[str, Point] = {}
     for values in itertools.product(*vary.values()):
@@ -147,7 +147,7 @@ def _run_point(protocol: str, model: str, engine: str, settings: dict[str, str],
     if engine != "rate":
         _load_spiking_engine()
     with _ONE_AT_A_TIME:  # Brian2 has one device a process
-        return run(protocol, model, engine, seed=seed, settings=settings).summary  # type: ignore[arg-type]
+        return run(protocol, model, engine, seed=seed, settings=settings).summary
 
 
 def _load_spiking_engine() -> None:

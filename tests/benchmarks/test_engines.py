@@ -23,7 +23,7 @@ import psutil
 import pytest
 import torch
 
-from cerebellum.connectome import connectome, weights
+from cerebellum.connectome import connectome
 from cerebellum.description.circuit import load_model
 from cerebellum.description.protocol import load_protocol
 from cerebellum.experiment import patterns, stimulus
@@ -35,10 +35,11 @@ SCALES = (0.1, 0.3, 1.0, 3.0, 10.0)
 SIZES = (20_000, 100_000, 1_000_000)
 
 
-def spiking_case(model: str) -> tuple[Any, Any, Any]:
+def spiking_case(model: str) -> tuple[Any, Any]:
     circuit, protocol = load_model(model), load_protocol("recall", RANDOM)
     made = patterns.make_patterns(protocol, circuit.size("mossy_fiber") // 2, circuit.zones, 1)
-    return connectome.sample(circuit, 1), weights.solve(circuit), stimulus.schedule(protocol, circuit, made, 1)
+    wired = connectome.sample(circuit, 1)
+    return wired, stimulus.schedule(protocol, wired, made, 1)
 
 
 def synaptic_events(wired: Any, spikes: dict[str, Any]) -> int:
@@ -91,8 +92,8 @@ def median_seconds(call: Callable[[], Any], rounds: int = 5) -> float:
 def test_spiking(benchmark: Any, model: str) -> None:
     from cerebellum.spiking import network
 
-    wired, solved, scheduled = spiking_case(model)
-    run = benchmark.pedantic(network.simulate, args=(wired, solved, scheduled), rounds=1, warmup_rounds=1)
+    wired, scheduled = spiking_case(model)
+    run = benchmark.pedantic(network.simulate, args=(wired, scheduled), rounds=1, warmup_rounds=1)
     benchmark.extra_info |= {**run.seconds, "events": synaptic_events(wired, run.spikes)}
     assert len(run.spikes["granule"]) > 0
 
@@ -164,10 +165,11 @@ def _spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: ob
     )
 
 
-def mouse_case(scale: float) -> tuple[Any, Any, Any]:
+def mouse_case(scale: float) -> tuple[Any, Any]:
     circuit = load_model("mouse", {"scale": str(scale)})
     protocol = load_protocol("background")
-    return connectome.sample(circuit, 1), weights.solve(circuit), stimulus.schedule(protocol, circuit, None, 1)
+    wired = connectome.sample(circuit, 1)
+    return wired, stimulus.schedule(protocol, wired, None, 1)
 
 
 def scaling_figure(rows: list[str], path: Path) -> None:
