@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from cerebellum.activity.outcome import Outcome
@@ -14,15 +12,18 @@ from cerebellum.description import protocol
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ArgumentError
 from cerebellum.experiment.schedule import Schedule
+from cerebellum.machine.plugins import Registry
 from cerebellum.machine.progress import Progress
 
-GROUP = "cerebellum.engines"
-"""Entry points of other packages' engines: name = "module:ENGINE"."""
-OWN = {
-    "spiking": "cerebellum.spiking.engine:ENGINE",
-    "rate": "cerebellum.rate.engine:ENGINE",
-    "volley": "cerebellum.rate.volley:ENGINE",
-}
+ENGINES = Registry(
+    "engine",
+    "cerebellum.engines",
+    {
+        "spiking": "cerebellum.spiking.engine:ENGINE",
+        "rate": "cerebellum.rate.engine:ENGINE",
+        "volley": "cerebellum.rate.volley:ENGINE",
+    },
+)
 
 
 class Engine(Protocol):
@@ -52,11 +53,6 @@ class Engine(Protocol):
         """Run a schedule; adds up spikes in the windows of `Schedule.counted` if it leaves no spikes."""
 
 
-def names() -> list[str]:
-    """What a user may ask for: our own engines and 'both', then those of other packages."""
-    return ["spiking", "rate", "both", "volley", *(e.name for e in entry_points(group=GROUP) if e.name not in OWN)]
-
-
 def engine(name: str) -> Engine:
     """The engine of that name.
 
@@ -65,15 +61,10 @@ def engine(name: str) -> Engine:
     ArgumentError
         If there is none.
     """
-    if name in OWN:
-        module, _, attribute = OWN[name].partition(":")
-        found: Engine = getattr(import_module(module), attribute)
-        return found
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            loaded: Engine = entry.load()
-            return loaded
-    raise ArgumentError("engine", name, f"wanted one of {', '.join(names())}")
+    if name not in ENGINES:
+        raise ArgumentError("engine", name, f"wanted one of spiking, rate, both, {', '.join([*ENGINES][2:])}")
+    found: Engine = ENGINES[name]
+    return found
 
 
 def choose(asked: str, circuit: Circuit) -> list[Engine]:
