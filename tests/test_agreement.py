@@ -135,6 +135,23 @@ def test_beta_of_noisy_weights_lies_in_its_interval() -> None:
     assert found.high - found.low < 0.5
 
 
+def test_the_interval_of_beta_is_that_of_queries_drawn_one_set_after_the_other() -> None:
+    """Published intervals rest on these draws; half the sets of two queries have no slope and do not count."""
+    cosine = np.array([[0.9, 0.1], [0.9, 0.3]])
+    weights = np.array([[0.8, 0.2], [-1.5, 2.5]])
+    slopes, rng = [], np.random.default_rng(4)
+    for _ in range(1000):
+        pick = rng.choice(2, 2)
+        near, far = weights[pick].mean(axis=0)
+        if near > 0:
+            slopes.append(np.log(near / far) / (cosine[pick, 0] - cosine[pick, 1]).mean())
+    assert 200 < len(slopes) < 300
+    found = effective_beta(weights, cosine, np.zeros(2, int), np.random.default_rng(4))
+    assert [found.low, found.high] == pytest.approx(np.percentile(slopes, [2.5, 97.5]), rel=1e-12)
+    one = effective_beta(weights[:1], cosine[:1], np.zeros(1, int), np.random.default_rng(4))
+    assert one.low == one.value == one.high == pytest.approx(np.log(4) / 0.8)
+
+
 def test_recall_counts_bits_and_patterns() -> None:
     pointers = np.array([[True, True, True, True], [False, False, False, False]])
     asked = np.array([[True, True, True, False], [True, False, False, False], [True, True, True, True]])

@@ -24,6 +24,8 @@ ALLOWED = {
     "torch": {"rate", "memory", "heads", "machine", "simulation", "readout"},
     "matplotlib": {"plotting"},
     "pynwb": {"results"},
+    "h5py": {"results"},
+    "platformdirs": {"machine"},
     "networkx": {"connectome"},
     "sklearn": {"experiment"},
     "typer": {"cli"},

@@ -54,20 +54,6 @@ def test_psth_is_the_rate_around_onsets() -> None:
     np.testing.assert_allclose(found, [0, 3 / (0.01 * 2 * 2), 0])
 
 
-def test_synchrony_is_one_for_equal_trains_and_small_for_independent_ones() -> None:
-    rng = np.random.default_rng(2)
-    one = list(np.sort(rng.random(50)))
-    assert statistics.synchrony(trains(one, one, one), 3, 0.0, 1.0) == pytest.approx(1.0)
-    cells = 100
-    alone = statistics.synchrony(trains(*[list(np.sort(rng.random(50))) for _ in range(cells)]), cells, 0.0, 1.0)
-    assert alone == pytest.approx(cells**-0.5, rel=0.2)
-    assert statistics.synchrony(trains([]), 1, 0.0, 1.0) is None
-
-
-def test_latency_is_the_first_spike_after_the_onset() -> None:
-    np.testing.assert_allclose(statistics.latency(THREE, 3, 0.15, 0.4), [0.05, 0.35, np.nan])
-
-
 def test_a_map_means_over_the_cells_of_a_square() -> None:
     places = np.array([[10e-6, 10e-6, 0], [20e-6, 10e-6, 0], [90e-6, 10e-6, 0]])
     found = statistics.grid(np.array([1.0, 3.0, 5.0]), places, (100e-6, 50e-6), 50e-6)

@@ -25,9 +25,9 @@ from cerebellum.errors import CerebellumError, ModelFileError
 from cerebellum.experiment.patterns import Patterns, make_patterns
 from cerebellum.experiment.schedule import Events, Schedule
 from cerebellum.experiment.stimulus import schedule
+from cerebellum.machine import cache
 from cerebellum.machine.streams import generator
 from cerebellum.readout.granule_code import active_sets, code_of
-from cerebellum.spiking import standalone
 from cerebellum.spiking.network import Target, simulate, working_target
 
 # One second of biological time: rest, two writes, two reads.
@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_spikes_and_compiles_nothing(
     def refuse(*_: object) -> None:
         raise AssertionError("something was compiled again")
 
-    monkeypatch.setattr(standalone, "_object", refuse)
+    monkeypatch.setattr(cache, "keep", refuse)
     for _ in range(3):
         assert same_spikes(simulate(connectome, short), compiled)
 
@@ -166,12 +166,9 @@ def test_a_failing_compiler_is_told_with_what_it_printed(
     broken.chmod(0o755)
     monkeypatch.setenv("CXX", str(broken))
     monkeypatch.setenv("CEREBELLUM_CACHE", str(tmp_path / "cache"))
-    standalone._identity.cache_clear()
     with pytest.raises(CerebellumError, match="no such luck"):
         simulate(connectome, short)
-    standalone._identity.cache_clear()
-    assert not list((tmp_path / "cache").rglob("*.o"))
-    assert not list((tmp_path / "cache").rglob("*.part"))
+    assert list((tmp_path / "cache").rglob("*")) == []
 
 
 def test_a_compiler_given_with_a_wrapper_is_called_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,23 +176,6 @@ def test_a_compiler_given_with_a_wrapper_is_called_whole(monkeypatch: pytest.Mon
     for target in ("standalone", "runtime"):
         with pytest.warns(UserWarning, match=rf"50 times slower than {target}"):
             assert working_target(target) == "numpy"
-    monkeypatch.setenv("CXX", "")
-    assert standalone.compiler() == "g++"
-    plain = standalone._identity.__wrapped__()
-    monkeypatch.setenv("CXX", "env g++")
-    assert standalone._identity.__wrapped__() == plain
-
-
-def test_the_cache_forgets_the_oldest_objects_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    monkeypatch.setattr(standalone, "CACHE_LIMIT", 250)
-    paths = [tmp_path / f"{number}.o" for number in range(4)]
-    for age, path in enumerate(paths):
-        path.write_bytes(b"x" * 100)
-        os.utime(path, (1e9 - age, 1e9 - age))
-    standalone._prune(tmp_path, keep={paths[3]})
-    assert sorted(path.name for path in tmp_path.glob("*.o")) == ["0.o", "3.o"]
 
 
 def few(model: str) -> Circuit:

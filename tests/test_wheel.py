@@ -44,6 +44,8 @@ def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, 
     for kind in ("models", "protocols"):
         for path in (root / kind).glob("*.toml"):
             assert f"cerebellum/{kind}/{path.name}" in names
+    for path in (root / "cerebellum").rglob("*.c"):
+        assert path.relative_to(root).as_posix() in names
     assert "cerebellum/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.endswith(".pyc") or "test" in name]
@@ -63,7 +65,7 @@ def test_the_installed_package_finds_its_own_files(site: Path, tmp_path: Path) -
 def test_the_installed_command_lists_and_runs(site: Path, tmp_path: Path, small_settings: dict[str, str]) -> None:
     """The run is the one that other tests read, so its compiled objects are found: another process compiles nothing."""
     objects = Path(os.environ["CEREBELLUM_CACHE"]) / "objects"
-    before = {path.name: path.stat().st_ino for path in objects.glob("*.o")}
+    before = {path.name: path.stat().st_ino for path in objects.iterdir()}
     found = run(site, tmp_path, "-m", "cerebellum", "list")
     assert found.returncode == 0, found.stderr
     assert "kanerva" in found.stdout
@@ -75,4 +77,4 @@ def test_the_installed_command_lists_and_runs(site: Path, tmp_path: Path, small_
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"run.json", "summary.json", "spikes.nwb", "figures"}
-    assert {path.name: path.stat().st_ino for path in objects.glob("*.o")} == before
+    assert {path.name: path.stat().st_ino for path in objects.iterdir()} == before

@@ -1,4 +1,4 @@
-"""What the cells of a population do in a stretch of time: rates, intervals, histograms, synchrony, latency, maps."""
+"""What the cells of a population do in a stretch of time: rates, intervals, histograms, maps."""
 
 from __future__ import annotations
 
@@ -88,30 +88,6 @@ def psth(spikes: Spikes, cells: int, onsets: list[float], before: float, after: 
     for onset in onsets:
         counts += np.histogram(spikes.time - onset, edges)[0]
     return counts / (width * cells * len(onsets))
-
-
-def synchrony(spikes: Spikes, cells: int, start: float, stop: float, width: float = 0.005) -> float | None:
-    """chi of Golomb (2007, Scholarpedia 2(1):1347): 1 if all cells fire alike, 1/sqrt(cells) if each for itself.
-
-    On spike counts in bins of `width`: the square root of the variance of the population's mean count over the mean
-    variance of the cells' counts; None if no cell's count varies.
-    """
-    bins = round((stop - start) / width)
-    inside = (spikes.time >= start) & (spikes.time < stop)
-    which = np.minimum(((spikes.time[inside] - start) / width).astype(int), bins - 1)
-    counts = np.zeros((cells, bins))
-    np.add.at(counts, (spikes.cell[inside], which), 1.0)
-    alone = counts.var(axis=1).mean()
-    return float(np.sqrt(counts.mean(axis=0).var() / alone)) if alone > 0 else None
-
-
-def latency(spikes: Spikes, cells: int, onset: float, within: float) -> Floats:
-    """Time (s) from `onset` to each cell's first spike, nan if none comes `within` that time, shape (cells,)."""
-    inside = (spikes.time >= onset) & (spikes.time < onset + within)
-    first = np.full(cells, np.nan)
-    who, index = np.unique(spikes.cell[inside], return_index=True)  # times are ordered: the first index is the earliest
-    first[who] = spikes.time[inside][index] - onset
-    return first
 
 
 def grid(values: Floats, places: Floats, extent: tuple[float, float], width: float) -> Floats:

@@ -248,18 +248,23 @@ def figures(
         raise CerebellumError("\n".join(f"{outcome.name} failed:\n{outcome.error}" for outcome in failed))
 
 
-def _terminated(number: int, _: object) -> NoReturn:
-    """What Ctrl-C does: the simulation is stopped and what was half written goes, on the way out."""
-    print("Terminated.", file=sys.stderr)
+def _stopped(number: int, _: object) -> NoReturn:
+    """Ctrl-C and kill alike: what runs is stopped and what was half written goes, on the way out."""
+    print("Terminated." if number == signal.SIGTERM else "Interrupted.", file=sys.stderr)
     sys.exit(128 + number)
 
 
 def main() -> None:
     """Entry point: exit 0 done, 2 the user's input is at fault, 1 anything else, 128 + N stopped by signal N."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stopped)
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
         app()
+    except SystemExit as stop:
+        for note in getattr(stop, "__notes__", ()):  # what an interrupted sweep has kept
+            print(note, file=sys.stderr)
+        raise
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -232,10 +232,6 @@ class Circuit(Table):
         """The population with this role; None if there is none."""
         return role if role in self.population else None
 
-    def outgoing(self, population: str) -> dict[str, Projection]:
-        """Projections from a population, by name."""
-        return {name: p for name, p in self.projection.items() if p.source == population}
-
 
 def load_model(name: str, settings: dict[str, str] | None = None) -> Circuit:
     """The circuit of a shipped model's name, or of a path ending in .toml.

@@ -39,15 +39,11 @@ def _quantity(dimension: str, *, low: float | None = None, strict: bool = False)
 
 
 Count = Annotated[Value, PlainValidator(partial(_whole, low=1)), _as_list]
-Index = Annotated[Value, PlainValidator(partial(_whole, low=0)), _as_list]
-Number = Annotated[Value, *_quantity("number")]
 Fraction = Annotated[Value, *_quantity("number", low=0)]
 Time = Annotated[Value, *_quantity("time", low=0)]
 Duration = Annotated[Value, *_quantity("time", low=0, strict=True)]
 Rate = Annotated[Value, *_quantity("rate", low=0)]
 Voltage = Annotated[Value, *_quantity("voltage")]
-Current = Annotated[Value, *_quantity("current")]
-CurrentWeight = Annotated[Value, *_quantity("current", low=0)]
 Conductance = Annotated[Value, *_quantity("conductance", low=0)]
 Position = Annotated[Value, *_quantity("length")]
 Extent = Annotated[Value, *_quantity("length", low=0, strict=True)]

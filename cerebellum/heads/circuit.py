@@ -8,9 +8,7 @@ parallel fibres' total drive where it was; what beta a number of granule cells a
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +21,7 @@ from cerebellum.description.projection import ThresholdWeight
 from cerebellum.description.units import Value
 from cerebellum.errors import ArgumentError
 from cerebellum.heads import encoding
+from cerebellum.machine.atomic import scratch_folder
 from cerebellum.readout import agreement, granule_code
 from cerebellum.simulation.run import run
 from cerebellum.theory.attention import softmax_weights
@@ -116,8 +115,8 @@ def push(
         wanted = memory.beta, code.lines, code.dendrites, cells, cosines, memory.nearest
         threshold = encoding.threshold_for(*wanted, lowest=fewest_matches(circuit, code.projection))
         circuit = adapted(model, threshold, tokens)
-    with tempfile.TemporaryDirectory() as folder:
-        plan = memory.protocol(memory.save(Path(folder) / "head.npz"))
+    with scratch_folder() as folder:
+        plan = memory.protocol(memory.save(folder / "head.npz"))
         result = run(plan, circuit, engine, seed=seed)
     names = list(result.blocks[0].weights)
     weights = {name: [row for block in result.blocks for row in block.weights[name]] for name in names}

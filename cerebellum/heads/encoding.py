@@ -30,6 +30,7 @@ from cerebellum.description import library
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import parse
 from cerebellum.errors import ArgumentError, ProtocolFileError
+from cerebellum.machine.atomic import whole_file
 from cerebellum.theory.attention import fit_log_weights
 from cerebellum.theory.check import whole_number
 from cerebellum.theory.granule import log_overlap
@@ -166,7 +167,8 @@ class HeadMemory:
 
     def save(self, path: Path) -> Path:
         """Write the file that a protocol with ``source = "file"`` reads."""
-        np.savez_compressed(path, addresses=self.addresses, pointers=self.pointers, cues=self.cues)
+        with whole_file(path) as part, part.open("wb") as file:
+            np.savez_compressed(file, addresses=self.addresses, pointers=self.pointers, cues=self.cues)
         return path
 
     def protocol(self, path: Path, base: str = "recall") -> Protocol:

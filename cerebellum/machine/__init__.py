@@ -1,1 +1,1 @@
-"""The computer: cache, compiler, devices, progress, random streams."""
+"""The computer: cache, compilers, child processes, whole files, devices, progress, random streams."""

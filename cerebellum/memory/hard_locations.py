@@ -3,7 +3,7 @@
 Two kinds, in the words of sparse distributed memory hard locations: `HammingCells` see the whole address and fire
 within a Hamming radius (Kanerva 1988), `DendriteCells` have k dendrites on 2n mossy fibres, each on another pair, and
 fire if at least theta of them are on (theta = k is the selected-coordinate design of Jaeckel 1989). The inputs come
-from `counter_random`, so they are the same on every device, in any order and on any number of ranks.
+from `memory.philox`, so they are the same on every device, in any order and on any number of ranks.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class HardLocations(ABC):
 
     @abstractmethod
     def inputs(self, cells: torch.Tensor, compiled: bool = True) -> torch.Tensor:
-        """Inputs of the cells of these numbers, shape (rows, cells); `compiled` as in `counter_random.philox`."""
+        """Inputs of the cells of these numbers, shape (rows, cells); `compiled` as in `memory.philox.philox`."""
 
     @abstractmethod
     def batch(self, addresses: torch.Tensor) -> torch.Tensor:

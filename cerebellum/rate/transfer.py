@@ -1,6 +1,6 @@
 """Transfer functions: the rate of a cell given its membrane, read from that cell's own spikes.
 
-The cell is driven by `cell_drive.experiment`; nothing is set by hand and nothing is fitted to a network. Its membrane
+The cell is driven by `single_cell.experiment`; nothing is set by hand and nothing is fitted to a network. Its membrane
 is followed from spike to spike under the same conductances as in the rate circuit (`membrane`), and its spikes are
 counted against the voltage above threshold and the change in the step, which together tell the hazard of a cell near a
 threshold (Chizhov and Graham 2007, Phys Rev E 75:011924). The logarithm of the rate is a tensor-product cubic spline of
@@ -11,10 +11,9 @@ not know of the membrane, the noise of synapses whose spikes it has only as rate
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
-import os
-import tempfile
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from scipy.interpolate import BSpline
 from cerebellum import cells
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.population import Population
-from cerebellum.machine.cache import cache_folder
+from cerebellum.machine import cache
 from cerebellum.machine.streams import generator
 from cerebellum.rate import membrane, single_cell
 from cerebellum.rate.membrane import Membrane, SingleCells
@@ -91,13 +90,13 @@ def of(connectome: Connectome, population: str, drawn: bool = False) -> Transfer
     """
     circuit = connectome.circuit
     described, given = circuit.population[population], single_cell.inputs(connectome, population, drawn)
-    path = cache_folder() / "transfer" / f"{_key(described, given, circuit.dt)}.npz"
-    if path.exists():
-        return _load(path)
+    name = _key(described, given, circuit.dt)
+    if (kept := cache.find("transfer", name)) and (known := _load(kept)):
+        return known
     rng = generator(0, "transfer", population)
     drive = single_cell.experiment(described, given, CELLS, DURATION, circuit.dt, rng)
     found = fit(drive, described)
-    _save(found, path)
+    cache.keep("transfer", name, _bytes(found))
     return found
 
 
@@ -222,21 +221,22 @@ def _key(population: Population, given: dict[str, single_cell.Input], dt: float)
          {n: asdict(one) for n, one in given.items()}, dt, np.__version__],
         sort_keys=True,
     )  # fmt: skip
-    return hashlib.sha256(said.encode() + b"".join(path.read_bytes() for path in code)).hexdigest()
+    return cache.key(said, *(path.read_bytes() for path in code))
 
 
-def _save(found: Transfer, path: Path) -> None:
-    """Written beside and renamed, so that an interrupted run leaves no broken file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".npz")
+def _bytes(found: Transfer) -> bytes:
     said = {key: value for key, value in asdict(found).items() if not isinstance(value, np.ndarray)}
-    with os.fdopen(handle, "wb") as file:
-        np.savez(file, coefficients=found.coefficients, covariance=found.covariance, said=np.array(json.dumps(said)))
-    os.replace(part, path)
+    file = io.BytesIO()
+    np.savez(file, coefficients=found.coefficients, covariance=found.covariance, said=np.array(json.dumps(said)))
+    return file.getvalue()
 
 
-def _load(path: Path) -> Transfer:
-    with np.load(path) as kept:
-        said = json.loads(str(kept["said"]))
-        said |= {key: tuple(said[key]) for key in ("low", "high")}
-        return Transfer(coefficients=kept["coefficients"], covariance=kept["covariance"], **said)
+def _load(path: Path) -> Transfer | None:
+    """What `_bytes` told; None of a damaged file, which is as good as none."""
+    try:
+        with np.load(path) as kept:
+            said = json.loads(str(kept["said"]))
+            said |= {key: tuple(said[key]) for key in ("low", "high")}
+            return Transfer(coefficients=kept["coefficients"], covariance=kept["covariance"], **said)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None

@@ -6,6 +6,7 @@ effective weights w_q are the least-squares coefficients of y_q on [1, s_1 .. s_
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -102,6 +103,8 @@ def effective_beta(weights: Floats, cosine: Floats, target: NDArray[np.int64], r
     weights, cosine : shape (queries, patterns)
     target : the cue's own pattern, shape (queries,)
     """
+    from scipy.stats import DegenerateDataWarning, bootstrap
+
     queries, patterns = weights.shape
     if patterns < 2:
         return Beta(float("nan"), float("nan"), float("nan"))
@@ -121,8 +124,12 @@ def effective_beta(weights: Floats, cosine: Floats, target: NDArray[np.int64], r
                 rise, run = rise + x * np.log(near / far), run + x * x
         return float(rise / run) if run else float("nan")
 
-    resampled = np.array([slope(rng.choice(rows, queries)) for _ in range(RESAMPLES)])
-    usable = resampled[np.isfinite(resampled)]
+    if queries < 2:
+        return Beta(slope(rows), slope(rows), slope(rows))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # resamples without a slope are left out below
+        found = bootstrap((rows,), slope, n_resamples=RESAMPLES, vectorized=False, method="percentile", rng=rng)
+    usable = found.bootstrap_distribution[np.isfinite(found.bootstrap_distribution)]
     low, high = np.percentile(usable, [2.5, 97.5]) if len(usable) else (np.nan, np.nan)
     return Beta(slope(rows), float(low), float(high))
 

@@ -1,11 +1,9 @@
-"""Run folders: whole or not at all."""
+"""Run folders: whole or not at all, and nothing but a run folder is ever replaced by one."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from cerebellum.errors import InputError
+from cerebellum.machine import atomic
+
+# All that a run writes: a folder with anything else in it holds something of the user's.
+NAMES = ("run.json", "summary.json", "spikes.nwb", "rates.npz", "figures")
 
 
 def refuse_existing(out: Path, force: bool) -> None:
@@ -21,13 +23,24 @@ def refuse_existing(out: Path, force: bool) -> None:
     Raises
     ------
     InputError
-        If `out` exists and `force` is false, or `out` is anything but a run folder, which is never replaced; or if
-        the folder above cannot be written.
+        If `out` exists and `force` is false, or `out` is anything but a run folder as a run left it, which is never
+        replaced; or if the folder above cannot be written.
     """
-    if out.exists() and not force:
+    if os.path.lexists(out) and not force:
         raise InputError(f"{out} exists already; choose another --out, or add --force to replace it")
-    if out.exists() and not (out / "run.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is no run folder (it has no run.json), and --force replaces nothing else")
+    if os.path.lexists(out) and (fault := _no_run_folder(out)):
+        raise InputError(f"{out} {fault}, and --force replaces run folders only; choose another --out")
+    refuse_unwritable(out)
+
+
+def refuse_unwritable(out: Path) -> None:
+    """Complain about a folder that cannot be made, before any work is done.
+
+    Raises
+    ------
+    InputError
+        If the folder that it would stand in cannot be written.
+    """
     standing = next(parent for parent in out.absolute().parents if parent.exists())
     if not os.access(standing, os.W_OK | os.X_OK) or not standing.is_dir():
         raise InputError(f"{out}: cannot write in {standing}; choose another --out")
@@ -35,22 +48,29 @@ def refuse_existing(out: Path, force: bool) -> None:
 
 @contextmanager
 def whole_folder(out: Path, force: bool) -> Iterator[Path]:
-    """A folder to write into that becomes `out` when the block ends well, and leaves nothing when it does not."""
+    """A folder to write into that becomes `out` when the block ends well, and leaves nothing when it does not.
+
+    Raises
+    ------
+    InputError
+        As `refuse_existing`, at the start and again at the end, where `out` may be someone else's by then.
+    """
     refuse_existing(out, force)
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
-    try:
-        part.chmod(0o755)
+    with atomic.whole_folder(out, lambda found: force and not _no_run_folder(found)) as part:
         yield part
-        if out.exists():
-            old = part.with_suffix(".old")
-            os.replace(out, old)
-            os.replace(part, out)
-            shutil.rmtree(old)
-        else:
-            os.replace(part, out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+
+
+def _no_run_folder(path: Path) -> str:
+    """Why `path` is no run folder that may be replaced; empty if it is one, or an empty folder."""
+    if path.is_symlink() or not path.is_dir():
+        return "is no run folder (it is no folder)"
+    names = {entry.name for entry in path.iterdir()}
+    if names and "run.json" not in names:
+        return "is no run folder (it has no run.json)"
+    if foreign := sorted(names.difference(NAMES)):
+        return f"holds {foreign[0]}, which no run has written"
+    return ""
 
 
 def write_json(path: Path, numbers: object) -> None:

@@ -19,6 +19,7 @@ def write_spikes(result: Result, path: Path) -> None:
 
     Cells that never fired are rows with no spike times, so that rates over all cells can be computed from the file.
     """
+    import h5py
     from pynwb import NWBHDF5IO, H5DataIO, NWBFile
     from pynwb.core import VectorData, VectorIndex
     from pynwb.misc import Units
@@ -65,8 +66,14 @@ def write_spikes(result: Result, path: Path) -> None:
         file.add_trial(
             start_time=trial.start, stop_time=trial.stop, block=trial.block, role=trial.role, shown=trial.pattern
         )
-    with NWBHDF5IO(str(path), "w") as io:
+    # HDF5 crashes the process where the disk is full when it closes a file: written in memory, then as plain bytes.
+    with (
+        h5py.File(path.name, "w", driver="core", backing_store=False) as memory,
+        NWBHDF5IO(file=memory, mode="w") as io,
+    ):
         io.write(file)
+        memory.flush()
+        path.write_bytes(memory.id.get_file_image())
 
 
 def read_spikes(path: Path) -> dict[str, Spikes]:

@@ -2,7 +2,8 @@
 
 A sweep folder holds one file for each finished point, named by a hash of all that decides its outcome (resolved model
 and protocol, engine, seed). A restarted sweep runs only the points without a file, whatever their order; changing a
-model or adding a value never mixes old and new.
+model or adding a value never mixes old and new. A sweep that is interrupted kills its workers, keeps what is finished,
+and says so.
 """
 
 from __future__ import annotations
@@ -11,23 +12,29 @@ import hashlib
 import importlib
 import itertools
 import json
+import logging
+import multiprocessing
 import os
 import signal
-import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cerebellum.errors import CerebellumError, InputError
+from cerebellum.machine.atomic import whole_file
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.readout.comparison import numbers_of
-from cerebellum.results.folder import write_json
+from cerebellum.results.folder import refuse_unwritable, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
+    from dask.distributed import Client
 
+ANSWER = 5.0  # s; in which a scheduler must answer
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -48,9 +55,10 @@ def points(
     Raises
     ------
     InputError
-        If a value cannot be set, or two values give the same circuit and protocol.
+        If the engine does not exist, a value cannot be set, or two values give the same circuit and protocol.
     """
     from cerebellum.description.compatibility import check_together
+    from cerebellum.simulation.engines import choose
     from cerebellum.simulation.prepare import resolve
 
     out: dict[str, Point] = {}
@@ -58,6 +66,7 @@ def points(
         varied = tuple(zip(vary, values, strict=True))
         circuit, plan = resolve(model, protocol, {**fixed, **dict(varied)})
         check_together(plan, circuit)
+        choose(engine, circuit)
         described = circuit.model_dump_json(by_alias=True) + plan.model_dump_json() + engine
         for seed in seeds:
             key = hashlib.sha256(f"{described}{seed}".encode()).hexdigest()[:20]
@@ -94,47 +103,116 @@ def run_sweep(
 
     Raises
     ------
+    InputError
+        If a setting or the engine does not exist, or no scheduler answers; nothing is written.
     CerebellumError
         If points failed; the others are kept.
+    KeyboardInterrupt, SystemExit
+        As they come, with a note that says how much is kept; the table of that is written.
     """
     fixed = fixed or {}
     wanted = points(protocol, model, engine, vary, seeds, fixed)
     store = out / "points"
-    store.mkdir(parents=True, exist_ok=True)
-    todo = [point for point in wanted if not (store / f"{point.key}.json").exists()]
-    progress("sweeping", 1 - len(todo) / len(wanted))
+    refuse_unwritable(store)
     failed: list[str] = []
-    if todo:
-        from dask.distributed import Client, LocalCluster, as_completed
-
-        # Processes of one thread: Brian2's device is global state of its process.
-        local = None
-        if scheduler is None:
-            cores = workers or os.cpu_count()
-            local = LocalCluster(n_workers=cores, threads_per_worker=1, processes=True, dashboard_address=None)  # type: ignore[no-untyped-call]
-        with Client(local or scheduler) as client:  # type: ignore[no-untyped-call]
-            futures = {
-                client.submit(_run_point, protocol, model, engine, {**fixed, **dict(p.settings)}, p.seed, key=p.key): p
-                for p in todo
-            }
-            for future in as_completed(futures):  # type: ignore[no-untyped-call]
-                point = futures[future]
-                if future.status == "finished":
-                    _keep(store, point, future.result())
+    try:
+        todo = _missing(store, wanted)
+        with closing(_finished(protocol, model, engine, fixed, todo, scheduler, workers)) as finished:
+            for point, summary in finished:
+                if isinstance(summary, str):
+                    failed.append(f"{dict(point.settings)} seed {point.seed}: {summary}")
                 else:
-                    failed.append(f"{dict(point.settings)} seed {point.seed}: {future.exception()}")
-                done = len(wanted) - sum(f.status == "pending" for f in futures)
-                progress("sweeping", done / len(wanted))
-        if local is not None:
-            local.close()
-    from cerebellum.plotting.sweep import sweep_figure
+                    store.mkdir(parents=True, exist_ok=True)
+                    with whole_file(_file(store, point)) as part:
+                        write_json(part, {"settings": dict(point.settings), "seed": point.seed, "summary": summary})
+                progress("sweeping", 1 - (len(_missing(store, wanted)) - len(failed)) / len(wanted))
+        from cerebellum.plotting.sweep import sweep_figure
 
-    table = read_table(store, wanted)
-    table.to_csv(out / "table.csv", index=False)
-    sweep_figure(table, list(vary)).savefig(out / "sweep.png", dpi=150)
+        table = _write_table(store, wanted, out)
+        if len(table):
+            with whole_file(out / "sweep.png") as part:
+                sweep_figure(table, list(vary)).savefig(part, dpi=150)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        kept = len(_write_table(store, wanted, out))
+        stop.add_note(f"{kept} of {len(wanted)} points kept; the same command goes on")
+        raise
     if failed:
         raise CerebellumError(f"{len(failed)} of {len(wanted)} points failed:\n" + "\n".join(failed))
     return table
+
+
+@contextmanager
+def _client(scheduler: str | None, workers: int | None) -> Iterator[Client]:
+    """A client of the running scheduler at that address, or of worker processes of its own.
+
+    Where the block ends before its time, these are killed, with what they have started, and waiting points of another
+    scheduler are cancelled.
+    """
+    from dask.distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=ANSWER)  # type: ignore[no-untyped-call]
+        except Exception as error:  # whatever may sit there instead
+            raise InputError(
+                f"--scheduler {scheduler}: no dask scheduler answers there; wanted an address such as "
+                "tcp://127.0.0.1:8786 of one that runs (start it with `dask scheduler`)"
+            ) from error
+        with client:
+            yield client
+        return
+    with ExitStack() as stack:
+        try:
+            resource_tracker.ensure_running()  # which would let the signal through again in the thread that starts it
+            with _held_back(signal.SIGINT):  # for good from the workers, which inherit that: Ctrl-C is handled here
+                cluster = LocalCluster(
+                    n_workers=workers or os.cpu_count(),
+                    threads_per_worker=1,  # Brian2's device is global state of its process
+                    processes=True,
+                    dashboard_address=":0",
+                    silence_logs=logging.CRITICAL,  # of workers that end; what fails is said in the end
+                )  # type: ignore[no-untyped-call]
+            stack.enter_context(cluster)
+            yield stack.enter_context(Client(cluster))  # type: ignore[no-untyped-call]
+        except BaseException:
+            logging.getLogger("distributed").handlers[:] = [logging.NullHandler()]  # it tells how connections break
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
+
+
+@contextmanager
+def _held_back(number: signal.Signals) -> Iterator[None]:
+    """Threads and processes that are started meanwhile never see the signal, this thread sees it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _finished(
+    protocol: str,
+    model: str,
+    engine: str,
+    fixed: dict[str, str],
+    todo: Sequence[Point],
+    scheduler: str | None,
+    workers: int | None,
+) -> Generator[tuple[Point, dict[str, Any] | str]]:
+    """Each point with its summary as it comes, or with what went wrong."""
+    if not todo:
+        return
+    from dask.distributed import as_completed
+
+    with _client(scheduler, workers) as client:
+        futures = {
+            client.submit(_run_point, protocol, model, engine, {**fixed, **dict(p.settings)}, p.seed, key=p.key): p
+            for p in todo
+        }
+        for future in as_completed(futures):  # type: ignore[no-untyped-call]
+            failed = future.status != "finished"
+            yield futures[future], str(future.exception()) if failed else future.result()
 
 
 def _run_point(protocol: str, model: str, engine: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
@@ -165,22 +243,25 @@ def _load_spiking_engine() -> None:
         signal.signal = set_handler
 
 
-def _keep(store: Path, point: Point, summary: dict[str, Any]) -> None:
-    """Write a finished point, whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=store, suffix=".part")
-    os.close(handle)
-    write_json(Path(name), {"settings": dict(point.settings), "seed": point.seed, "summary": summary})
-    os.replace(name, store / f"{point.key}.json")
+def _file(store: Path, point: Point) -> Path:
+    return store / f"{point.key}.json"
 
 
-def read_table(store: Path, wanted: Sequence[Point]) -> pd.DataFrame:
-    """The finished points of a sweep, one row each."""
+def _missing(store: Path, wanted: Sequence[Point]) -> list[Point]:
+    return [point for point in wanted if not _file(store, point).exists()]
+
+
+def _write_table(store: Path, wanted: Sequence[Point], out: Path) -> pd.DataFrame:
+    """The finished points of a sweep, one row each, as `table.csv` too; no file of none."""
     import pandas as pd
 
     rows = []
     for point in wanted:
-        path = store / f"{point.key}.json"
-        if path.exists():
-            summary = json.loads(path.read_text())["summary"]
+        if _file(store, point).exists():
+            summary = json.loads(_file(store, point).read_text())["summary"]
             rows.append({**dict(point.settings), "seed": point.seed, **dict(numbers_of(summary))})
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if rows:
+        with whole_file(out / "table.csv") as part:
+            table.to_csv(part, index=False)
+    return table

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gc
 import shutil
-import tempfile
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.experiment.schedule import Schedule, plastic_ends
+from cerebellum.machine.atomic import scratch_folder
+from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.spiking import neurons, standalone, synapses
 
@@ -47,10 +50,8 @@ def simulate(
     """
     seconds: dict[str, float] = {}
     started = time.perf_counter()
-    folder = Path(tempfile.mkdtemp(prefix="cerebellum_"))
     gc.collect()  # objects of an earlier run keep their names, and other names are other code to compile
-    try:
-        _set_target(target, folder, threads)
+    with scratch_folder() as folder, _device(target, folder, threads):
         progress("building the network", None)
         network = _Network(connectome, schedule)
         seconds["build"] = time.perf_counter() - started
@@ -71,23 +72,28 @@ def simulate(
             snapshots=network.snapshots(schedule, weights),
             seconds=seconds,
         )
+
+
+@contextmanager
+def _device(target: Target, folder: Path, threads: int) -> Iterator[None]:
+    """Brian2's device, which is one of the process, set to the target and set back."""
+    b2.BrianLogger.suppress_name("base")
+    # Brian2 would end a simulation early at the first Ctrl-C, and go on as if it were whole.
+    b2.prefs.core.stop_on_keyboard_interrupt = False
+    b2.prefs.devices.cpp_standalone.openmp_threads = 0
+    try:
+        if target == "standalone":
+            b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
+            b2.set_device("cpp_standalone", directory=str(folder), build_on_run=False)
+            b2.get_device().reinit()
+            b2.get_device().activate(directory=str(folder), build_on_run=False)
+        else:
+            b2.set_device("runtime")
+            b2.prefs.codegen.target = "cython" if target == "runtime" else "numpy"
+        yield
     finally:
         b2.get_device().reinit()
         b2.set_device("runtime")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _set_target(target: Target, folder: Path, threads: int) -> None:
-    b2.BrianLogger.suppress_name("base")
-    b2.prefs.devices.cpp_standalone.openmp_threads = 0
-    if target == "standalone":
-        b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
-        b2.set_device("cpp_standalone", directory=str(folder), build_on_run=False)
-        b2.get_device().reinit()
-        b2.get_device().activate(directory=str(folder), build_on_run=False)
-    else:
-        b2.set_device("runtime")
-        b2.prefs.codegen.target = "cython" if target == "runtime" else "numpy"
 
 
 def _runtime_report(progress: Progress) -> Any:
@@ -161,7 +167,7 @@ class _Network:
 
 def working_target(wanted: Target) -> Target:
     """`wanted` if this machine can compile for it, else 'numpy', with a warning."""
-    if wanted == "numpy" or shutil.which(standalone.compiler()) is not None:
+    if wanted == "numpy" or shutil.which(cpp_compiler()[0]) is not None:
         return wanted
     warnings.warn(
         f"no C++ compiler found, so the spiking engine runs on numpy, some 50 times slower than {wanted}; "

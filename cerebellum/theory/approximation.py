@@ -51,16 +51,6 @@ def exponential_approximation(n: int, radius: int, distances: ArrayLike) -> NDAr
     return log_share
 
 
-def exponential_bounds(n: int, radius: int, distances: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The published lower and upper exponential: the prefactor's v (n - v) replaced by n^2 / 4 and by n - 1.
-
-    They bound `exponential_approximation`, not the intersection itself.
-    """
-    n, radius, v = _arguments(n, radius, distances, 1, n - 1 if isinstance(n, int) else None)
-    decay = _log_decay(n, radius, v)
-    return decay + math.log(4 / (math.pi * n)), decay + math.log(2 / (math.pi * math.sqrt(n - 1)))
-
-
 def exponential_beta(n: int, radius: int) -> float:
     """The softmax beta of the exponential approximation, (n - 2 d)^2 / 4 n: a third to a half of the fitted beta."""
     n, radius, _ = _arguments(n, radius, 0)

@@ -49,16 +49,6 @@ def log_overlap(activity: float, cosines: ArrayLike) -> NDArray[np.float64]:
     return np.where(width > 0, log_share, -np.inf)
 
 
-def local_beta(activity: float, cosine: float) -> float:
-    """The slope of ln overlap at a cosine below 1: exp(-t^2 / (1 + s)) / (2 pi sqrt(1 - s^2)) / P(s)."""
-    s = real_number("cosine", cosine, -1.0, 1.0)
-    if abs(s) == 1.0:
-        raise ArgumentError("cosine", cosine, "must be above -1 and below 1: the slope is infinite at the match")
-    t = threshold(activity)
-    log_slope = -t * t / (1 + s) - np.log(2 * np.pi) - 0.5 * np.log1p(-s * s)
-    return float(np.exp(log_slope - log_overlap(activity, s)))
-
-
 def fit_beta(activity: float, cosines: ArrayLike | None = None) -> BetaFit:
     """The softmax beta by least squares of ln overlap on cosine, at `cosines` (default 65 from 0.5 to 1)."""
     s = np.linspace(0.5, 1.0, 65) if cosines is None else np.asarray(cosines)

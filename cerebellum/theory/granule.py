@@ -26,8 +26,6 @@ from cerebellum.theory.circles import log_binomial, log_intersection
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_NO_SLOPE = "no cell answers to both of two neighbouring inputs, so the beta at the match is infinite"
-
 
 def overlap(n: int, dendrites: int, threshold: int, distance: int, response: ArrayLike | None = None) -> float:
     """P(both inputs activate a random cell), or E[f f] for a graded response, at one Hamming distance.
@@ -125,14 +123,6 @@ def fit_beta(
     return fit_log_weights(1.0 - 2.0 * v / n, log_overlap(n, k, threshold, v, response))
 
 
-def local_beta(n: int, dendrites: int, threshold: int, response: ArrayLike | None = None) -> float:
-    """The softmax beta at the match: the step of ln overlap from distance 0 to 1 over its step of cosine, 2 / n."""
-    at_0, at_1 = log_overlap(n, dendrites, threshold, [0, 1], response)
-    if math.isinf(at_1):
-        raise ArgumentError("response" if response is not None else "threshold", threshold, _NO_SLOPE)
-    return float((at_0 - at_1) * n / 2)
-
-
 def fit_sparse_beta(
     n: int,
     active: int,
@@ -151,16 +141,6 @@ def fit_sparse_beta(
     o = whole_numbers("shared", o, 0, active, "active")
     overlaps = np.array([sparse_overlap(n, active, k, threshold, int(lines), response) for lines in o])
     return fit_log_weights(o / active, np.log(overlaps, out=np.full(overlaps.shape, -np.inf), where=overlaps > 0))
-
-
-def local_sparse_beta(n: int, active: int, dendrites: int, threshold: int, response: ArrayLike | None = None) -> float:
-    """The softmax beta at the match on sparse codes: the step of ln overlap for the last shared line x `active`."""
-    active = whole_number("active", active, 1, n, "n")
-    whole = sparse_overlap(n, active, dendrites, threshold, active, response)
-    less = sparse_overlap(n, active, dendrites, threshold, active - 1, response)
-    if less == 0.0:
-        raise ArgumentError("threshold" if response is None else "response", threshold, _NO_SLOPE)
-    return active * math.log(whole / less)
 
 
 def _cell(n: int, dendrites: int, threshold: int) -> tuple[int, int, int]:

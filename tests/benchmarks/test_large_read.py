@@ -12,16 +12,19 @@ has the same numbers of cells, bits, outputs and cues and the same share of acti
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from cerebellum.machine import compiler
 from cerebellum.memory import compiled_read
 from cerebellum.memory.hard_locations import DendriteCells
 from cerebellum.memory.large import LargeMemory
@@ -42,8 +45,9 @@ def build(cells: int, compiled: bool = True) -> tuple[LargeMemory, np.ndarray]:
 
 def limits(memory: LargeMemory, cues: np.ndarray, pairs: int) -> dict[str, Callable[[], Any]]:
     """What the read cannot do without, each alone."""
-    lib = compiled_read.library()
+    lib = compiler.library(compiled_read.SOURCE, Path(__file__).with_name("read_limits.c"))
     assert lib is not None
+    lib.adding.restype = lib.finding.restype = ctypes.c_int64
     hits = torch.from_numpy(np.random.default_rng(1).integers(0, CUES, 4096, dtype=np.uint8))
     batch = memory.inputs.batch(torch.from_numpy(2 * cues - 1))
     few = memory.inputs.inputs(torch.arange(CACHED))

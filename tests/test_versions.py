@@ -1,0 +1,189 @@
+"""What this code relies on in other libraries beyond their documented use: each for the version it was written for.
+
+A newer version that changes one of these fails here, by name, and not as a wrong number or a slow run somewhere else.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from cerebellum.connectome.connectome import Connectome
+from cerebellum.experiment.schedule import Schedule
+from cerebellum.spiking import standalone
+from cerebellum.spiking.network import simulate
+
+WRITTEN_FOR = {"brian2": "2.9", "torch": "2.13", "python": "3.11", "glibc": "2.36"}
+
+
+def found_version(library: str) -> str:
+    if library == "python":
+        return platform.python_version()
+    return platform.libc_ver()[1] if library == "glibc" else version(library)
+
+
+def relied_on(holds: object, library: str, what: str, where: str) -> None:
+    """Fail with what changed, in which version, and which lines to look at."""
+    assert holds, (
+        f"{library} {found_version(library)} no longer does what {where} relies on, which was written for "
+        f"{library} {WRITTEN_FOR[library]}: {what}"
+    )
+
+
+class Written(Exception):  # noqa: N818
+    """Raised once Brian2 has written its project."""
+
+
+@pytest.fixture(scope="module")
+def project(connectome: Connectome, scheduled: Schedule, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The C++ project that Brian2 writes for a small circuit."""
+    kept = tmp_path_factory.mktemp("brian") / "project"
+
+    def keep(folder: Path, _: object) -> None:
+        shutil.copytree(folder, kept)
+        raise Written
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standalone, "_compile", keep)
+        with pytest.raises(Written):
+            simulate(connectome, scheduled)
+    return kept
+
+
+def test_brian2_writes_the_files_that_are_put_together(project: Path) -> None:
+    where = "standalone._compile"
+    for name in ("network", "objects", "run", "main"):
+        relied_on((project / f"{name}.cpp").is_file(), "brian2", f"the project has a file {name}.cpp", where)
+    names = [path.name for path in project.glob("code_objects/*.cpp")]
+    for start in ("before_run_", "synapses_create_"):
+        found = any(name.startswith(start) or f"_{start}" in name for name in names)
+        relied_on(found, "brian2", f"what runs once is in files named {start}...", where)
+    hot = [name for name in names if not standalone.RUN_ONCE.search(name)]
+    parts = "stateupdater|spike_thresholder|spike_resetter|codeobject|push_spikes|summed_variable"
+    every_step = re.compile(rf"_({parts})\w*\.cpp$")
+    strange = [name for name in hot if not every_step.search(name)]
+    relied_on(not strange, "brian2", f"files of code that runs every step have known names, not {strange}", where)
+
+
+def test_brian2_puts_its_support_code_into_a_nameless_namespace(project: Path) -> None:
+    where = "standalone._unit"
+    for path in project.glob("code_objects/*.cpp"):
+        text = path.read_text()
+        what = f"one `namespace {{` and one `using namespace brian;` ({path.name})"
+        nameless = len(re.findall(r"\bnamespace \{", text))
+        relied_on(nameless <= 1, "brian2", what, where)
+        relied_on(not nameless or text.count("using namespace brian;") >= 1, "brian2", what, where)
+    texts = [path.read_text() for path in project.glob("code_objects/*.cpp")]
+    relied_on(any("namespace {" in text for text in texts), "brian2", "there is such a namespace", where)
+
+
+def test_brian2_sets_clocks_to_zero_line_after_line(project: Path) -> None:
+    """In the order of a set, which changes from process to process; sorted, the text is the same and found again."""
+    texts = [path.read_text() for path in project.glob("*.cpp")]
+    runs = [match.group().count("\n") for text in texts for match in standalone.CLOCKS.finditer(text)]
+    what = "lines such as `_array_clock_t[0] = 0.0;` stand together"
+    relied_on(max(runs, default=0) >= 2, "brian2", what, "standalone.CLOCKS")
+
+
+def test_brian2_writes_its_flags_into_a_makefile(project: Path) -> None:
+    flags, link_flags = standalone._flags(project, "")
+    what = "the makefile has lines OPTIMISATIONS, CXXFLAGS and LFLAGS"
+    relied_on("-c" in flags and any(flag.startswith("-std=") for flag in flags), "brian2", what, "standalone._flags")
+    relied_on(isinstance(link_flags, list), "brian2", what, "standalone._flags")
+
+
+def test_brian2_reads_results_once_it_believes_that_it_ran() -> None:
+    import brian2
+
+    device = brian2.devices.device.all_devices["cpp_standalone"]
+    for name in ("has_been_run", "results_dir"):
+        relied_on(hasattr(device, name), "brian2", f"the device has {name}", "standalone.compile_and_run")
+    what = "an interrupt that ends a simulation early can be switched off"
+    relied_on("core.stop_on_keyboard_interrupt" in brian2.prefs, "brian2", what, "network._device")
+
+
+def test_brian2_sets_a_handler_of_interrupts_when_it_is_imported() -> None:
+    """Which Python allows in the main thread only: a worker's thread imports it with that switched off."""
+    code = "import threading, brian2; threading.excepthook = None"
+    inside = f"import threading; t = threading.Thread(target=lambda: exec({code!r})); t.start(); t.join()"
+    printed = subprocess.run([sys.executable, "-c", inside], capture_output=True, text=True).stderr
+    what = "its import fails in a thread; where it does not, sweep._load_spiking_engine is needed no more"
+    relied_on("signal only works in main thread" in printed, "brian2", what, "sweep._load_spiking_engine")
+
+
+FAULTS = """
+import resource, sys, torch
+from cerebellum.memory.large import _keep_heap
+if sys.argv[1] == "kept":
+    _keep_heap()
+def round():
+    parts = [torch.empty(6 << 20, dtype=torch.uint8) for _ in range(3)]
+    for part in parts:
+        part[::4096] = 1
+for _ in range(3):
+    round()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    round()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="memory of another C library")
+def test_glibc_keeps_the_heap_after_one_large_piece_was_freed() -> None:
+    """Page faults of ten rounds that take and give back 18 MB, some 4,400 pages each: none, or all again."""
+    faults = {}
+    for how in ("kept", "plain"):
+        done = subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True)
+        faults[how] = int(done.stdout)
+    what = f"freeing 31 MiB raises both thresholds of mallopt(3) (page faults: {faults})"
+    relied_on(faults["kept"] < 0.1 * faults["plain"], "glibc", what, "memory.large._keep_heap")
+
+
+def test_torch_calls_its_sparse_matrices_beta_in_known_words() -> None:
+    """The warning is filtered by its words; torch says it once a process."""
+    code = (
+        "import warnings, torch\n"
+        "with warnings.catch_warnings(record=True) as said:\n"
+        "    warnings.simplefilter('always')\n"
+        "    torch.sparse_csr_tensor([0, 1], [0], [1.0], size=(1, 1), check_invariants=False)\n"
+        "print(*[str(each.message)[:25] for each in said], sep='|')\n"
+    )
+    words = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    what = f"it warns of that alone, not {words!r}"
+    relied_on(words in ("", "Sparse CSR tensor support"), "torch", what, "rate.synapses._csr")
+
+
+BLOCKED = """
+import multiprocessing, signal
+from multiprocessing import resource_tracker
+
+def tell(queue):
+    queue.put(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+if __name__ == "__main__":
+    from cerebellum.simulation.sweep import _held_back
+    context = multiprocessing.get_context("spawn")
+    resource_tracker.ensure_running()
+    with _held_back(signal.SIGINT):
+        queue = context.Queue()
+        process = context.Process(target=tell, args=(queue,))
+        process.start()
+    print(queue.get(), signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    process.join()
+"""
+
+
+def test_python_starts_workers_with_the_signals_of_their_starter_held_back(tmp_path: Path) -> None:
+    script = tmp_path / "blocked.py"
+    script.write_text(BLOCKED)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    what = f"a worker inherits that Ctrl-C is held back, once the resource tracker runs ({done.stdout.strip()})"
+    relied_on(done.stdout.split() == ["True", "False"], "python", what, "sweep._client")
