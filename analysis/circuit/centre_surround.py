@@ -38,9 +38,8 @@ def measure(seed: int = 0) -> dict[str, Any]:
         responses[name] = _responses(result)
     assert result.connectome is not None
     places, extent = result.connectome.positions["granule"], result.circuit.extent
-    stimulus = result.protocol.block["centre_surround"].stimulus["punch"].where
-    scale = float(np.sqrt(result.circuit.scale.number))
-    point = np.array([stimulus.x.si, stimulus.y.si]) * scale
+    punch: Any = result.protocol.block["centre_surround"].stimulus["punch"]
+    point = np.array([punch.where.x.si, punch.where.y.si]) * result.circuit.stretch
     distance = np.hypot(*(places[:, :2] - point).T)
     evoked = {name: found["evoked"] - found["before"] for name, found in responses.items()}
     maps = {name: statistics.grid(values, places, extent, SQUARE) for name, values in evoked.items()}

@@ -65,7 +65,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
     errors: dict[str, dict[str, dict[str, float]]] = {scheme: {} for scheme in SCHEMES}
     growth, own = {}, {}
     for name, inputs in INPUT.items():
-        population = circuit.population[name]  # type: ignore[index]
+        population = circuit.population[name]
         p = population.si()
         ports = {key: receptor.port for key, receptor in population.receptor.items()}
         rng = np.random.default_rng([seed, len(name), ord(name[0])])

@@ -50,10 +50,9 @@ def measure(seed: int = 0) -> dict[str, Any]:
         fine = _rates(name, 4.0, DT / 10, seed)
         coarse = _rates(name, 4.0, DT, seed)
         first = [_first_rate(name, pA * 1e-12, seed + 1 + i) for i, pA in enumerate(steps)]
-        known = [i for i, rate in enumerate(first) if rate is not None]
-        slope = (
-            float(np.polyfit([steps[i] for i in known], [first[i] for i in known], 1)[0]) if len(known) > 1 else None
-        )
+        known = [(step, rate) for step, rate in zip(steps, first, strict=True) if rate is not None]
+        x, y = [step for step, _ in known], [rate for _, rate in known]
+        slope = float(np.polyfit(x, y, 1)[0]) if len(known) > 1 else None
         found[name] = {
             "autorhythm": float(rest.mean()),
             "standard_error": float(rest.std(ddof=1) / CELLS**0.5),
@@ -79,7 +78,7 @@ def _respond(name: str, current: Any, dt: float, seed: int) -> tuple[Any, Any]:
     from cerebellum.description.circuit import load_model
 
     population, _, model = name.partition(", ")
-    parameters = load_model(model or "mouse").population[population].si()  # type: ignore[index]
+    parameters = load_model(model or "mouse").population[population].si()
     state = eglif.start(parameters, CELLS, np.random.default_rng(seed))
     return eglif.respond(parameters, {}, state, current, dt)
 

@@ -129,10 +129,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
         ax.plot([min(points[0]), max(points[0])], [min(points[0]), max(points[0])], color="black", lw=0.8)
         ax.plot(*points, ".", color="black", alpha=0.5)
         ax.set(xlabel=f"weight, {along}", ylabel=f"weight, {up}")
-    along, up = ([value for row in numbers["weights"][name] for value in row] for name in ("spiking", "expected"))
+    weights = ([value for row in numbers["weights"][name] for value in row] for name in ("spiking", "expected"))
     left.plot(
-        along,
-        up,
+        *weights,
         ".",
         color="tab:orange",
         alpha=0.5,

@@ -106,11 +106,12 @@ def _learn(
     if k:
         network = SDMLayer(64, UNITS, 10, k, switch, generator)
     else:
-        network = nn.Sequential(nn.Linear(64, UNITS), nn.ReLU(), nn.Linear(UNITS, 10))
+        layers = nn.Linear(64, UNITS), nn.Linear(UNITS, 10)
+        network = nn.Sequential(layers[0], nn.ReLU(), layers[1])
         for parameter in network.parameters():  # torch's own start, from our generator
             nn.init.uniform_(parameter, -1.0, 1.0, generator=generator)
         with torch.no_grad():
-            for layer in (network[0], network[2]):
+            for layer in layers:
                 layer.weight.div_(layer.in_features**0.5)
                 layer.bias.div_(layer.in_features**0.5)
     optimiser = torch.optim.SGD(network.parameters(), lr=learning_rate)
@@ -119,10 +120,11 @@ def _learn(
         present = training[torch.isin(digits[training], pair)]
         network.train()
         for _ in range(epochs):
-            for batch in present[torch.randperm(len(present), generator=generator)].split(BATCH):
+            order = torch.randperm(len(present), generator=generator)
+            for batch in torch.split(present[order], BATCH):
                 loss = functional.cross_entropy(network(images[batch]), digits[batch])
                 optimiser.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(network.parameters(), 1.0)
                 optimiser.step()
                 if isinstance(network, SDMLayer):

@@ -105,7 +105,7 @@ def train(folder: str, tokens: Any, vocabulary: int, seed: int) -> list[float]:
     import torch
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.manual_seed(seed)  # the library draws first weights and dropout from the global generator
     generator = torch.Generator().manual_seed(seed)
     model = transformers.GPT2LMHeadModel(
@@ -133,7 +133,7 @@ def train(folder: str, tokens: Any, vocabulary: int, seed: int) -> list[float]:
         logits = model(input_ids=windows[:, :-1]).logits
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()
