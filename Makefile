@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# One process a core, four at most: each imports torch and makes the shared fixtures of its files for itself.
+PARALLEL ?= --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test slow figures bench lint clean
 
@@ -10,7 +12,7 @@ demo: $(VENV)/ready
 	$(BIN)/cerebellum run recall --engine both --seed 1 --out runs/demo --force
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # The longer evidence: every claim over several seeds, and every property on examples not drawn before.
 slow: $(VENV)/ready
@@ -21,7 +23,7 @@ figures: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pip install -q -c constraints.txt --group bench
-	$(BIN)/python -m pytest tests/benchmarks -m "" --benchmark-only
+	$(BIN)/python -m pytest tests/benchmarks -m "" --benchmark-enable --benchmark-only
 
 lint: $(VENV)/ready
 	$(BIN)/python -m pip install -q -c constraints.txt --group dev

@@ -1,7 +1,7 @@
 """How fast a million neurons are read: 256 queries of 64 bits, against torchhd's SparseDistributed and the hardware.
 
     python tests/benchmarks/test_memory_read.py [--threads 1] [--rounds 7]      one line of JSON per radius
-    pytest -m slow tests/benchmarks/test_memory_read.py                         the same through pytest-benchmark
+    pytest -m slow --benchmark-enable tests/benchmarks/test_memory_read.py      the same through pytest-benchmark
 
 torchhd is given our addresses, threshold and counters, so both return the same sums. Rounds of the two alternate, so
 that a busy machine slows both; the ratio is that of the medians. The ceilings are measured in the same process: XOR and
