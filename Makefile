@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # One process a core, four at most: each imports torch and makes the shared fixtures of its files for itself.
 PARALLEL ?= --numprocesses logical --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test slow figures bench lint clean
+.PHONY: demo test slow figures bench lint types clean
 
 demo: $(VENV)/ready
 	$(BIN)/cerebellum run recall --engine both --seed 1 --out runs/demo --force
@@ -25,10 +25,11 @@ bench: $(VENV)/ready
 	$(BIN)/python -m pip install -q -c constraints.txt --group bench
 	$(BIN)/python -m pytest tests/benchmarks -m "" --benchmark-enable --benchmark-only
 
-lint: $(VENV)/ready
-	$(BIN)/python -m pip install -q -c constraints.txt --group dev
+lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(VENV)/dev
 	$(BIN)/mypy
 
 # pip 25.1 is the first that installs dependency groups.
@@ -36,6 +37,10 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade -c constraints.txt pip
 	$(BIN)/python -m pip install -q -c constraints.txt --group test -e .
+	touch $@
+
+$(VENV)/dev: $(VENV)/ready
+	$(BIN)/python -m pip install -q -c constraints.txt --group dev
 	touch $@
 
 clean:
