@@ -155,13 +155,13 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Whether each part of the claim is borne out, seed by seed."""
     import numpy as np
 
-    found = numbers["conditions"]
+    measured = numbers["conditions"]
 
     def final(name: str) -> Any:
-        return np.asarray(found[name]["final"])
+        return np.asarray(measured[name]["final"])
 
     sdm, joint = final("SDM layer"), final("SDM layer, all classes at once")
-    earlier = np.asarray(found["MLP, same settings"]["pairs_at_the_end"])[:, :-1]
+    earlier = np.asarray(measured["MLP, same settings"]["pairs_at_the_end"])[:, :-1]
     return {
         "the SDM layer ends above the MLP in every seed, with the same and with the MLP's best settings": bool(
             (sdm > final("MLP, same settings")).all() and (sdm > final("MLP, its best settings")).all()
@@ -186,12 +186,12 @@ def draw(numbers: dict[str, Any]) -> Figure:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    learned = {name: found for name, found in numbers["conditions"].items() if "at once" not in name}
+    learned = {name: measured for name, measured in numbers["conditions"].items() if "at once" not in name}
     colours = dict(zip(learned, ("tab:blue", "tab:cyan", "tab:red", "tab:orange"), strict=True))
     pairs = np.arange(1, PAIRS + 1)
-    for name, found in learned.items():
-        course = np.asarray(found["course"])
-        left.plot(pairs, course.mean(0), "o-", color=colours[name], ms=3, label=f"{name}: {found['mean']:.2f}")
+    for name, measured in learned.items():
+        course = np.asarray(measured["course"])
+        left.plot(pairs, course.mean(0), "o-", color=colours[name], ms=3, label=f"{name}: {measured['mean']:.2f}")
         left.fill_between(pairs, course.min(0), course.max(0), color=colours[name], alpha=0.15, lw=0)
     for name, style in (("SDM layer, all classes at once", ":"), ("MLP, all classes at once", "--")):
         mean = numbers["conditions"][name]["mean"]
@@ -200,8 +200,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
     left.set(xlabel="pairs learned", ylabel="accuracy on all ten digits", xticks=pairs, ylim=(0, 1.02))
     left.legend(fontsize=6.5, loc="upper left")
     width = 0.8 / len(learned)
-    for i, (name, found) in enumerate(learned.items()):
-        ends = np.asarray(found["pairs_at_the_end"])
+    for i, (name, measured) in enumerate(learned.items()):
+        ends = np.asarray(measured["pairs_at_the_end"])
         places = pairs + (i - (len(learned) - 1) / 2) * width
         right.bar(places, ends.mean(0), width, color=colours[name])
         right.plot(np.repeat(places[None], len(ends), axis=0), ends, ".", color="black", ms=2)
