@@ -15,6 +15,7 @@ import ctypes
 import json
 import statistics
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ PATTERNS = 64
 RADII = (11, 15, 19)
 
 
-def build(radius: int) -> tuple[NeuronSDM, torch.nn.Module, np.ndarray]:
+def build(radius: int) -> tuple[NeuronSDM, Any, np.ndarray]:
     """Our memory, torchhd's with the same addresses and counters, and queries of -1 and +1."""
     torchhd = pytest.importorskip("torchhd")
     rng = np.random.default_rng(5)
@@ -54,6 +55,7 @@ def sums(ours: NeuronSDM, queries: np.ndarray) -> torch.Tensor:
     """What torchhd calls a read: the sums of counters, before they are divided by the number of patterns."""
     from cerebellum.memory.neurons import _sum_rows
 
+    assert ours.counters is not None
     return _sum_rows(ours.counters, *ours._active(ours._vectors("queries", queries, BITS), writing=False))
 
 
@@ -87,6 +89,7 @@ def compare(radius: int, rounds: int) -> dict[str, float]:
         "search_numpy": lambda: hamming.within(ours._words, NEURONS, packed, radius, torch.get_num_threads(), "numpy"),
         "torchhd": lambda: theirs.read(float_queries),
     }
+    assert ours.counters is not None
     spare = ours.counters.clone()
     with torch.no_grad():
         assert torch.equal(sums(ours, queries), theirs.read(float_queries).as_subclass(torch.Tensor))
