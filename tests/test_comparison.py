@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_rates_come_back_from_disk(tmp_path: Path) -> None:
     assert found["golgi"].width == 5 * STEP
 
 
-def result(seed: int, **parts: object) -> Result:
+def result(seed: int, **parts: Any) -> Result:
     """Of a `background` of 0.4 s on a small mouse circuit."""
     times = ("trial_duration", "window.duration", "stimulus.background.duration", "stimulus.climbing.duration")
     settings = {f"block.rest.{name}": "400" for name in times} | {"block.rest.window.onset": "0"}
@@ -103,7 +104,7 @@ def result(seed: int, **parts: object) -> Result:
     provenance = {"protocol": plan.model_dump(mode="json"), "seed": seed}
     return Result(
         circuit, plan, schedule(plan, sample(circuit, seed), None, seed), None, provenance=provenance, **parts
-    )  # type: ignore[arg-type]
+    )
 
 
 def test_the_spikes_of_one_run_are_set_beside_the_rates_of_another() -> None:

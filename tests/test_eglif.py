@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -73,7 +75,7 @@ def test_free_oscillations_neither_grow_nor_fade_faster_than_exactly() -> None:
 
 def test_an_alpha_conductance_peaks_at_its_weight_at_tau() -> None:
     dt, port = 1e-5, Port(1, 5.8e-3, 0.0)
-    c = eglif.constants(load_model("mouse").population["granule"].si(), {"x": port}, dt)
+    c: Any = eglif.constants(load_model("mouse").population["granule"].si(), {"x": port}, dt)
     g, h, course = 0.0, 0.23e-9 * c["kick_x"], []
     for _ in range(2000):
         g, h = (g + dt * h) * c["decay_x"], h * c["decay_x"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,7 +162,7 @@ def amounts(**given: float) -> dict[str, object]:
     return {key: [value, "pA", "assumed: x"] for key, value in given.items()}
 
 
-OTHER_RULES: dict[str, dict[str, object]] = {
+OTHER_RULES: dict[str, dict[str, Any]] = {
     "sdm": {"kind": "sdm", "window": ms(50), **amounts(step=3, w_min=0, w_max=32)},
     "stdp_alpha": {
         "kind": "stdp_alpha",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,7 +240,7 @@ def test_driven_cells_give_their_spikes() -> None:
     assert not sources["inferior_olive"].any()
 
 
-RULE = {
+RULE: dict[str, Any] = {
     "teacher": "climbing_fiber_to_purkinje",
     "kernel": {"kind": "rectangular", "window": [20, "ms"]},
     "potentiation": [0.001, "nS"], "depression": [0.02, "nS"], "w_min": [0, "nS"], "w_max": [1, "nS"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from cerebellum.rate.transfer_table import TransferSurface
 from cerebellum.readout import granule_code, microzones
 from cerebellum.results.result import Result
 
-LIKE = {"dtype": torch.float64, "device": torch.device("cpu")}
+LIKE: dict[str, Any] = {"dtype": torch.float64, "device": torch.device("cpu")}
 RULES = {  # of mouse_stp: glomerulus to granule, Golgi to granule, parallel fibre to Purkinje
     "fast": (0.43, 8, 5),
     "facilitating": (0.35, 36, 58),
@@ -61,7 +62,7 @@ def test_whole_spikes_release_what_the_recursion_says(name: str) -> None:
     steps = np.array([0, 7, 9, 60, 61, 200, 230, 230, 230, 231])
     release = Release(rule(name), 1, LIKE)
     number = np.bincount(steps, minlength=240)
-    sent = np.array([float(release(torch.full((1,), n / BIN, **LIKE))) for n in number]) * BIN  # type: ignore[arg-type]
+    sent = np.array([float(release(torch.full((1,), n / BIN, **LIKE))) for n in number]) * BIN
     expected = np.bincount(steps, recursion(rule(name), steps * BIN), 240)
     np.testing.assert_allclose(sent, expected, rtol=1e-12, atol=0)
 
@@ -77,7 +78,7 @@ def test_a_constant_rate_releases_the_stationary_mean(name: str, rate: float) ->
     x = (1 - b) / (1 - b * (1 - spikes * then))
     release = Release(short, 1, LIKE)
     for _ in range(2000):
-        sent = float(release(torch.full((1,), rate, **LIKE)))  # type: ignore[arg-type]
+        sent = float(release(torch.full((1,), rate, **LIKE)))
     assert sent == pytest.approx(rate * then * x, rel=1e-9)
 
 
@@ -92,8 +93,8 @@ def test_poisson_spikes_release_the_mean_field(name: str, rate: float) -> None:
     release, each = Release(short, 1, LIKE), Release(short, 4000, LIKE)
     expected = seen = 0.0
     for _ in range(500):
-        expected += float(release(torch.full((1,), rate, **LIKE)))  # type: ignore[arg-type]
-        spikes = torch.as_tensor(rng.poisson(rate * BIN, 4000), **LIKE)  # type: ignore[arg-type]
+        expected += float(release(torch.full((1,), rate, **LIKE)))
+        spikes = torch.as_tensor(rng.poisson(rate * BIN, 4000), **LIKE)
         seen += float(each(spikes / BIN).mean())
     assert expected == pytest.approx(seen, rel=0.07)
 
@@ -119,7 +120,7 @@ def _no_measuring() -> Iterator[None]:
 
 def shortened(protocol: str) -> dict[str, str]:
     """Settings that make one trial of 120 ms of a protocol: what came late comes at 40 ms."""
-    out = {}
+    out: dict[str, str] = {}
     for name, block in load_protocol(protocol).block.items():
         out |= {f"block.{name}.trials": "1", f"block.{name}.trial_duration": "120"}
         out |= {f"block.{name}.window.onset": "40", f"block.{name}.window.duration": "80"}

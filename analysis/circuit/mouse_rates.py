@@ -100,7 +100,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
     from cerebellum.connectome import connectome
     from cerebellum.description.circuit import load_model
 
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         name: [_activity(model, protocol, s) for s in range(seed, seed + SEEDS)]
         for name, (model, protocol) in RUNS.items()
     }
@@ -118,9 +118,9 @@ def measure(seed: int = 0) -> dict[str, Any]:
         for degree in connectome.degrees(connectome.sample(load_model("mouse"), seed))
     ]
     return {
-        "measured": found,
-        "mean": {name: _means(runs) for name, runs in found.items()},
-        "mean_of_all_cells": {name: _means(runs, "mean") for name, runs in found.items()},
+        "measured": result,
+        "mean": {name: _means(runs) for name, runs in result.items()},
+        "mean_of_all_cells": {name: _means(runs, "mean") for name, runs in result.items()},
         "fitted": {name: _means(runs) for name, runs in fitted.items()},
         "unchanged_convergences": {name: _means(runs) for name, runs in unchanged.items()},
         "degrees": degrees,

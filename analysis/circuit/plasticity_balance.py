@@ -187,8 +187,8 @@ def predicted(
         for rate in np.quantile(own, (np.arange(QUANTILES) + 0.5) / QUANTILES):
             now = start
             density[0] += share * now
-            for number, found in enumerate(climbing[:, fiber]):
-                drift, spread = rate * rule.drift(found), rule.diffusion(float(rate), found)[0]
+            for number, measured in enumerate(climbing[:, fiber]):
+                drift, spread = rate * rule.drift(measured), rule.diffusion(float(rate), measured)[0]
                 now = expm(_flow(drift / width, spread / width**2) * BLOCK) @ now
                 density[number + 1] += share * now
     mean = density @ levels
@@ -223,8 +223,8 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """The claim's statements."""
-    found = numbers["conditions"]
-    balanced, published, slow = (found[name] for name in list(CONDITIONS)[:3])
+    measured = numbers["conditions"]
+    balanced, published, slow = (measured[name] for name in list(CONDITIONS)[:3])
 
     def follows(run: dict[str, Any], key: str, tolerance: float) -> bool:
         return bool(np.allclose(run[key][1:], run[f"predicted_{key}"][1:], atol=0, rtol=tolerance))
@@ -237,10 +237,10 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         "ratio 40 at 1 Hz: mean weight below half after three minutes": published["mean"][-1] < 0.5,
         "ratio 40 at 0.285 Hz: mean weight within 10%": max(abs(np.array(slow["mean"]) - 1)) <= 0.1,
         "the mean follows the random walk within 10% in every condition": all(
-            follows(run, "mean", 0.1) for run in found.values()
+            follows(run, "mean", 0.1) for run in measured.values()
         ),
         "the spread follows the random walk within 25% in every condition": all(
-            follows(run, "sd", 0.25) for run in found.values()
+            follows(run, "sd", 0.25) for run in measured.values()
         ),
     }
 
@@ -250,12 +250,12 @@ def draw(numbers: dict[str, Any]) -> Figure:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
-    for number, (name, found) in enumerate(numbers["conditions"].items()):
+    for number, (name, measured) in enumerate(numbers["conditions"].items()):
         minutes, colour = np.array(numbers["seconds"]) / 60, f"C{number}"
         for axis, key in zip(axes, ("mean", "sd"), strict=False):
-            axis.plot(minutes, found[key], "o", ms=3.5, color=colour, label=name)
-            axis.plot(minutes, found[f"predicted_{key}"], color=colour, lw=1)
-        axes[2].plot(minutes[1:] - BLOCK / 120, found["purkinje_hz"], "o-", ms=3.5, lw=0.6, color=colour, label=name)
+            axis.plot(minutes, measured[key], "o", ms=3.5, color=colour, label=name)
+            axis.plot(minutes, measured[f"predicted_{key}"], color=colour, lw=1)
+        axes[2].plot(minutes[1:] - BLOCK / 120, measured["purkinje_hz"], "o-", ms=3.5, lw=0.6, color=colour, label=name)
     for axis, label in zip(axes, ("mean weight", "standard deviation", "Purkinje rate (Hz)"), strict=True):
         axis.set(xlabel="biological time (min)", ylabel=label, ylim=(0, None))
     axes[0].legend(fontsize=7)

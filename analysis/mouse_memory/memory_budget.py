@@ -58,11 +58,11 @@ def chain(result: Result) -> dict[str, float]:
 
     predicted, signs = result.weights["sdm"], result.asked.signs
     stages = {**result.weights, "drive": agreement.effective_weights(drive(result), signs)}
-    found = {name: agreement.r2(stages[name], predicted) for name in STAGES if name in stages}
-    found["control"] = result.summary["agreement"]["control"]["r2"]
+    measured = {name: agreement.r2(stages[name], predicted) for name in STAGES if name in stages}
+    measured["control"] = result.summary["agreement"]["control"]["r2"]
     softmax = result.weights["attention"]
     against = {f"{name}_vs_attention": agreement.r2(stages[name], softmax) for name in stages if name != "attention"}
-    return {**found, **against}
+    return {**measured, **against}
 
 
 def signal(result: Result) -> dict[str, dict[str, float]]:
@@ -123,13 +123,13 @@ def by_cells(result: Result, shares: list[float], rng: np.random.Generator, draw
         zone = zone_of(cells, circuit.zones)
         members = [np.flatnonzero(zone == number) for number in range(circuit.zones)]
         for share in shares:
-            found = []
+            measured = []
             for _ in range(draws if share < 1 else 1):
                 chosen = [rng.choice(own, max(1, round(share * len(own))), replace=False) for own in members]
                 y = np.stack([change[:, own].mean(axis=1) for own in chosen], axis=1)
                 weights = agreement.effective_weights(y, result.asked.signs)
-                found.append(agreement.r2(weights, result.weights["sdm"]))
-            out[name].append(float(np.mean(found)))
+                measured.append(agreement.r2(weights, result.weights["sdm"]))
+            out[name].append(float(np.mean(measured)))
     return out
 
 
@@ -149,14 +149,14 @@ def by_parallel_fibers(result: Result, numbers: list[int], rng: np.random.Genera
     order = np.lexsort((rng.random(len(edges)), edges.post))
     first = np.searchsorted(edges.post[order], edges.post[order])
     rank[order] = np.arange(len(edges)) - first
-    found = []
+    measured = []
     for number in numbers:
         kept = rank < number
         shape = circuit.zones, circuit.size("granule")
         part = csr_matrix((changed[kept], (zone[edges.post[kept]], edges.pre[kept])), shape=shape)
         y = np.asarray((part @ spikes.T).T / np.bincount(zone, minlength=circuit.zones))
-        found.append(agreement.r2(agreement.effective_weights(y, result.asked.signs), result.weights["sdm"]))
-    return found
+        measured.append(agreement.r2(agreement.effective_weights(y, result.asked.signs), result.weights["sdm"]))
+    return measured
 
 
 def recall(result: Result) -> dict[str, Any]:

@@ -76,10 +76,10 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Of every model and protocol, whether all populations are within 10%."""
     return {
         f"{model}, {protocol}: every population within {CLOSE:.0%}": all(
-            abs(one["drawn"] / one["spiking"] - 1) <= CLOSE for one in found.values() if one["spikes"] >= FEWEST
+            abs(one["drawn"] / one["spiking"] - 1) <= CLOSE for one in measured.values() if one["spikes"] >= FEWEST
         )
         for protocol, models in numbers.items()
-        for model, found in models.items()
+        for model, measured in models.items()
     }
 
 
@@ -93,7 +93,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
         ax.axhspan(1 - CLOSE, 1 + CLOSE, color="0.9")
         names = list(next(iter(models.values())))
         for place, name in enumerate(names):
-            rows = [found[name] for found in models.values()]
+            rows = [measured[name] for measured in models.values()]
             at = [i + (place - len(names) / 2) * 0.09 for i in range(len(rows)) if rows[i]["spikes"] >= FEWEST]
             for way, filled in (("drawn", True), ("expected", False)):
                 ratios = [one[way] / one["spiking"] for one in rows if one["spikes"] >= FEWEST]

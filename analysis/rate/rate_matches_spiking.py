@@ -85,8 +85,8 @@ def _protocol(name: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
     agreement: dict[str, dict[str, Any]] = {"drawn": {}, "expected": {}}
     courses = {}
     for population, runs in counted.items():
-        for way, found in (("drawn", drawn), ("expected", expected)):
-            one = found.rates[population]
+        for way, measured in (("drawn", drawn), ("expected", expected)):
+            one = measured.rates[population]
             agreement[way][population] = _agreement(runs, one.mean, spans, windows)
             agreement[way][population]["cells_r"] = correlation(each[population], one.cells.mean(axis=0))
         rows = [runs.mean(axis=0), drawn.rates[population].mean, expected.rates[population].mean]
@@ -153,8 +153,8 @@ def _agreement(
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Every population of every protocol, drawn, means and time courses apart; those silent in both agree."""
     out = {}
-    for protocol, found in numbers["protocols"].items():
-        for population, one in found["agreement"]["drawn"].items():
+    for protocol, measured in numbers["protocols"].items():
+        for population, one in measured["agreement"]["drawn"].items():
             if population == "mossy_fiber":  # given to both
                 continue
             silent = one["mean_spiking"] == 0 and one["mean_rate"] < 0.01
@@ -174,21 +174,21 @@ def draw(numbers: dict[str, Any]) -> Figure:
     names = [name for name in next(iter(protocols.values()))["courses"] if name != "glomerulus"]
     figure = Figure(figsize=(13, 1.25 * len(names) + 0.8), layout="constrained")
     axes = figure.subplots(len(names), len(protocols), squeeze=False, sharex="col")
-    for column, (protocol, found) in enumerate(protocols.items()):
+    for column, (protocol, measured) in enumerate(protocols.items()):
         for row, name in enumerate(names):
-            ax, (counted, drawn, expected) = axes[row, column], found["courses"][name]
+            ax, (counted, drawn, expected) = axes[row, column], measured["courses"][name]
             edges = np.arange(len(counted) + 1) * 5.0
             ax.stairs(counted, edges, fill=True, color="tab:blue", alpha=0.45)
             ax.plot(edges[:-1] + 2.5, expected, color="tab:orange", lw=0.8)
             ax.plot(edges[:-1] + 2.5, drawn, color="black", lw=0.8)
-            one = found["agreement"]["drawn"][name]
+            one = measured["agreement"]["drawn"][name]
             r, other, best = ("-" if x is None else f"{x:.2f}" for x in one["20 ms"].values())
             title = f"{one['mean_spiking']:.1f} / {one['mean_rate']:.1f} Hz, r = {r} ({other}, {best})"
             ax.set_title(title, fontsize=7, loc="right", pad=2)
             ax.tick_params(labelsize=6)
             if column == 0:
                 ax.set_ylabel(name.replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
-        trials = f", {found['trials']} trials" if found["trials"] > 1 else ""
+        trials = f", {measured['trials']} trials" if measured["trials"] > 1 else ""
         axes[0, column].set_title(f"{protocol}{trials}", fontsize=9, loc="left")
         axes[-1, column].set_xlabel("time in trial (ms)", fontsize=8)
     return figure

@@ -11,7 +11,7 @@ import platform
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
@@ -105,7 +105,7 @@ def test_rate_read(benchmark: Any) -> None:
     assert found.shape == (BATCH, OUTPUTS)
 
 
-def fresh_and_warm(case: tuple[Any, Any, Any], threads: int = 1) -> tuple[float, Any, float]:
+def fresh_and_warm(case: tuple[Any, Any], threads: int = 1) -> tuple[float, Any, float]:
     """Seconds to the first step with an empty cache, a second run, and the peak memory of both processes (GiB)."""
     from cerebellum.spiking import network
 
@@ -140,19 +140,19 @@ class PeakMemory:
             time.sleep(0.05)
 
 
-def before_first_step(seconds: dict[str, float]) -> float:
+def before_first_step(seconds: Mapping[str, float]) -> float:
     return seconds["build"] + seconds["write"] + seconds["compile"]
 
 
-def spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: object, threads: int = 1) -> str:
+def spiking_row(label: str, make: Callable[[Any], tuple[Any, Any]], of: object, threads: int = 1) -> str:
     """One row of the table, measured in a process of its own, so that memory of one row is not in the next."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_spiking_row, label, make, of, threads).result()
 
 
-def _spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: object, threads: int) -> str:
+def _spiking_row(label: str, make: Callable[[Any], tuple[Any, Any]], of: object, threads: int) -> str:
     case = make(of)
-    wired, _, scheduled = case
+    wired, scheduled = case
     cold, warm, memory = fresh_and_warm(case, threads)
     synapses = sum(len(edges) for edges in wired.edges.values())
     cells = sum(wired.circuit.size(name) for name in wired.circuit.population)
