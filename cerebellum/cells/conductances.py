@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.cells import text
+from cerebellum.cells import formula
 from cerebellum.cells.receptor import ConductanceReceptor
 from cerebellum.typing import Floats
 
@@ -69,11 +69,11 @@ class Conductances:
     def advance(self, v: Floats) -> tuple[Floats, Floats]:
         """One step from voltages `v` (V): `G` (S) and twice the reversals' current (A) over it, shape (cells,)."""
         self.names["v"] = v
-        text.run(self.means, self.names)
+        formula.run(self.means, self.names)
         current = np.zeros(self.cells)
         for name, receptor in self.receptors.items():
             current = current + 2 * receptor.reversal * self.names[f"c_{name}"]
-        text.run(self.decays, self.names)
+        formula.run(self.decays, self.names)
         return np.zeros(self.cells) + self.names["G"], current
 
     def arrive(self, receptor: str, cells: NDArray[np.int64], weights: Floats) -> None:

@@ -1,7 +1,7 @@
 """What a receptor kind has to say of itself.
 
 A kind is a frozen dataclass; an object of it is one receptor of one population, with the model file's numbers in SI
-units. Its text is Brian2's, and runs on numpy as it stands (`cells.text`), which gives the numpy reference.
+units. Its text is Brian2's, and runs on numpy as it stands (`cells.formula`), which gives the numpy reference.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from cerebellum.cells import text
+from cerebellum.cells import formula
 from cerebellum.typing import Floats
 
 Dimension = Literal["current", "conductance"]
@@ -127,4 +127,4 @@ class ConductanceReceptor(ReceptorModel):
 
     def gated(self, conductance: Any, v: Any, ops: Any = np) -> Any:
         """What is open (S) of a conductance at a voltage (V), arrays of the library `ops`."""
-        return conductance * text.evaluate(self.voltage_gate, {"v": v}, ops) if self.voltage_gate else conductance
+        return conductance * formula.evaluate(self.voltage_gate, {"v": v}, ops) if self.voltage_gate else conductance
