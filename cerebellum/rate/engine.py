@@ -79,8 +79,8 @@ class RateEngine:
         """
         if not self.suits(circuit):
             raise ProtocolFileError(
-                "the rate engine knows cells by their conductances, and some of this model's take currents: "
-                "run with --engine volley or spiking"
+                "the rate engine knows cells by their conductances, and some of this model's take currents or have no "
+                "rate form: run with --engine volley or spiking"
             )
         steps_within(circuit.dt)
         injected = [s for block in protocol.block.values() for s in block.stimulus.values() if hasattr(s, "amplitudes")]

@@ -65,7 +65,7 @@ class Ages:
     def advance(self, hazard: Hazard, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
         """One step under each receptor's mean conductance (S) and an excitatory one `beside`.
 
-        `hazard` : as `rate_transfer.TransferSurface`
+        `hazard` : as `transfer_table.TransferSurface`
 
         Returns
         -------

@@ -1,6 +1,6 @@
 """Transfer functions: the rate of a cell given its membrane, read from that cell's own spikes.
 
-The cell is driven by `cell_drive.experiment`; nothing is set by hand and nothing is fitted to a network. Its membrane
+The cell is driven by `single_cell.experiment`; nothing is set by hand and nothing is fitted to a network. Its membrane
 is followed from spike to spike under the same conductances as in the rate circuit (`membrane`), and its spikes are
 counted against the voltage above threshold and the change in the step, which together tell the hazard of a cell near a
 threshold (Chizhov and Graham 2007, Phys Rev E 75:011924). The logarithm of the rate is a tensor-product cubic spline of

@@ -350,8 +350,8 @@ class VolleyEngine:
         """
         if not self.suits(circuit):
             raise ProtocolFileError(
-                "the volley engine wants cells that take currents, and some of this model's take conductances: "
-                "run with --engine rate or spiking"
+                "the volley engine wants cells that take currents and have a rate in closed form, and some of this "
+                "model's take conductances or have none: run with --engine rate or spiking"
             )
         refuse(protocol)
 
