@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cerebellum.cells.model import Port
+from cerebellum.cells.alpha import AlphaConductance
 from cerebellum.description.circuit import load_model
 from cerebellum.rate import refractory_density, single_cell
 from cerebellum.rate.membrane import Membrane
@@ -21,7 +21,10 @@ LIKE: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}
 PLAIN = {
     "C_m": 100e-12, "tau_m": 20e-3, "E_L": -60e-3, "V_th": -45e-3, "V_reset": -65e-3, "t_ref": 2.6e-3, "I_e": 0.0,
 }  # fmt: skip
-PORTS = {"excitatory": Port(1, 2e-3, 0.0), "inhibitory": Port(-1, 5e-3, -80e-3)}
+RECEPTORS = {
+    "excitatory": AlphaConductance(sign=1, tau=2e-3, reversal=0.0),
+    "inhibitory": AlphaConductance(sign=-1, tau=5e-3, reversal=-80e-3),
+}
 
 
 HOLD = 5  # whole steps of refractoriness after that of the spike
@@ -29,7 +32,7 @@ HOLD = 5  # whole steps of refractoriness after that of the spike
 
 def plain(cells: int) -> Ages:
     """Plain cells at rest."""
-    return Ages(Membrane("conductance_lif", PLAIN, PORTS, LIKE), cells)
+    return Ages(Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), cells)
 
 
 @pytest.mark.parametrize("hazard", [5.0, 100.0, 900.0])
@@ -125,16 +128,16 @@ def test_known_input_gives_the_single_cells_rates(population: str, monkeypatch: 
     circuit = load_model("mouse")
     described = circuit.population[population]
     p, rng = described.si(), np.random.default_rng(4)
-    port = next(name for name, r in described.receptor.items() if r.effect == "excitatory")
+    receptor = next(name for name, r in described.receptor.items() if r.effect == "excitatory")
     weight = {"granule": 0.23e-9, "golgi": 4e-9, "basket": 0.5e-9}[population]
-    tau, steps, cells = described.receptor[port].tau.si, 2000, 400
+    tau, steps, cells = described.receptor[receptor].tau.si, 2000, 400
     each = round(BIN / circuit.dt)
-    given = {"x": single_cell.Input(port, "x", 40.0 if population != "granule" else 4.0, weight, known=True)}
+    given = {"x": single_cell.Input(receptor, "x", 40.0 if population != "granule" else 4.0, weight, known=True)}
     wave = 12.0 * (1 + np.sin(np.arange(steps)[:, None] * 2 * np.pi / 500)) + np.zeros((1, cells))
     arrivals = single_cell.Arrivals(given, {"x": wave}, circuit.dt, rng)
     fired, _ = single_cell.respond(described, cells, steps * each, circuit.dt, rng, arrivals)
     counted = np.bincount(fired // each, minlength=steps) / (cells * BIN)
-    drive = weight * single_cell.alpha_mean(arrivals.count["x"] / BIN, tau)
+    drive = weight * AlphaConductance(sign=1, tau=tau, reversal=0.0).course(arrivals.count["x"] / BIN, BIN)
 
     def hazard(distance: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         """Mean over the step of lambda_0 exp(distance / tau_V) along a straight line, as a share of spikes a step."""
@@ -144,9 +147,9 @@ def test_known_input_gives_the_single_cells_rates(population: str, monkeypatch: 
         mean = torch.exp(begin) * torch.expm1(apart) / apart
         return -torch.expm1(-BIN * p["lambda_0"] * mean) / BIN
 
-    ports = {name: receptor.port for name, receptor in described.receptor.items()}
-    cell = Ages(Membrane("eglif", p, ports, LIKE), cells)
-    expected = np.array([float(cell.advance(hazard, {port: torch.as_tensor(g)}).mean()) for g in drive])
+    receptors = described.receptor_models()
+    cell = Ages(Membrane("eglif", p, receptors, LIKE), cells)
+    expected = np.array([float(cell.advance(hazard, {receptor: torch.as_tensor(g)}).mean()) for g in drive])
     both = [course[200:].reshape(-1, 10).mean(axis=1) for course in (counted, expected)]
     assert both[1].mean() == pytest.approx(both[0].mean(), rel=0.06)
     assert np.corrcoef(*both)[0, 1] > 0.97

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_ages import HOLD, LIKE, PLAIN, PORTS, steep
+from test_ages import HOLD, LIKE, PLAIN, RECEPTORS, steep
 from test_rate_circuit import RULE, known, small
 
 import cerebellum
@@ -37,7 +37,7 @@ PLASTIC = "parallel_fiber_to_purkinje"
 def plain(cells: int, draws: int, seed: int = 1) -> DrawnCells:
     """Plain cells at rest."""
     return DrawnCells(
-        Membrane("conductance_lif", PLAIN, PORTS, LIKE), cells, draws, torch.Generator().manual_seed(seed)
+        Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), cells, draws, torch.Generator().manual_seed(seed)
     )
 
 
@@ -56,7 +56,7 @@ def test_the_mean_over_draws_is_the_expectation() -> None:
     """4,000 drawn cells and one expected cell under the same wandering conductance: course in bins of 5 ms."""
     rng = np.random.default_rng(3)
     course = 3e-9 * np.exp(np.convolve(rng.standard_normal(1200), np.exp(-np.arange(60) / 20), "same") / 4)
-    drawn, expected = plain(1000, 4), Ages(Membrane("conductance_lif", PLAIN, PORTS, LIKE), 1)
+    drawn, expected = plain(1000, 4), Ages(Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), 1)
     both = []
     for cells in (drawn, expected):
         rates = [float(cells.advance(steep, {"excitatory": torch.tensor([g], **LIKE)}).mean()) for g in course]
@@ -69,9 +69,12 @@ def test_the_mean_over_draws_is_the_expectation() -> None:
 def test_drawn_cells_with_adaptation_fire_as_expected_ones(population: str, conductance: float) -> None:
     """Mean rate of 2,000 drawn E-GLIF cells under a constant conductance: within 3 %, classes of age cost up to 2."""
     described = load_model("mouse").population[population]
-    ports = {name: receptor.port for name, receptor in described.receptor.items()}
-    port = next(name for name, receptor in described.receptor.items() if receptor.effect == "excitatory")
-    membrane, given = Membrane("eglif", described.si(), ports, LIKE), {port: torch.tensor([conductance], **LIKE)}
+    receptors = described.receptor_models()
+    excitatory = next(name for name, receptor in described.receptor.items() if receptor.effect == "excitatory")
+    membrane, given = (
+        Membrane("eglif", described.si(), receptors, LIKE),
+        {excitatory: torch.tensor([conductance], **LIKE)},
+    )
     means = []
     for cells in (DrawnCells(membrane, 500, 4, torch.Generator().manual_seed(1)), Ages(membrane, 1)):
         rates = [float(cells.advance(steep, given).mean()) for _ in range(2000)]

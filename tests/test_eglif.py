@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cerebellum.cells import Port, eglif
+from cerebellum.cells import eglif
+from cerebellum.cells.alpha import AlphaConductance
 from cerebellum.connectome import connectome
 from cerebellum.description.circuit import load_model
 from cerebellum.description.protocol import load_protocol
@@ -74,8 +75,8 @@ def test_free_oscillations_neither_grow_nor_fade_faster_than_exactly() -> None:
 
 
 def test_an_alpha_conductance_peaks_at_its_weight_at_tau() -> None:
-    dt, port = 1e-5, Port(1, 5.8e-3, 0.0)
-    c: Any = eglif.constants(load_model("mouse").population["granule"].si(), {"x": port}, dt)
+    dt, receptor = 1e-5, AlphaConductance(sign=1, tau=5.8e-3, reversal=0.0)
+    c: Any = eglif.constants(load_model("mouse").population["granule"].si(), {"x": receptor}, dt)
     g, h, course = 0.0, 0.23e-9 * c["kick_x"], []
     for _ in range(2000):
         g, h = (g + dt * h) * c["decay_x"], h * c["decay_x"]

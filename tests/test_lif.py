@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from cerebellum.cells import MODELS, Port, lif
+from cerebellum.cells import MODELS, lif
+from cerebellum.cells.exponential import ExponentialCurrent
 
 PURKINJE = {
     "C_m": 334e-12, "tau_m": 47e-3, "E_L": -59e-3, "V_th": -43e-3, "V_reset": -69e-3, "t_ref": 0.5e-3, "I_e": 0.0,
@@ -54,7 +55,7 @@ def test_brian2_integrates_the_same_equations_to_the_same_rate() -> None:
     b2.prefs.codegen.target = "numpy"
     model = MODELS["lif"]
     assert model.equations is not None
-    synapses = {"input": Port(1, tau=1e6)}  # a current that stays
+    synapses = {"input": ExponentialCurrent(sign=1, tau=1e6)}  # a current that stays
     units = {"voltage": b2.volt, "current": b2.amp, "capacitance": b2.farad, "time": b2.second}
     group = b2.NeuronGroup(
         3,
@@ -64,8 +65,7 @@ def test_brian2_integrates_the_same_equations_to_the_same_rate() -> None:
         refractory=model.refractory,
         method="exact",
         dt=dt * b2.second,
-        namespace={"tau_input": 1e6 * b2.second}
-        | {name: PURKINJE[name] * units[dimension] for name, dimension in model.parameters.items()},
+        namespace={name: PURKINJE[name] * units[dimension] for name, dimension in model.parameters.items()},
     )
     group.v, group.I_input = PURKINJE["V_reset"] * b2.volt, current * b2.amp
     monitor = b2.SpikeMonitor(group)

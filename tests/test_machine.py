@@ -177,7 +177,7 @@ def test_a_folder_taken_for_left_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process removes it between the two."""
-    lock, taken = fcntl.flock, []
+    lock, taken = fcntl.flock, list[Path]()
 
     def late(handle: int, how: int) -> None:
         (made,) = tmp_path.glob(f"*{PART}*")

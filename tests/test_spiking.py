@@ -229,15 +229,15 @@ def test_the_engine_does_what_the_plain_reference_does_with_the_same_input(model
             post = edges.post[edges.pre == cell]
             weights = np.full(len(post), projection.weight.si)
             arrivals.setdefault(step + 40, []).append((projection.receptor, post, weights))
-    ports = {key: receptor.port for key, receptor in population.receptor.items()}
+    receptors = population.receptor_models()
     parameters, current = population.si(), np.zeros((3000, 1))
     if model == "mouse":
         state = eglif.start(parameters, 20, generator(5, "cells", "golgi"))
-        step, cell = eglif.respond(parameters, ports, state, current, 1e-4, arrivals)
+        step, cell = eglif.respond(parameters, receptors, state, current, 1e-4, arrivals)
     else:
         low, high = parameters["V_reset"], parameters["V_th"]
         begin = low + wired.start["golgi"] * (high - low)
-        step, cell = np.nonzero(conductance_lif.respond(parameters, ports, begin, current, 1e-4, arrivals)[1])
+        step, cell = conductance_lif.respond(parameters, receptors, {"v": begin}, current, 1e-4, arrivals)
     found = run.spikes["golgi"]
     order = np.lexsort((found.cell, np.rint(found.time / 1e-4)))
     np.testing.assert_array_equal(np.rint(found.time[order] / 1e-4), step)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cerebellum.cells import lif
+from cerebellum.cells.alpha import AlphaConductance
 from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import load_model
 from cerebellum.rate import single_cell, transfer
@@ -37,9 +38,9 @@ def mouse() -> Connectome:
 def twin(connectome: Connectome, population: str, found: Transfer, cells: int = 1) -> tuple[Ages, TransferSurface]:
     """Cells of a population at their begin, and their transfer function."""
     described = connectome.circuit.population[population]
-    ports = {name: receptor.port for name, receptor in described.receptor.items()}
+    receptors = described.receptor_models()
     like = {"dtype": torch.float64, "device": "cpu"}
-    return Ages(Membrane(described.cell, described.si(), ports, like), cells), TransferSurface(found, torch.float64)
+    return Ages(Membrane(described.cell, described.si(), receptors, like), cells), TransferSurface(found, torch.float64)
 
 
 def resting_rate(connectome: Connectome, population: str, found: Transfer) -> float:
@@ -109,7 +110,7 @@ def test_conductance_in_bins_is_the_integral_of_the_alpha_function() -> None:
     """Spikes spread evenly over the first bin: the mean over them of the alpha function, by quadrature."""
     tau, rate = 5.8e-3, np.zeros((400, 1))
     rate[0] = 1 / BIN
-    found = single_cell.alpha_mean(rate, tau)[:, 0]
+    found = AlphaConductance(sign=1, tau=tau, reversal=0.0).course(rate, BIN)[:, 0]
     assert found.sum() * BIN == pytest.approx(np.e * tau, rel=1e-9)
     within = (np.arange(200) + 0.5) / 200 * BIN
     for number in (0, 1, 5, 30):
@@ -158,7 +159,7 @@ def test_a_climbing_fiber_spike_brings_spikes_and_then_a_pause(mouse: Connectome
     cell, surface = twin(mouse, "purkinje", transfer.of(mouse, "purkinje"))
     kick = np.zeros(steps)
     kick[at] = 1 / BIN
-    drive = 800e-9 * single_cell.alpha_mean(kick, described.receptor["climbing"].tau.si)
+    drive = 800e-9 * described.receptor_models()["climbing"].course(kick, BIN)
     expected = np.array([float(cell.advance(surface, {"climbing": torch.tensor([g]).double()})) for g in drive])
     for course in (counted, expected):
         rest = course[at - 100 * ms : at].mean()

@@ -67,20 +67,20 @@ def measure(seed: int = 0) -> dict[str, Any]:
     for name, inputs in INPUT.items():
         population = circuit.population[name]
         p = population.si()
-        ports = {key: receptor.port for key, receptor in population.receptor.items()}
+        receptors = population.receptor_models()
         rng = np.random.default_rng([seed, len(name), ord(name[0])])
         steps = round(SECONDS / GRID)
-        arrivals = {key: np.zeros((steps, CELLS)) for key in ports}
+        arrivals = {key: np.zeros((steps, CELLS)) for key in receptors}
         for port, count, rate, nanosiemens in inputs:
             arrivals[port] += nanosiemens * 1e-9 * rng.poisson(count * rate * GRID, (steps, CELLS))
         draws = rng.exponential(size=(CELLS, 400))
-        silent = _run(OURS, p, ports, arrivals, None, FINE)[0]
-        spiking = _run(OURS, p, ports, arrivals, draws, FINE)[1]
-        halved = _run(OURS, p, ports, arrivals, None, 2 * FINE)[0]
+        silent = _run(OURS, p, receptors, arrivals, None, FINE)[0]
+        spiking = _run(OURS, p, receptors, arrivals, draws, FINE)[1]
+        halved = _run(OURS, p, receptors, arrivals, None, 2 * FINE)[0]
         own[name] = float(np.abs(halved - silent).max() * 1e3)
         for scheme in SCHEMES:
-            error = (_run(scheme, p, ports, arrivals, None, GRID)[0] - silent) * 1e3
-            count = _run(scheme, p, ports, arrivals, draws, GRID)[1]
+            error = (_run(scheme, p, receptors, arrivals, None, GRID)[0] - silent) * 1e3
+            count = _run(scheme, p, receptors, arrivals, draws, GRID)[1]
             errors[scheme][name] = {
                 "largest_mV": float(np.abs(error).max()),
                 "rms_mV": float(np.sqrt((error**2).mean())),
@@ -91,13 +91,13 @@ def measure(seed: int = 0) -> dict[str, Any]:
     return {"errors": errors, "growth": growth, "reference_own_error_mV": own, "published": {}}
 
 
-def _run(scheme: str, p: dict[str, float], ports: Any, arrivals: Any, draws: Any, dt: float) -> tuple[Any, int]:
+def _run(scheme: str, p: dict[str, float], receptors: Any, arrivals: Any, draws: Any, dt: float) -> tuple[Any, int]:
     """Voltage on the grid, shape (steps, cells), and the number of spikes (none if `draws` is None)."""
     import numpy as np
 
-    names = list(ports)
-    E = np.array([ports[key].reversal for key in names])[:, None] - p["E_L"]
-    tau = np.array([ports[key].tau for key in names])[:, None]
+    names = list(receptors)
+    E = np.array([receptors[key].reversal for key in names])[:, None] - p["E_L"]
+    tau = np.array([receptors[key].tau for key in names])[:, None]
     e = np.exp(-dt / tau)
     mean_g = tau / dt * (1 - e)
     mean_h = tau * (mean_g - e)

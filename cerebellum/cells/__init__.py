@@ -1,14 +1,44 @@
-"""Cell models, one small file each: parameters with dimensions, equations as text, single-cell responses in numpy.
+"""Cell models and receptor kinds, one small file each: all that the engines know of either.
 
-To add a model, add a file with a `MODEL` and name it in `MODELS`.
+Other packages add to both by entry points: a `CellModel` of the group `cerebellum.cells`, a subclass of
+`CurrentReceptor` or `ConductanceReceptor` of `cerebellum.receptors`.
 """
 
 from __future__ import annotations
 
-from cerebellum.cells import conductance_lif, eglif, lif, relay, source
-from cerebellum.cells.model import CellModel, Port, Ports
+from collections.abc import Mapping
 
-_EVERY = (source.MODEL, relay.MODEL, lif.MODEL, conductance_lif.MODEL, eglif.MODEL)
-MODELS: dict[str, CellModel] = {model.name: model for model in _EVERY}
+from cerebellum.cells.model import CellModel, RateForm, Receptors
+from cerebellum.cells.receptor import ConductanceReceptor, CurrentReceptor, ReceptorModel
+from cerebellum.plugins import Registry
 
-__all__ = ["MODELS", "CellModel", "Port", "Ports"]
+MODELS: Mapping[str, CellModel] = Registry(
+    "cell model",
+    "cerebellum.cells",
+    {
+        "source": "cerebellum.cells.source:MODEL",
+        "relay": "cerebellum.cells.relay:MODEL",
+        "lif": "cerebellum.cells.lif:MODEL",
+        "eglif": "cerebellum.cells.eglif:MODEL",
+        "conductance_lif": "cerebellum.cells.conductance_lif:MODEL",
+    },
+)
+RECEPTORS: Mapping[str, type[ReceptorModel]] = Registry(
+    "receptor kind",
+    "cerebellum.receptors",
+    {
+        "exponential": "cerebellum.cells.exponential:ExponentialCurrent",
+        "alpha": "cerebellum.cells.alpha:AlphaConductance",
+    },
+)
+
+__all__ = [
+    "MODELS",
+    "RECEPTORS",
+    "CellModel",
+    "ConductanceReceptor",
+    "CurrentReceptor",
+    "RateForm",
+    "ReceptorModel",
+    "Receptors",
+]

@@ -1,4 +1,4 @@
-"""Leaky integrate-and-fire cell with alpha conductances, the plain alternative to E-GLIF: no noise, no adaptation.
+"""Leaky integrate-and-fire cell of conductances, the plain alternative to E-GLIF: no noise, no adaptation.
 
     C_m dV/dt = -(C_m / tau_m) (V - E_L) + I_e + sum_p g_p (E_p - V),   spike at V > V_th, then V = V_reset for t_ref
 
@@ -12,31 +12,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.cells import alpha_synapse as alpha
-from cerebellum.cells import lif
-from cerebellum.cells.model import CellModel, Parameters, Ports
-from cerebellum.typing import Floats
+from cerebellum.cells import conductances, lif
+from cerebellum.cells.conductances import Conductances, Receptors
+from cerebellum.cells.model import Arrivals, CellModel, Parameters, RateForm, State
+from cerebellum.typing import Floats, Ints
 
 
-def equations(ports: Ports) -> str:
-    """State: voltage, steps of refractoriness left, and two stages a port."""
-    return "\n".join(f"{name} : 1" for name in ["v", "held", *alpha.states(ports)])
+def equations(receptors: Receptors) -> str:
+    """State: voltage, steps of refractoriness left, and those of receptors."""
+    return "\n".join(f"{name} : 1" for name in ["v", "held", *conductances.states(receptors)])
 
 
-def update(ports: Ports, currents: str) -> str:
+def update(receptors: Receptors, currents: str) -> str:
     """One step."""
     lines = [
-        *alpha.means(ports),
+        *conductances.means(receptors),
         "free = int(held < 0.5)",
-        f"aim = (v * (above - G) + {alpha.drive(ports, currents)}) / (below + G)",
+        f"aim = (v * (above - G) + {conductances.drive(receptors, currents)}) / (below + G)",
         "v = aim * free + V_reset * (1 - free)",
         "held = held - (1 - free)",
-        *alpha.decays(ports),
+        *conductances.decays(receptors),
     ]
     return "\n".join(lines)
 
 
-def constants(parameters: Parameters, ports: Ports, dt: float) -> dict[str, float | Floats]:
+def constants(parameters: Parameters, receptors: Receptors, dt: float) -> dict[str, float | Floats]:
     """Numbers of `update`, the threshold, the reset and the arrival, SI."""
     p = {name: np.asarray(value, dtype=float) for name, value in parameters.items()}
     twice, leak = 2 * p["C_m"] / dt, p["C_m"] / p["tau_m"]
@@ -49,7 +49,7 @@ def constants(parameters: Parameters, ports: Ports, dt: float) -> dict[str, floa
     }
     return {
         **{key: value if value.ndim else float(value) for key, value in numbers.items()},
-        **alpha.constants(ports, dt),
+        **conductances.constants(receptors, dt),
     }
 
 
@@ -58,13 +58,18 @@ def start(parameters: Parameters, cells: int, rng: np.random.Generator) -> dict[
     return {"v": parameters["E_L"]}
 
 
-def respond(
+def out_of_phase(parameters: Parameters, cells: int, rng: np.random.Generator) -> dict[str, float | Floats]:
+    """Voltages spread evenly between reset and threshold: without noise, cells that begin together stay together."""
+    return {"v": rng.uniform(parameters["V_reset"], parameters["V_th"], cells)}
+
+
+def trace(
     parameters: Parameters,
-    ports: Ports,
+    receptors: Receptors,
     begin: Floats,
     current: Floats,
     dt: float,
-    arrivals: alpha.Arrivals | None = None,
+    arrivals: Arrivals | None = None,
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Uncoupled cells, step for step what the spiking engine does, in numpy.
 
@@ -79,11 +84,11 @@ def respond(
     -------
     voltage (V) at the end of each step, after a reset, and whether the cell spiked, both shape (steps, cells)
     """
-    c, conductances = constants(parameters, ports, dt), alpha.Conductances(ports, len(begin), dt)
+    c, conductance = constants(parameters, receptors, dt), Conductances(receptors, len(begin), dt)
     v, held = np.array(begin, dtype=float), np.zeros(len(begin))
     course, spikes = np.empty((len(current), len(v))), np.zeros((len(current), len(v)), dtype=bool)
     for step, injected in enumerate(current):
-        total, reversal = conductances.advance()
+        total, reversal = conductance.advance(v)
         free = held < 0.5
         aim = (v * (c["above"] - total) + c["drive"] + reversal + 2 * injected) / (c["below"] + total)
         v, held = np.where(free, aim, c["V_reset"]), held - ~free
@@ -91,20 +96,35 @@ def respond(
         v, held = np.where(spikes[step], c["V_reset"], v), np.where(spikes[step], c["rest_steps"], held)
         course[step] = v
         for name, who, weights in (arrivals or {}).get(step, ()):
-            conductances.arrive(name, who, weights)
+            conductance.arrive(name, who, weights)
     return course, spikes
+
+
+def respond(
+    parameters: Parameters,
+    receptors: Receptors,
+    state: State,
+    current: Floats,
+    dt: float,
+    arrivals: Arrivals | None = None,
+) -> tuple[Ints, Ints]:
+    """Spikes alone, as `CellModel.respond`."""
+    step, cell = np.nonzero(trace(parameters, receptors, np.atleast_1d(state["v"]), current, dt, arrivals)[1])
+    return step, cell
 
 
 MODEL = CellModel(
     name="conductance_lif",
     parameters=lif.MODEL.parameters,
     positive=lif.MODEL.positive,
-    synapse="alpha",
+    takes="conductance",
     equations=equations,
     update=update,
-    arrival=alpha.ARRIVAL,
     threshold="v > V_th",
     reset="v = V_reset\nheld = rest_steps",
     constants=constants,
     start=start,
+    out_of_phase=out_of_phase,
+    respond=respond,
+    rate_form=RateForm(),
 )

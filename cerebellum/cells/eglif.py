@@ -1,4 +1,4 @@
-"""Extended generalised leaky integrate-and-fire cell (E-GLIF) with alpha conductances and a stochastic threshold.
+"""Extended generalised leaky integrate-and-fire cell (E-GLIF) of conductances with a stochastic threshold.
 
     C_m dV/dt      = (C_m / tau_m) (V - E_L) - I_adap + I_dep + I_e + sum_p g_p (E_p - V)
     dI_adap/dt     = k_adap (V - E_L) - k_2 I_adap
@@ -19,13 +19,15 @@ The draws come from a generator of each cell's own, so the same seed gives the s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.cells import alpha_synapse as alpha
-from cerebellum.cells.model import CellModel, Parameters, Ports
-from cerebellum.typing import Floats
+from cerebellum.cells import conductances
+from cerebellum.cells.conductances import Conductances, Receptors
+from cerebellum.cells.model import Arrivals, CellModel, Parameters, RateForm, Slow, State
+from cerebellum.typing import Floats, Ints
 
 HELD = 64.0
 """What a refractory step adds to H; a draw of 31 bits is at most 21.5."""
@@ -34,24 +36,24 @@ MULTIPLIER, PRIME = 48271.0, 2147483647.0
 CEILING = 1.0  # V; only gives `clip` its second bound
 
 
-def equations(ports: Ports) -> str:
-    """State: voltage, two currents, the hazard left, the cell's last random number, and two stages a port."""
-    names = ["v", "I_adap", "I_dep", "H", "draw", *alpha.states(ports)]
+def equations(receptors: Receptors) -> str:
+    """State: voltage, two currents, the hazard left, the cell's last random number, and those of receptors."""
+    names = ["v", "I_adap", "I_dep", "H", "draw", *conductances.states(receptors)]
     return "\n".join(f"{name} : 1" for name in names)
 
 
-def update(ports: Ports, currents: str) -> str:
+def update(receptors: Receptors, currents: str) -> str:
     """One step. No exp(), no random number, one division: compilers then turn the loop into vector code."""
-    drive = alpha.drive(ports, currents)
+    drive = conductances.drive(receptors, currents)
     lines = [
-        *alpha.means(ports),
+        *conductances.means(receptors),
         "free = int(H < HELD)",
         f"aim = (v * (above - G) - adap_sum * I_adap + dep_sum * I_dep + {drive}) / (below + G)",
         "w = clip(aim, V_min, CEILING) * free + V_reset * (1 - free)",
         "I_adap = adap_keep * I_adap + adap_gain * (v + w - twice_E_L)",
         "I_dep = dep_keep * I_dep",
         "v = w",
-        *alpha.decays(ports),
+        *conductances.decays(receptors),
     ]
     # exp((V - V_th) / tau_V) within +-20 by squaring its 256th root eight times; on one line it would become pow.
     lines += ["x = clip((v - V_th) * steep, -0.078125, 0.078125)", "y1 = 1 + x * (1 + x * (0.5 + x / 6.0))"]
@@ -60,7 +62,7 @@ def update(ports: Ports, currents: str) -> str:
     return "\n".join(lines)
 
 
-def constants(parameters: Parameters, ports: Ports, dt: float) -> dict[str, float | Floats]:
+def constants(parameters: Parameters, receptors: Receptors, dt: float) -> dict[str, float | Floats]:
     """Numbers of `update`, `RESET` and the arrival, SI."""
     p = {name: np.asarray(value, dtype=float) for name, value in parameters.items()}
     twice, leak = 2 * p["C_m"] / dt, p["C_m"] / p["tau_m"]
@@ -85,7 +87,7 @@ def constants(parameters: Parameters, ports: Ports, dt: float) -> dict[str, floa
     }
     plain = {"HELD": HELD, "MULTIPLIER": MULTIPLIER, "PRIME": PRIME, "CEILING": CEILING}
     given = {key: value if np.ndim(value) else float(value) for key, value in numbers.items()}
-    return {**given, **plain, **alpha.constants(ports, dt)}
+    return {**given, **plain, **conductances.constants(receptors, dt)}
 
 
 def start(parameters: Parameters, cells: int, rng: np.random.Generator) -> dict[str, float | Floats]:
@@ -96,12 +98,12 @@ def start(parameters: Parameters, cells: int, rng: np.random.Generator) -> dict[
 
 def respond(
     parameters: Parameters,
-    ports: Ports,
-    state: Mapping[str, float | Floats],
+    receptors: Receptors,
+    state: State,
     current: Floats,
     dt: float,
-    arrivals: alpha.Arrivals | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    arrivals: Arrivals | None = None,
+) -> tuple[Ints, Ints]:
     """Spikes of uncoupled cells, step for step what the spiking engine does, in numpy.
 
     Parameters
@@ -115,14 +117,14 @@ def respond(
     -------
     steps and cells of the spikes, both shape (spikes,), ordered by time
     """
-    c = constants(parameters, ports, dt)
+    c = constants(parameters, receptors, dt)
     cells = np.size(state["draw"])
     v, draw, left = (np.broadcast_to(np.asarray(state[key], dtype=float), cells).copy() for key in ("v", "draw", "H"))
     I_adap, I_dep = np.zeros(cells), np.zeros(cells)
-    conductances = alpha.Conductances(ports, cells, dt)
+    conductance = Conductances(receptors, cells, dt)
     spiked: list[tuple[int, NDArray[np.int64]]] = []
     for step, injected in enumerate(current):
-        total, reversal = conductances.advance()
+        total, reversal = conductance.advance(v)
         drive = c["drive"] + reversal + 2 * injected
         free = left < HELD
         aim = (v * (c["above"] - total) - c["adap_sum"] * I_adap + c["dep_sum"] * I_dep + drive) / (c["below"] + total)
@@ -141,9 +143,30 @@ def respond(
             I_adap = np.where(fired, I_adap + c["A2"], I_adap)
             left = np.where(fired, c["clamp"] - np.log(draw / PRIME), left)
         for name, who, weights in (arrivals or {}).get(step, ()):
-            conductances.arrive(name, who, weights)
+            conductance.arrive(name, who, weights)
     steps = np.repeat([step for step, _ in spiked], [len(who) for _, who in spiked]).astype(np.int64)
     return steps, np.concatenate([who for _, who in spiked] or [np.empty(0, np.int64)])
+
+
+class AdaptingForm(RateForm):
+    """The same Crank-Nicolson step; beside the voltage I_adap and I_dep (A)."""
+
+    initial = "V_init"
+    slow = 2
+
+    def advance(self, n: Mapping[str, Any], v: Any, slow: Slow, drive: Any, total: Any, ops: Any) -> Any:
+        """Voltage (V) after a step, V_min at least."""
+        aim = ops.addcmul(drive, v, n["above"] - total) - n["adap_sum"] * slow[0] + n["dep_sum"] * slow[1]
+        return ops.maximum(aim / (n["below"] + total), n["V_min"])
+
+    def advance_slow(self, n: Mapping[str, Any], slow: Slow, v: Any, moved: Any) -> Slow:
+        """Currents (A) after a step."""
+        adaptation = n["adap_keep"] * slow[0] + n["adap_gain"] * (v + moved - n["twice_E_L"])
+        return adaptation, n["dep_keep"] * slow[1]
+
+    def spiked(self, n: Mapping[str, Any], slow: Slow, ops: Any) -> Slow:
+        """I_adap grows by A2, I_dep becomes A1."""
+        return slow[0] + n["A2"], ops.broadcast_to(n["A1"], slow[1].shape)
 
 
 MODEL = CellModel(
@@ -167,12 +190,13 @@ MODEL = CellModel(
         "tau_V": "voltage",
     },
     positive=("C_m", "tau_m", "tau_V", "k_1", "k_2", "lambda_0"),
-    synapse="alpha",
+    takes="conductance",
     equations=equations,
     update=update,
-    arrival=alpha.ARRIVAL,
     threshold="H <= 0",
     reset="v = V_reset\nI_dep = A1\nI_adap += A2\ndraw = (MULTIPLIER * draw) % PRIME\nH = clamp - log(draw / PRIME)",
     constants=constants,
     start=start,
+    respond=respond,
+    rate_form=AdaptingForm(),
 )

@@ -9,63 +9,66 @@ rate of a cell under constant current has the closed form of `rate`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.cells.model import CellModel, Parameters, Ports
+from cerebellum.cells.model import CellModel, Parameters
+from cerebellum.cells.receptor import CurrentReceptor
 from cerebellum.typing import Floats
 
+Currents = Mapping[str, CurrentReceptor]
 
-def equations(ports: Ports) -> str:
+
+def equations(receptors: Currents) -> str:
     """The differential equations."""
-    total = " ".join(f"{'+' if port.sign > 0 else '-'} I_{name}" for name, port in ports.items())
+    total = " ".join(f"{'+' if one.sign > 0 else '-'} I_{name}" for name, one in receptors.items())
     return "\n".join(
         [
             "dv/dt = (E_L - v) / tau_m + (I_e + I_synaptic) / C_m : volt (unless refractory)",
             f"I_synaptic = {total or '0*amp'} : amp",
-            *(f"dI_{name}/dt = -I_{name} / tau_{name} : amp" for name in ports),
+            *(line for name, receptor in receptors.items() for line in receptor.derivatives(name)),
         ]
     )
 
 
-def update(ports: Ports, currents: str) -> str:
+def update(receptors: Currents, currents: str) -> str:
     """One exact time step: the linear equations' propagator, so the step's only error is the spike time's grid.
 
     `currents` are held over the step.
     """
-    drive = "".join(f" {'+' if port.sign > 0 else '-'} I_{name} * kick_{name}" for name, port in ports.items())
+    drive = "".join(f" {'+' if one.sign > 0 else '-'} {one.depolarisation(name)}" for name, one in receptors.items())
     beside = f" + ({currents}) * tau_m / C_m" if currents else ""
     lines = [f"v = v + int(not_refractory) * ((V_inf{beside} - v) * leak{drive})"]
-    lines += [f"I_{name} = I_{name} * decay_{name}" for name in ports]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(line for name, receptor in receptors.items() for line in receptor.decays(name))])
 
 
-def constants(parameters: Parameters, ports: Ports, dt: float) -> dict[str, float | Floats]:
-    """Numbers of `update`: V_inf (V), leak (1), and for each receptor kick (V/A) and decay (1)."""
+def constants(parameters: Parameters, receptors: Currents, dt: float) -> dict[str, float | Floats]:
+    """Numbers of `update`: V_inf (V), leak (1), and those of each receptor."""
     p = parameters
     numbers: dict[str, float | Floats] = {
         "V_inf": p["E_L"] + p["tau_m"] * p["I_e"] / p["C_m"],
         "leak": -np.expm1(-dt / p["tau_m"]),
     }
-    for name, port in ports.items():
-        numbers[f"kick_{name}"] = psp(p, port.tau, dt)
-        numbers[f"decay_{name}"] = float(np.exp(-dt / port.tau))
+    for name, receptor in receptors.items():
+        numbers |= receptor.membrane_constants(name, p, dt)
+        numbers |= receptor.constants(name, dt)
     return {key: number if np.ndim(number) else float(number) for key, number in numbers.items()}
 
 
-def rate(parameters: Parameters, current: float | Floats) -> Floats:
-    """Firing rate (Hz) under a constant current (A) added to I_e; parameters in SI units.
+def rate(parameters: Mapping[str, Any], current: Any, ops: Any = np) -> Any:
+    """Firing rate (Hz) under a constant current (A) added to I_e; parameters in SI units, arrays of the library `ops`.
 
     f = 1 / (t_ref + tau_m ln((V_inf - V_reset) / (V_inf - V_th))), V_inf = E_L + tau_m (I_e + I) / C_m; 0 below
     rheobase. (Standard result, e.g. Gerstner et al. 2014, Neuronal Dynamics, section 1.3.)
     """
     p = parameters
-    v_inf = np.asarray(p["E_L"] + p["tau_m"] * (p["I_e"] + current) / p["C_m"], dtype=float)
-    fires = v_inf > p["V_th"]
-    above = np.where(fires, v_inf - p["V_th"], 1.0)
-    period = p["t_ref"] + p["tau_m"] * np.log1p((p["V_th"] - p["V_reset"]) / above)
-    return np.where(fires, 1.0 / period, 0.0)
+    v_inf = p["E_L"] + p["tau_m"] * (p["I_e"] + current) / p["C_m"]
+    above = v_inf - p["V_th"]
+    fires = above > 0
+    period = p["t_ref"] + p["tau_m"] * ops.log1p((p["V_th"] - p["V_reset"]) / ops.where(fires, above, 1.0))
+    return ops.where(fires, 1.0 / period, 0.0)
 
 
 def psp(parameters: Parameters, tau_syn: float, time: Floats | float) -> Floats:
@@ -131,13 +134,13 @@ MODEL = CellModel(
         "I_e": "current",
     },
     positive=("C_m", "tau_m"),
-    synapse="exponential",
+    takes="current",
     equations=equations,
     update=update,
     differential=True,
-    arrival="I_{port}_post += {amount}",
     threshold="v > V_th",
     reset="v = V_reset",
     refractory="t_ref",
     constants=constants,
+    rate=rate,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cerebellum.cells.model import CellModel, Ports
+from cerebellum.cells.model import CellModel, Receptors
 
 
-def equations(ports: Ports) -> str:
+def equations(receptors: Receptors) -> str:
     """One number: spikes that have arrived and are still to be passed on."""
     return "arrived : 1"
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cerebellum.cells import Port
 from cerebellum.connectome import placement, weights, wiring
 from cerebellum.connectome.wiring import Edges, expected_synapses, zone_of
 from cerebellum.description.circuit import Circuit
@@ -50,10 +49,6 @@ class Connectome:
     def size(self, population: str) -> int:
         """Number of cells of a population."""
         return self.circuit.size(population)
-
-    def ports(self, population: str) -> dict[str, Port]:
-        """Receptors of a population in SI units, by name."""
-        return {name: receptor.port for name, receptor in self.circuit.population[population].receptor.items()}
 
     def matrix(self, projection: str) -> Cells:
         """Sources of every target cell, shape (targets, convergence).

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from cerebellum.cells import MODELS
 from cerebellum.description import library, wiring
-from cerebellum.description.population import DIMENSION, Population, PopulationName, Volume
+from cerebellum.description.population import Population, PopulationName, Volume
 from cerebellum.description.projection import CancelWeight, GapJunction, Projection, ThresholdWeight
 from cerebellum.description.schema import (
     Count,
@@ -71,7 +71,7 @@ class Circuit(Table):
         for name, junction in self.gap_junction.items():
             if junction.population not in self.population:
                 faults.append(f"gap_junction.{name}.population: the model has no {junction.population!r}")
-            elif MODELS[self.population[junction.population].cell].synapse != "alpha":
+            elif MODELS[self.population[junction.population].cell].takes != "conductance":
                 faults.append(f"gap_junction.{name}.population: {junction.population} has no membrane in volts")
         return faults
 
@@ -140,14 +140,13 @@ class Circuit(Table):
         if isinstance(projection.weight, ThresholdWeight | CancelWeight):
             faults += self._weight_faults(f"{place}.weight", projection.weight, projection)
         if projection.plasticity:
-            kind, contacts = MODELS[target.cell].synapse, projection.contacts is not None
+            dimension, contacts = MODELS[target.cell].takes, projection.contacts is not None
             teachers = {
                 n: p.plasticity is not None for n, p in self.projection.items() if p.target == projection.target
             }
-            dimension = DIMENSION[kind] if kind else None
             found = projection.plasticity.faults(projection.target, teachers, dimension, contacts)
             faults += [f"{place}.plasticity{fault}" for fault in found]
-        if projection.short_term and self.population[projection.source].cell == "source":
+        if projection.short_term and MODELS[self.population[projection.source].cell].given:
             faults.append(f"{place}.short_term: {projection.source} are given spikes and keep no state")
         try:
             steps(projection.delay.si, self.dt)
@@ -156,8 +155,8 @@ class Circuit(Table):
         return faults
 
     def _synapse_faults(self, place: str, projection: Projection, target: Population) -> list[str]:
-        kind, faults = MODELS[target.cell].synapse, []
-        if kind is None:
+        dimension, faults = MODELS[target.cell].takes, []
+        if dimension is None:
             if projection.receptor or projection.weight is not None:
                 faults.append(f"{place}: a {target.cell!r} cell takes neither receptor nor weight")
             return faults
@@ -166,12 +165,12 @@ class Circuit(Table):
             faults.append(f"{place}.receptor: {projection.target} has no {projection.receptor!r}; there is: {known}")
         if projection.weight is None:
             faults.append(f"{place}.weight: missing; wanted a value here")
-        if isinstance(projection.weight, Value) and projection.weight.dimension != DIMENSION[kind]:
+        if isinstance(projection.weight, Value) and projection.weight.dimension != dimension:
             faults.append(
-                f"{place}.weight: needs a {DIMENSION[kind]}, as the receptors of {projection.target} are of kind "
-                f"{kind!r}; got {projection.weight.unit!r} (a {projection.weight.dimension})"
+                f"{place}.weight: needs a {dimension}, which is what the receptors of {projection.target} bring; "
+                f"got {projection.weight.unit!r} (a {projection.weight.dimension})"
             )
-        elif projection.weight is not None and kind == "alpha" and not isinstance(projection.weight, Value):
+        elif isinstance(projection.weight, ThresholdWeight | CancelWeight) and dimension != "current":
             faults.append(f"{place}.weight.kind: {projection.weight.kind!r} is solved for currents, not conductances")
         return faults
 

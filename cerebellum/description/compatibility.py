@@ -46,10 +46,10 @@ def _stimulus_faults(place: str, stimulus: Stimulus, circuit: Circuit) -> list[s
         return [f"{place}: the model has no population {stimulus.population!r}; there is: {known}"]
     population = circuit.population[stimulus.population]
     if isinstance(stimulus, CurrentStep):
-        if MODELS[population.cell].synapse is None:
+        if not MODELS[population.cell].has_membrane:
             return [f"{place}: {stimulus.population} has no membrane to inject a current into"]
         return []
-    if population.cell != "source" and population.afferent is None:
+    if not MODELS[population.cell].given and population.afferent is None:
         return [
             f"{place}: {stimulus.population} makes its own spikes; only a source cell, or one with an afferent, "
             "can be driven"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from cerebellum.cells import MODELS, Port
+from cerebellum.cells import MODELS
+from cerebellum.description.receptor import AnyReceptor
 from cerebellum.description.schema import (
-    Conductance,
     Count,
     Density,
-    Duration,
     Extent,
     Position,
     Positive,
@@ -19,7 +18,6 @@ from cerebellum.description.schema import (
     Table,
     Time,
     ValueTable,
-    Voltage,
 )
 from cerebellum.description.units import parse_value
 from cerebellum.errors import InputError, UnknownNameError
@@ -41,10 +39,6 @@ else:
     ]
 
 
-DIMENSION = {"exponential": "current", "alpha": "conductance"}
-"""Of a weight, by kind of receptor."""
-
-
 class Layer(Table):
     """A slab of the volume, seen from the bottom of the granular layer upwards."""
 
@@ -61,39 +55,6 @@ class Volume(Table):
     x: Extent
     y: Extent
     layer: dict[str, Layer]
-
-
-class Receptor(Table):
-    """Where synapses enter a cell.
-
-    'exponential': a current, I += or -= weight at each spike, decaying with tau. 'alpha': a conductance with its
-    `reversal`, which reaches the weight at tau after the spike.
-    """
-
-    kind: Literal["exponential", "alpha"] = "exponential"
-    effect: Literal["excitatory", "inhibitory"]
-    tau: Duration
-    reversal: Voltage | None = None
-    tonic: Conductance | None = None
-    """Conductance that is always open, as of receptors outside the synapses which ambient transmitter binds to."""
-
-    @model_validator(mode="after")
-    def _reversal_of_a_conductance(self) -> Receptor:
-        if (self.kind == "alpha") != (self.reversal is not None):
-            raise InputError("reversal: wanted for an alpha conductance, and only there")
-        if self.tonic is not None and self.kind != "alpha":
-            raise InputError("tonic: wanted for an alpha conductance only")
-        return self
-
-    @property
-    def port(self) -> Port:
-        """The receptor in SI units."""
-        return Port(
-            1 if self.effect == "excitatory" else -1,
-            self.tau.si,
-            None if self.reversal is None else self.reversal.si,
-            0.0 if self.tonic is None else self.tonic.si,
-        )
 
 
 class Afferent(Table):
@@ -121,7 +82,7 @@ class Population(Table):
     parameters: ValueTable = Field(default_factory=dict)
     spread: ValueTable = Field(default_factory=dict)
     """Standard deviation over cells of a parameter, Gaussian."""
-    receptor: dict[str, Receptor] = Field(default_factory=dict)
+    receptor: dict[str, SerializeAsAny[AnyReceptor]] = Field(default_factory=dict)
 
     @field_validator("cell")
     @classmethod
@@ -145,13 +106,17 @@ class Population(Table):
                     table[name] = parse_value(found, wanted[name], low=low, strict=positive)
                 except InputError as error:
                     raise InputError(f"{name}: {error}") from None
-        if "V_reset" in wanted and self.parameters["V_reset"].si >= self.parameters["V_th"].si:
+        ends = {"V_reset", "V_th"} <= set(wanted)
+        if self.start == "spread" and not ends:
+            raise InputError(f"start: 'spread' wants a cell with V_reset and V_th, which {self.cell!r} lacks")
+        if ends and self.parameters["V_reset"].si >= self.parameters["V_th"].si:
             found = self.parameters["V_reset"]
             raise InputError(f"V_reset: found {found}; wanted less than V_th = {self.parameters['V_th']}")
-        kind = MODELS[self.cell].synapse
+        taken = MODELS[self.cell].takes
         for name, receptor in self.receptor.items():
-            if receptor.kind != kind:
-                raise InputError(f"receptor.{name}: cell {self.cell!r} takes {kind or 'no'} receptors")
+            if receptor.dimension != taken:
+                takes = f"receptors of a {taken}" if taken else "no receptors"
+                raise InputError(f"receptor.{name}: cell {self.cell!r} takes {takes}, and {receptor.kind!r} is none")
         if self.afferent and self.afferent.receptor not in self.receptor:
             raise UnknownNameError.of("receptor", self.afferent.receptor, list(self.receptor))
         return self
@@ -172,3 +137,7 @@ class Population(Table):
     def si(self) -> dict[str, float]:
         """Cell parameters in SI units."""
         return {name: value.si for name, value in self.parameters.items()}
+
+    def receptor_models(self) -> dict[str, Any]:
+        """Receptors in SI units."""
+        return {name: receptor.si for name, receptor in self.receptor.items()}

@@ -34,20 +34,21 @@ ValueTable = Annotated[dict[str, Any], PlainSerializer(_listed, return_type=dict
 _as_list = PlainSerializer(lambda value: [value.number, value.unit, value.source], return_type=list)
 
 
-def _quantity(dimension: str, *, low: float | None = None, strict: bool = False) -> tuple[Any, Any]:
+def quantity(dimension: str, *, low: float | None = None, strict: bool = False) -> tuple[Any, Any]:
+    """What makes a `Value` of a dimension of a field; `low` is the least allowed number (excluded if `strict`)."""
     return PlainValidator(partial(parse_value, dimension=dimension, low=low, strict=strict)), _as_list
 
 
 Count = Annotated[Value, PlainValidator(partial(_whole, low=1)), _as_list]
-Fraction = Annotated[Value, *_quantity("number", low=0)]
-Time = Annotated[Value, *_quantity("time", low=0)]
-Duration = Annotated[Value, *_quantity("time", low=0, strict=True)]
-Rate = Annotated[Value, *_quantity("rate", low=0)]
-Voltage = Annotated[Value, *_quantity("voltage")]
-Conductance = Annotated[Value, *_quantity("conductance", low=0)]
-Position = Annotated[Value, *_quantity("length")]
-Extent = Annotated[Value, *_quantity("length", low=0, strict=True)]
-Positive = Annotated[Value, *_quantity("number", low=0, strict=True)]
+Fraction = Annotated[Value, *quantity("number", low=0)]
+Time = Annotated[Value, *quantity("time", low=0)]
+Duration = Annotated[Value, *quantity("time", low=0, strict=True)]
+Rate = Annotated[Value, *quantity("rate", low=0)]
+Voltage = Annotated[Value, *quantity("voltage")]
+Conductance = Annotated[Value, *quantity("conductance", low=0)]
+Position = Annotated[Value, *quantity("length")]
+Extent = Annotated[Value, *quantity("length", low=0, strict=True)]
+Positive = Annotated[Value, *quantity("number", low=0, strict=True)]
 
 
 def _either(found: object, *, dimensions: tuple[str, str], strict: bool = False) -> Value:

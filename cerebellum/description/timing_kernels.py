@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from cerebellum.cells import formula
 from cerebellum.description.schema import Count, Duration, Table
 from cerebellum.errors import InputError
 from cerebellum.typing import Floats
@@ -35,24 +36,21 @@ class TimingKernel(Table):
         """Longest lag with K > 0, s."""
 
     @abstractmethod
-    def inner(self, lag: Floats) -> Floats:
-        """K where it is not cut off."""
-
-    @abstractmethod
-    def inner_text(self, lag: str) -> str:
-        """The same as a Brian2 expression, finite for lags of any size."""
+    def inner(self, lag: str) -> str:
+        """K where it is not cut off, as a Brian2 expression of `lag`, finite for lags of any size."""
 
     def __call__(self, lag: Floats) -> Floats:
         """K at `lag` (s), any shape; 0 where the lag is nan, which is no spike."""
         lag = np.asarray(lag, dtype=float)
         low = -self.support - EPSILON if self.symmetric else EPSILON
-        return np.where((lag > low) & (lag <= self.support + EPSILON), self.inner(lag), 0.0)
+        inner = formula.evaluate(self.inner("lag"), {"lag": lag, "second": 1.0})
+        return np.where((lag > low) & (lag <= self.support + EPSILON), inner, 0.0)
 
     def text(self, lag: str) -> str:
         """K as a Brian2 expression of `lag`."""
         low = -self.support - EPSILON if self.symmetric else EPSILON
         inside = f"int({lag} > {low!r}*second and {lag} <= {self.support + EPSILON!r}*second)"
-        return f"{inside} * {self.inner_text(lag)}"
+        return f"{inside} * {self.inner(lag)}"
 
     def moment(self, power: int) -> float:
         """Integral of K**power over all lags, s; by midpoints, with a relative error below 1e-6."""
@@ -83,11 +81,7 @@ class Rectangular(TimingKernel):
         """Longest lag with K > 0, s."""
         return self.window.si
 
-    def inner(self, lag: Floats) -> Floats:
-        """1."""
-        return np.ones_like(lag)
-
-    def inner_text(self, lag: str) -> str:
+    def inner(self, lag: str) -> str:
         """1."""
         return "1.0"
 
@@ -104,13 +98,9 @@ class Alpha(TimingKernel):
         """Longest lag with K > 0, s."""
         return self.window.si
 
-    def inner(self, lag: Floats) -> Floats:
-        """K where it is not cut off."""
-        x = np.clip(lag, 0.0, self.support) / self.peak.si  # no overflow where no teacher's spike has come yet
-        return np.asarray(x * np.exp(1.0 - x))
-
-    def inner_text(self, lag: str) -> str:
+    def inner(self, lag: str) -> str:
         """K as a Brian2 expression."""
+        # Clipped, so that nothing overflows where no teacher's spike has come yet.
         x = f"(clip({lag}, 0*second, {self.support!r}*second)/({self.peak.si!r}*second))"
         return f"{x} * exp(1 - {x})"
 
@@ -144,13 +134,7 @@ class Sin(TimingKernel):
         """Longest lag with K > 0, s."""
         return float(np.pi * self._numbers[1])
 
-    def inner(self, lag: Floats) -> Floats:
-        """K where it is not cut off."""
-        n, tau, scale = self._numbers
-        x = np.clip(lag, 0.0, self.support) / tau
-        return np.asarray(scale * np.exp(-x) * np.sin(x) ** n)
-
-    def inner_text(self, lag: str) -> str:
+    def inner(self, lag: str) -> str:
         """K as a Brian2 expression."""
         n, tau, scale = self._numbers
         x = f"(clip({lag}, 0*second, {self.support!r}*second)/({tau!r}*second))"
@@ -171,12 +155,7 @@ class SinExp(TimingKernel):
         """Longest lag with K > 0, s."""
         return 0.2
 
-    def inner(self, lag: Floats) -> Floats:
-        """K where it is not cut off."""
-        x = -np.clip(lag, 0.0, self.support) - 0.15
-        return np.asarray(np.exp(-x) * np.sin(2 * np.pi * x) ** 20 / 1.2848)
-
-    def inner_text(self, lag: str) -> str:
+    def inner(self, lag: str) -> str:
         """K as a Brian2 expression."""
         x = f"(-clip({lag}, 0*second, {self.support!r}*second)/second - 0.15)"
         return f"exp(-{x}) * sin(2*pi*{x})**20 / 1.2848"
@@ -195,11 +174,7 @@ class CosExp(TimingKernel):
         """Longest lag with K > 0, s; the same backwards."""
         return 0.01
 
-    def inner(self, lag: Floats) -> Floats:
-        """K where it is not cut off."""
-        return np.asarray(np.exp(-400.0 * np.abs(lag)) * np.cos(lag) ** 2)
-
-    def inner_text(self, lag: str) -> str:
+    def inner(self, lag: str) -> str:
         """K as a Brian2 expression."""
         return f"exp(-400.0*abs({lag})/second) * cos({lag}/second)**2"
 

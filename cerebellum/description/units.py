@@ -23,6 +23,7 @@ DIMENSIONS = {
     "inverse time": "1/ms",
     "volume density": "1/um^3",
     "planar density": "1/um^2",
+    "concentration": "mM",
 }
 
 

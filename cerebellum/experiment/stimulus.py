@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from cerebellum.cells import MODELS
 from cerebellum.connectome.connectome import Connectome, generator, zone_of
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
@@ -38,7 +39,7 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
     stimuli = [s for block in protocol.block.values() for s in block.stimulus.values()]
     driven = {s.population for s in stimuli if not isinstance(s, CurrentStep)}
     times: dict[str, list[Floats]] = {
-        name: [] for name, p in circuit.population.items() if p.cell == "source" or name in driven
+        name: [] for name, p in circuit.population.items() if MODELS[p.cell].given or name in driven
     }
     cells: dict[str, list[Cells]] = {name: [] for name in times}
     currents: dict[str, list[Pulse]] = {}

@@ -65,8 +65,9 @@ class RateEngine:
     readers: Mapping[str, str] = MappingProxyType({"purkinje": "rate"})
 
     def suits(self, circuit: Circuit) -> bool:
-        """Whether every cell with a membrane takes conductances."""
-        return all(MODELS[p.cell].synapse in (None, "alpha") for p in circuit.population.values())
+        """Whether every cell with a membrane has a form of conductances for it."""
+        models = [MODELS[p.cell] for p in circuit.population.values()]
+        return all(model.rate_form is not None for model in models if model.has_membrane)
 
     def check(self, circuit: Circuit, protocol: Protocol, options: RateOptions) -> None:
         """Refuse a circuit of currents, and what does not fit on the device.
@@ -78,8 +79,8 @@ class RateEngine:
         """
         if not self.suits(circuit):
             raise ProtocolFileError(
-                "the rate engine knows cells by their conductances, and some of this model's take currents: "
-                "run with --engine volley or spiking"
+                "the rate engine knows cells by their conductances, and some of this model's take currents or have no "
+                "rate form: run with --engine volley or spiking"
             )
         steps_within(circuit.dt)
         injected = [s for block in protocol.block.values() for s in block.stimulus.values() if hasattr(s, "amplitudes")]
@@ -102,7 +103,7 @@ class RateEngine:
         """Bytes on its device, in single precision, roughly."""
         synapses, draws = expected_synapses(circuit), options.draws
         plastic = sum(n for name, n in synapses.items() if circuit.projection[name].plasticity is not None)
-        sizes = [circuit.size(name) for name, one in circuit.population.items() if one.cell not in ("source", "relay")]
+        sizes = [circuit.size(name) for name, one in circuit.population.items() if MODELS[one.cell].has_membrane]
         states = sum(size * max(draws, AGES) if size > FEW else size * FINE_AGES * max(draws, 1) for size in sizes)
         past: dict[str, float] = {}
         for projection in circuit.projection.values():

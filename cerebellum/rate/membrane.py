@@ -1,7 +1,8 @@
 """The membrane of a cell between its spikes, in the rate circuit's steps, and what a spike does to it.
 
-The equations are the spiking cells' own (Crank-Nicolson, as `cells.eglif`), under each port's mean conductance. When
-the cell spikes is not decided here: `transfer` reads that from single cells, `ages` and `drawn_cells` keep account.
+The equations are the cell model's own (`cells.model.RateForm`), under each receptor's mean conductance. When the cell
+spikes is not decided here: `transfer` reads that from single cells, `refractory_density` and `sampled_cells` keep
+account.
 """
 
 from __future__ import annotations
@@ -9,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from cerebellum.cells import Ports, conductance_lif, eglif
+from cerebellum.cells import MODELS, Receptors
 from cerebellum.cells.model import Parameters
 from cerebellum.errors import ArgumentError
 from cerebellum.rate.time_step import BIN
 
-Currents = tuple[Tensor, ...]
-"""I_adap and I_dep (A) of E-GLIF; none of the plain cell."""
+Slow = tuple[Tensor, ...]
+"""What a membrane has beside its voltage, as currents (A); none of the plain cell."""
 Hazard = Callable[[Tensor, Tensor], Tensor]
 """Rate (Hz) at voltages above threshold and their changes in a step (V), of one shape."""
 
@@ -29,69 +29,57 @@ class Membrane:
 
     Attributes
     ----------
-    adapts : whether the cell is E-GLIF
-    hold : whole steps that a cell stays at V_reset after the step of its spike, which lies in the middle of it
-    threshold, reset : V_th and V_reset (V), scalars or shape (cells,)
+    hold : whole steps that a cell stays at reset after the step of its spike, which lies in the middle of it
+    threshold, reset : V, scalars or shape (cells,)
 
     Raises
     ------
     ArgumentError
-        For a cell model without conductances.
+        For a cell model without a rate form.
     """
 
-    def __init__(self, cell: str, parameters: Parameters, ports: Ports, like: Mapping[str, Any]) -> None:
-        if cell not in ("eglif", "conductance_lif"):
-            raise ArgumentError("cell", cell, "wanted a cell with conductances: eglif or conductance_lif")
-        self.adapts, self.like, self.ports = cell == "eglif", dict(like), dict(ports)
-        given = {**parameters, **(eglif if self.adapts else conductance_lif).constants(parameters, {}, BIN)}
+    def __init__(self, cell: str, parameters: Parameters, receptors: Receptors, like: Mapping[str, Any]) -> None:
+        model = MODELS[cell]
+        if model.rate_form is None or model.constants is None:
+            known = [name for name, one in MODELS.items() if one.rate_form is not None]
+            raise ArgumentError("cell", cell, f"wanted a cell with a rate form: {' or '.join(known)}")
+        self.form, self.like, self.receptors = model.rate_form, dict(like), dict(receptors)
+        given = {**parameters, **model.constants(parameters, {}, BIN)}
         self.numbers = {key: torch.as_tensor(value, **self.like) for key, value in given.items()}
-        self.hold = max(0, round(float(np.mean(parameters["t_ref"])) / BIN - 0.5))
-        self.threshold, self.reset = self.numbers["V_th"], self.numbers["V_reset"]
+        self.hold = self.form.hold(parameters, BIN)
+        self.threshold, self.reset = self.numbers[self.form.threshold], self.numbers[self.form.reset]
 
-    def begin(self, cells: int) -> tuple[Tensor, Currents]:
-        """Voltage (V) and currents (A) of the model at its begin, shape (cells,)."""
+    def begin(self, cells: int) -> tuple[Tensor, Slow]:
+        """Voltage (V) and the other states of the model at its begin, shape (cells,)."""
         none = torch.zeros(cells, **self.like)
-        return self.numbers["V_init" if self.adapts else "E_L"] + none, (none, none) if self.adapts else ()
+        return self.numbers[self.form.initial] + none, (none,) * self.form.slow
 
-    def advance(
-        self, v: Tensor, currents: Currents, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0
-    ) -> Tensor:
-        """Voltage (V) after a step under each port's mean conductance (S) and an excitatory one `beside`.
+    def advance(self, v: Tensor, slow: Slow, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
+        """Voltage (V) after a step under each receptor's mean conductance (S) and an excitatory one `beside`.
 
         Parameters
         ----------
-        v, currents : at the begin of the step, shape (..., cells)
-        conductance : port -> S, shape (..., cells)
+        v, slow : at the begin of the step, shape (..., cells)
+        conductance : receptor -> S, shape (..., cells)
         """
-        n = self.numbers
         total: Tensor | float = beside
-        drive = n["drive"]
-        for name, port in self.ports.items():
-            c = conductance[name] + port.tonic if name in conductance else port.tonic
+        drive = self.numbers["drive"]
+        for name, receptor in self.receptors.items():
+            c = conductance[name] + receptor.tonic if name in conductance else receptor.tonic
+            c = receptor.gated(c, v, torch)
             total = total + c
-            if port.reversal:
-                drive = drive + 2 * port.reversal * c
-        aim = torch.addcmul(drive, v, n["above"] - total)
-        if self.adapts:
-            aim = aim - n["adap_sum"] * currents[0] + n["dep_sum"] * currents[1]
-        moved = aim / (n["below"] + total)
-        return torch.maximum(moved, n["V_min"]) if self.adapts else moved
+            if receptor.reversal:
+                drive = drive + 2 * receptor.reversal * c
+        moved: Tensor = self.form.advance(self.numbers, v, slow, drive, total, torch)
+        return moved
 
-    def currents(self, currents: Currents, v: Tensor, moved: Tensor) -> Currents:
-        """Currents (A) after a step that took the voltage from `v` to `moved` (V), all of shape (..., cells)."""
-        if not currents:
-            return ()
-        n, (adaptation, depolarisation) = self.numbers, currents
-        return (
-            n["adap_keep"] * adaptation + n["adap_gain"] * (v + moved - n["twice_E_L"]),
-            n["dep_keep"] * depolarisation,
-        )
+    def advance_slow(self, slow: Slow, v: Tensor, moved: Tensor) -> Slow:
+        """The other states after a step that took the voltage from `v` to `moved` (V), all of shape (..., cells)."""
+        return self.form.advance_slow(self.numbers, slow, v, moved)
 
-    def spiked(self, currents: Currents) -> Currents:
-        """Currents (A) of cells right after a spike, given those before."""
-        if not currents:
-            return ()
-        return currents[0] + self.numbers["A2"], self.numbers["A1"].expand_as(currents[1])
+    def spiked(self, slow: Slow) -> Slow:
+        """The other states of cells right after a spike, given those before."""
+        return self.form.spiked(self.numbers, slow, torch)
 
 
 class SingleCells:
@@ -99,14 +87,14 @@ class SingleCells:
 
     Attributes
     ----------
-    v, currents : voltage (V) and currents (A), of the shape given
+    v, slow : voltage (V) and the other states, of the shape given
     held : steps for which a cell still stays at reset
     """
 
     def __init__(self, membrane: Membrane, shape: tuple[int, ...]) -> None:
-        v, currents = membrane.begin(shape[-1])
+        v, slow = membrane.begin(shape[-1])
         self.membrane, self.v = membrane, v.expand(shape).clone()
-        self.currents = tuple(one.expand(shape).clone() for one in currents)
+        self.slow = tuple(one.expand(shape).clone() for one in slow)
         self.held = torch.zeros(shape, dtype=torch.int32, device=self.v.device)
 
     @property
@@ -117,13 +105,13 @@ class SingleCells:
     def moved(self, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
         """Voltage (V) at the end of a step, as `Membrane.advance`; V_reset of cells that are held."""
         return torch.where(
-            self.free, self.membrane.advance(self.v, self.currents, conductance, beside), self.membrane.reset
+            self.free, self.membrane.advance(self.v, self.slow, conductance, beside), self.membrane.reset
         )
 
     def end_step(self, moved: Tensor, spiked: Tensor) -> None:
         """Take up the step's voltages and which cells spiked in it."""
-        before = self.membrane.currents(self.currents, self.v, moved)
+        before = self.membrane.advance_slow(self.slow, self.v, moved)
         after = self.membrane.spiked(before)
-        self.currents = tuple(torch.where(spiked, b, a) for a, b in zip(before, after, strict=True))
+        self.slow = tuple(torch.where(spiked, b, a) for a, b in zip(before, after, strict=True))
         self.v = torch.where(spiked, self.membrane.reset, moved)
         self.held = torch.where(spiked, self.membrane.hold, (self.held - 1).clamp(min=0))

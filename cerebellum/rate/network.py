@@ -1,7 +1,7 @@
 """The rate twin: every population of a circuit as the rates of its cells, expected or drawn, in torch, with gradients.
 
 Time runs in steps of 0.5 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
-contacts and delays as in the spiking engine; a port's mean conductance follows the alpha kernel exactly; it moves the
+contacts and delays as in the spiking engine; a receptor's mean conductance follows its kernel exactly; it moves the
 cell's membrane (`membrane`), told apart by the time since the last spike (`ages`), of which the rate is a function
 measured on that cell (`transfer`). Populations that the protocol drives give their own spikes, not an expectation: the
 mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what these share moves the circuit. A basket
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cerebellum.cells import MODELS
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
@@ -75,7 +76,7 @@ class RateCircuit(torch.nn.Module):
             name: Membrane(
                 circuit.population[name].cell,
                 connectome.parameters[name],
-                {key: receptor.port for key, receptor in circuit.population[name].receptor.items()},
+                circuit.population[name].receptor_models(),
                 self.like,
             )
             for name in surfaces
@@ -145,10 +146,9 @@ class RateCircuit(torch.nn.Module):
         for name, synapses in state.plastic.items():
             arriving[name] = synapses.transmit(before[name][1])
         for population in self.alive:
-            kind = self.circuit.population[population].cell
             if population in given:
                 rates[population] = given[population]
-            elif kind == "relay":
+            elif MODELS[self.circuit.population[population].cell].relays:
                 rates[population] = sum(
                     (arriving[n] for n in self.names if self.circuit.projection[n].target == population),
                     torch.zeros(self.circuit.size(population), **self.like),
@@ -176,7 +176,7 @@ class RateCircuit(torch.nn.Module):
         return 1.0 if contacts is None else contacts.mean.number
 
     def _cells(self, population: str, state: State, arriving: dict[str, Tensor], afferent: Tensor | None) -> Tensor:
-        ports, circuit = state.ports[population], self.circuit
+        circuit = self.circuit
         weighted: dict[str, Tensor] = {}
         for name, arrived in arriving.items():
             projection = circuit.projection[name]
@@ -188,7 +188,7 @@ class RateCircuit(torch.nn.Module):
         if outside is not None:
             came = torch.zeros(circuit.size(population), **self.like) if afferent is None else afferent
             _add(weighted, outside.receptor, came * outside.weight.si)
-        mean = {name: ports[name].advance(rate) for name, rate in weighted.items()}
+        mean = {name: state.conductances[population][name].advance(rate) for name, rate in weighted.items()}
         return state.cells[population].advance(self.surfaces[population], mean, self.tonic[population])
 
 

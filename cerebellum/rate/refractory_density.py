@@ -42,7 +42,7 @@ class Ages:
     ----------
     mass : probability that a cell is in the class, shape (classes, ..., cells); sums to 1 over classes
     v : mean voltage (V) of the class
-    currents : its mean currents (A)
+    slow : its mean other states
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Ages:
     def __init__(self, membrane: Membrane, cells: int, draws: int = 0) -> None:
         stays = classes(cells, membrane.hold)
         shape = (len(stays), draws, cells) if draws else (len(stays), cells)
-        v, currents = membrane.begin(cells)
+        v, slow = membrane.begin(cells)
         self.membrane = membrane
         hands_on = np.arange(1, math.lcm(*stays) + 1)[:, None] % np.array(stays[:-1]) == 0
         self.leaving = torch.as_tensor(hands_on, **membrane.like).reshape(*hands_on.shape, *[1] * len(shape[1:]))
@@ -60,26 +60,26 @@ class Ages:
         self.mass = torch.zeros(shape, **membrane.like)
         self.mass[-1] = 1.0
         self.v = v.expand(shape).clone()
-        self.currents = tuple(one.expand(shape).clone() for one in currents)
+        self.slow = tuple(one.expand(shape).clone() for one in slow)
 
     def advance(self, hazard: Hazard, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
-        """One step under each port's mean conductance (S) and an excitatory one `beside`.
+        """One step under each receptor's mean conductance (S) and an excitatory one `beside`.
 
-        `hazard` : as `rate_transfer.TransferSurface`
+        `hazard` : as `transfer_table.TransferSurface`
 
         Returns
         -------
         rate (Hz), shape (..., cells)
         """
         cell, hold = self.membrane, self.membrane.hold
-        moved = cell.advance(self.v, self.currents, conductance, beside)
+        moved = cell.advance(self.v, self.slow, conductance, beside)
         if hold:
             moved = torch.cat([cell.reset.expand(hold, *moved.shape[1:]), moved[hold:]])
-        currents = cell.currents(self.currents, self.v, moved)
+        slow = cell.advance_slow(self.slow, self.v, moved)
         chance = hazard(moved[hold:] - cell.threshold, moved[hold:] - self.v[hold:]) * BIN
         fired = chance.clamp(max=1.0) * self.mass[hold:]
         born = fired.sum(dim=0)
-        before = tuple((fired * one[hold:]).sum(dim=0) / born.clamp(min=LEAST) for one in currents)
+        before = tuple((fired * one[hold:]).sum(dim=0) / born.clamp(min=LEAST) for one in slow)
         left = torch.cat([self.mass[:hold], self.mass[hold:] - fired])
         passing = left[:-1] * self.leaving[self.step % len(self.leaving)]
         self.step += 1
@@ -89,7 +89,7 @@ class Ages:
         reborn = (cell.reset.expand_as(born), *cell.spiked(before))
         mixed = [
             torch.lerp(own, torch.cat([first[None], own[:-1]]), share)
-            for own, first in zip((moved, *currents), reborn, strict=True)
+            for own, first in zip((moved, *slow), reborn, strict=True)
         ]
-        self.v, self.currents = mixed[0], tuple(mixed[1:])
+        self.v, self.slow = mixed[0], tuple(mixed[1:])
         return born / BIN

@@ -12,6 +12,7 @@ import time
 import torch
 
 from cerebellum.activity.outcome import Outcome
+from cerebellum.cells import MODELS
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Schedule, plastic_spans
@@ -47,7 +48,7 @@ def build(
         raise ProtocolFileError("the rate engine knows cells by their conductances and cannot inject currents")
     surfaces = {}
     for name, population in circuit.population.items():
-        if population.cell not in ("source", "relay") and name not in schedule.lesion:
+        if MODELS[population.cell].has_membrane and name not in schedule.lesion:
             progress(f"transfer function of {name} cells", None)
             surfaces[name] = TransferSurface(transfer.of(connectome, name, draws > 0), dtype)
     return RateCircuit(connectome, surfaces, schedule.lesion, device, dtype, draws)

@@ -8,16 +8,14 @@ there.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
-from cerebellum.cells import conductance_lif, eglif
+from cerebellum.cells import MODELS, Receptors
 from cerebellum.connectome.connectome import Connectome, expected_synapses
 from cerebellum.description.population import Population
 from cerebellum.errors import ArgumentError
@@ -38,14 +36,14 @@ class Input:
 
     Attributes
     ----------
-    port : receptor
+    receptor : of the cell
     source : population that fires them
     number : of source cells
     weight : of one spike: peak conductance (S)
     known : whether the rate circuit knows the spikes themselves, not only their rate
     """
 
-    port: str
+    receptor: str
     source: str
     number: float
     weight: float
@@ -75,7 +73,7 @@ def inputs(connectome: Connectome, population: str, drawn: bool = False) -> dict
         if projection.target != population or not projection.receptor:
             continue
         source = circuit.population[projection.source]
-        known = source.cell in ("source", "relay") or source.afferent is not None
+        known = not MODELS[source.cell].has_membrane or source.afferent is not None
         known |= drawn and projection.source in DRAWN
         # Two digits, so that circuits of different size, whose means differ by rounding, share what is measured.
         number = float(f"{synapses[name] / circuit.size(population):.2g}")
@@ -86,12 +84,12 @@ def inputs(connectome: Connectome, population: str, drawn: bool = False) -> dict
 
 @dataclass(frozen=True)
 class Drive:
-    """What reached each port of many cells and what they fired, in bins of `BIN`.
+    """What reached each receptor of many cells and what they fired, in bins of `BIN`.
 
     Attributes
     ----------
-    conductance : port -> mean conductance over the bin (S), of known spikes as they came and of others in expectation,
-        shape (bins, cells)
+    conductance : receptor -> mean conductance over the bin (S) with voltage gates open, of known spikes as they came
+        and of others in expectation, shape (bins, cells)
     spikes : number fired in the bin, shape (bins, cells)
     """
 
@@ -114,19 +112,6 @@ def wandering(cells: int, bins: int, rng: np.random.Generator) -> Floats:
     return out
 
 
-def alpha_mean(rate: Floats, tau: float) -> Floats:
-    """Mean over each bin of the alpha conductance of unit weight under `rate` (Hz, along the first axis), from 0.
-
-    g' = h - g / tau, h' = e rate / tau - h / tau with the rate constant within a bin, exactly.
-    """
-    a = np.exp(-BIN / tau)
-    h = lfilter([math.e * (1 - a)], [1.0, -a], rate, axis=0)
-    before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])
-    g = lfilter([1.0], [1.0, -a], BIN * a * before + math.e * tau * (1 - a * (1 + BIN / tau)) * rate, axis=0)
-    whole_h = math.e * BIN * rate - tau * (h - before)
-    return tau * (whole_h - (g - np.concatenate([np.zeros_like(g[:1]), g[:-1]]))) / BIN
-
-
 class Arrivals(Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]):
     """Poisson arrivals drawn when a cell model asks for a step's; counts those of known inputs."""
 
@@ -142,7 +127,7 @@ class Arrivals(Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]):
             number = self.rng.poisson(one.number * self.dt * self.rates[one.source][step // self.each])
             if one.known:
                 self.count[name][step // self.each] += number.astype(np.uint16)
-            out.append((one.port, self.cells, one.weight * number))
+            out.append((one.receptor, self.cells, one.weight * number))
         return out
 
     def __iter__(self) -> Any:
@@ -169,27 +154,32 @@ def experiment(
     step, who = respond(population, cells, bins * steps_within(dt), dt, rng, arrivals)
     spikes = np.zeros((bins, cells), np.uint8)
     np.add.at(spikes, (step // steps_within(dt), who), 1)
-    ports = {name: receptor.port for name, receptor in population.receptor.items()}
-    total = {name: np.zeros((bins, cells), np.float32) for name in ports}
+    receptors: Receptors = population.receptor_models()
+    total = {name: np.zeros((bins, cells), np.float32) for name in receptors}
     for name, one in given.items():
         counted = arrivals.count.get(name) if arrivals else None
         for first in range(0, cells, SLICE):
             some = slice(first, first + SLICE)
             rate = one.number * rates[one.source][:, some] if counted is None else counted[:, some] / BIN
-            total[one.port][:, some] += (one.weight * alpha_mean(rate, ports[one.port].tau)).astype(np.float32)
+            unit = receptors[one.receptor].course(rate, BIN)
+            total[one.receptor][:, some] += (one.weight * unit).astype(np.float32)
     return Drive(total, spikes)
 
 
 def respond(
     population: Population, cells: int, steps: int, dt: float, rng: np.random.Generator, arrivals: Any = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Steps and numbers of the cells that spike, as the spiking engine's cells would under the same arrivals."""
-    ports = {name: receptor.port for name, receptor in population.receptor.items()}
-    silent, parameters = np.zeros((steps, 1)), population.si()
-    if population.cell == "eglif":
-        return eglif.respond(parameters, ports, eglif.start(parameters, cells, rng), silent, dt, arrivals)
-    if population.cell == "conductance_lif":
-        begin = rng.uniform(parameters["V_reset"], parameters["V_th"], cells)
-        _, spiked = conductance_lif.respond(parameters, ports, begin, silent, dt, arrivals)
-        return np.nonzero(spiked)  # type: ignore[return-value]
-    raise ArgumentError("population", population.cell, "wanted a cell with conductances: eglif or conductance_lif")
+    """Steps and numbers of the cells that spike, as the spiking engine's cells would under the same arrivals.
+
+    Raises
+    ------
+    ArgumentError
+        For a cell model without a numpy reference.
+    """
+    model, parameters = MODELS[population.cell], population.si()
+    begin = model.out_of_phase or model.start
+    if model.respond is None or begin is None:
+        known = [name for name, one in MODELS.items() if one.respond is not None]
+        raise ArgumentError("population", population.cell, f"wanted a cell with a reference: {' or '.join(known)}")
+    silent = np.zeros((steps, 1))
+    return model.respond(parameters, population.receptor_models(), begin(parameters, cells, rng), silent, dt, arrivals)

@@ -13,7 +13,7 @@ from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.refractory_density import Ages
 from cerebellum.rate.sampled_cells import DrawnCells
 from cerebellum.rate.single_cell import DRAWN
-from cerebellum.rate.synapses import Port, Release
+from cerebellum.rate.synapses import Conductance, Release
 
 if TYPE_CHECKING:
     from cerebellum.rate.network import RateCircuit
@@ -45,11 +45,9 @@ class State:
             if projection.short_term is not None:
                 cells = described.size(projection.source)
                 self.release[name] = Release(projection.short_term, cells, like)
-        self.ports = {
-            name: {
-                key: Port(r.tau.si, none(name), none(name)) for key, r in described.population[name].receptor.items()
-            }
-            for name in circuit.surfaces
+        self.conductances = {
+            name: {key: Conductance(one, none(name)) for key, one in membrane.receptors.items()}
+            for name, membrane in circuit.membranes.items()
         }
         self.cells: dict[str, Ages | DrawnCells] = {}
         for name, membrane in circuit.membranes.items():

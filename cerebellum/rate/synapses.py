@@ -1,10 +1,8 @@
-"""Static synapses of the rate circuit: ports, sparse products, short-term plasticity."""
+"""Static synapses of the rate circuit: conductances, sparse products, short-term plasticity."""
 
 from __future__ import annotations
 
-import math
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,28 +10,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cerebellum.cells import ConductanceReceptor
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.projection import ShortTerm
 from cerebellum.rate.time_step import BIN
 from cerebellum.typing import Floats
 
 
-@dataclass
-class Port:
-    """Alpha conductances of a population's port: unit-weight decay and gain numbers, and the state (..., cells)."""
+class Conductance:
+    """Conductance of one receptor of a population's cells; `none` is 0, shape (cells,)."""
 
-    tau: float
-    g: Tensor
-    h: Tensor
+    def __init__(self, receptor: ConductanceReceptor, none: Tensor) -> None:
+        self.receptor, self.state = receptor, receptor.begin(none)
 
     def advance(self, rate: Tensor) -> Tensor:
-        """Mean conductance over a step in which spikes of peak conductance (S) come at `rate` (S Hz)."""
-        a = float(np.exp(-BIN / self.tau))
-        h = a * self.h + math.e * (1 - a) * rate
-        g = a * (self.g + BIN * self.h) + math.e * self.tau * (1 - a * (1 + BIN / self.tau)) * rate
-        whole = math.e * BIN * rate - self.tau * (h - self.h)
-        mean = self.tau * (whole - (g - self.g)) / BIN
-        self.g, self.h = g, h
+        """Mean conductance (S) over a step in which weights arrive at `rate` (S Hz), shape (..., cells)."""
+        self.state, mean = self.receptor.advance(self.state, rate, BIN)
         return mean
 
 

@@ -11,6 +11,7 @@ not know of the membrane, the noise of synapses whose spikes it has only as rate
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import zipfile
@@ -22,6 +23,7 @@ import torch
 from scipy.interpolate import BSpline
 
 from cerebellum import cells
+from cerebellum.cells import MODELS
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.population import Population
 from cerebellum.machine import cache
@@ -123,8 +125,8 @@ def _trace(drive: Drive, population: Population) -> tuple[Floats, Floats, Floats
     voltage above threshold, its change in the step (V), and whether the cell spikes; of several spikes one counts.
     """
     like = {"dtype": torch.float64, "device": "cpu"}
-    ports = {name: receptor.port for name, receptor in population.receptor.items()}
-    cells = SingleCells(Membrane(population.cell, population.si(), ports, like), (drive.spikes.shape[1],))
+    followed = Membrane(population.cell, population.si(), population.receptor_models(), like)
+    cells = SingleCells(followed, (drive.spikes.shape[1],))
     skip, threshold = round(SETTLE / BIN), cells.membrane.threshold
     shape = (len(drive.spikes) - skip, drive.spikes.shape[1])
     distance, change, use = np.empty(shape), np.empty(shape), np.empty(shape, bool)
@@ -213,11 +215,13 @@ def _regress(
 
 
 def _key(population: Population, given: dict[str, single_cell.Input], dt: float) -> str:
-    """Hash of all that enters: the cell, its inputs, the time step and the code."""
+    """Hash of all that enters: the cell, its inputs, the time step and the code, that of plug-ins too."""
+    model, receptors = MODELS[population.cell], population.receptor_models()
     code = [Path(file) for file in (__file__, single_cell.__file__, membrane.__file__)]
     code += sorted(Path(cells.__file__).parent.glob("*.py"))
+    code += [Path(inspect.getfile(one)) for one in (model.respond, *(type(one) for one in receptors.values())) if one]
     said = json.dumps(
-        [population.cell, population.si(), {n: asdict(r.port) for n, r in population.receptor.items()},
+        [population.cell, population.si(), {n: [type(one).__name__, asdict(one)] for n, one in receptors.items()},
          {n: asdict(one) for n, one in given.items()}, dt, np.__version__],
         sort_keys=True,
     )  # fmt: skip

@@ -43,16 +43,6 @@ def fibers_of(addresses: Bits, fibers: int) -> NDArray[np.bool_]:
     return fired
 
 
-def lif_rate(parameters: dict[str, torch.Tensor | float], current: torch.Tensor) -> torch.Tensor:
-    """`cells.lif.rate` in torch: Hz under a constant current (A) beside I_e."""
-    p = parameters
-    v_inf = p["E_L"] + p["tau_m"] * (p["I_e"] + current) / p["C_m"]
-    above = v_inf - p["V_th"]
-    fires = above > 0
-    period = p["t_ref"] + p["tau_m"] * torch.log1p((p["V_th"] - p["V_reset"]) / torch.where(fires, above, 1.0))
-    return torch.where(fires, 1.0 / period, 0.0)
-
-
 class VolleyCircuit:
     """The circuit's rate equations on one device.
 
@@ -140,7 +130,7 @@ class VolleyCircuit:
             mean = share * rate + (1.0 - share) * self._relay_rate(projection.source, None, volley_rate)
             weight = sign * self.naive[name] * receptor.tau.si
             current += weight * (mean.sum(1, keepdim=True) if self._full(name) else mean @ self._contacts(name))
-        return lif_rate(self._parameters(target), current)
+        return self._rate(target, current)
 
     def _relay_rate(self, name: str, activity: Activity | None, volley_rate: float) -> torch.Tensor:
         """Rates of cells between granule and Purkinje cells, Hz, (batch, cells)."""
@@ -152,7 +142,7 @@ class VolleyCircuit:
                 tau = population.receptor[projection.receptor].tau.si
                 total = activity.total()[:, None] if self._full(key) else activity.summed(self._contacts(key))
                 current += self.naive[key] * tau * volley_rate * total
-        return lif_rate(self._parameters(name), current)
+        return self._rate(name, current)
 
     def _no_current(self, name: str, activity: Activity | None) -> torch.Tensor:
         batch = 1 if activity is None else activity.batch
@@ -175,13 +165,18 @@ class VolleyCircuit:
         contacts[torch.as_tensor(edges.pre, dtype=torch.int64), torch.as_tensor(edges.post, dtype=torch.int64)] = 1.0
         return contacts
 
-    def _parameters(self, name: str) -> dict[str, torch.Tensor | float]:
-        return {
+    def _rate(self, name: str, current: torch.Tensor) -> torch.Tensor:
+        """Rates (Hz) of a population's cells under constant currents (A), of one shape."""
+        rate = MODELS[self.circuit.population[name].cell].rate
+        assert rate is not None
+        parameters = {
             key: torch.as_tensor(value, dtype=self.dtype, device=self.device)
             if isinstance(value, np.ndarray)
             else value
             for key, value in self.connectome.parameters[name].items()
         }
+        found: torch.Tensor = rate(parameters, current, torch)
+        return found
 
     def activity(self, addresses: Bits) -> Activity:
         """Granule spikes a volley of each address."""
@@ -341,8 +336,9 @@ class VolleyEngine:
     readers: Mapping[str, str] = MappingProxyType({"purkinje": "rate"})
 
     def suits(self, circuit: Circuit) -> bool:
-        """Whether every cell with a membrane takes currents."""
-        return all(MODELS[p.cell].synapse in (None, "exponential") for p in circuit.population.values())
+        """Whether every cell with a membrane takes currents and has a rate in closed form."""
+        models = [MODELS[p.cell] for p in circuit.population.values()]
+        return all(model.takes == "current" and model.rate is not None for model in models if model.has_membrane)
 
     def check(self, circuit: Circuit, protocol: Protocol, options: VolleyOptions) -> None:
         """Refuse a circuit of conductances, and a protocol without a memory.
@@ -354,8 +350,8 @@ class VolleyEngine:
         """
         if not self.suits(circuit):
             raise ProtocolFileError(
-                "the volley engine wants cells that take currents, and some of this model's take conductances: "
-                "run with --engine rate or spiking"
+                "the volley engine wants cells that take currents and have a rate in closed form, and some of this "
+                "model's take conductances or have none: run with --engine rate or spiking"
             )
         refuse(protocol)
 

@@ -12,8 +12,8 @@ from cerebellum.description import protocol
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ArgumentError
 from cerebellum.experiment.schedule import Schedule
-from cerebellum.machine.plugins import Registry
 from cerebellum.machine.progress import Progress
+from cerebellum.plugins import Registry
 
 ENGINES = Registry(
     "engine",

@@ -14,7 +14,10 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.experiment.schedule import Events, Pulse, Schedule
 from cerebellum.machine.streams import generator
 
-SI_UNIT = {"voltage": "volt", "current": "amp", "capacitance": "farad", "time": "second"}
+SI_UNIT = {
+    "voltage": "volt", "current": "amp", "capacitance": "farad", "conductance": "siemens", "time": "second",
+    "rate": "hertz", "inverse time": "hertz", "number": "1",
+}  # fmt: skip
 NEVER = -1e6  # s; the time of a teacher's spike that has not come, and of a release before the first
 
 
@@ -46,8 +49,8 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     cells, model = circuit.size(name), MODELS[population.cell]
     if model.equations is None:
         return given(name, cells, schedule.events[name], clock)
-    ports = {key: receptor.port for key, receptor in population.receptor.items()}
-    equations, beside = [model.equations(ports)], []
+    receptors = population.receptor_models()
+    equations, beside = [model.equations(receptors)], []
     namespace: dict[str, Any] = {}
     drawn: dict[str, Any] = {}
 
@@ -63,10 +66,8 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     if model.differential:
         for key, dimension in model.parameters.items():
             number(key, parameters[key], SI_UNIT[dimension])
-        for key, port in ports.items():
-            number(f"tau_{key}", port.tau, "second")
     if model.constants is not None:
-        for key, value in model.constants(parameters, ports, circuit.dt).items():
+        for key, value in model.constants(parameters, receptors, circuit.dt).items():
             number(key, value, "1")
     if name in schedule.currents:
         namespace[f"stimulus_{name}"] = _injected(schedule.currents[name], schedule.duration, circuit.dt, model, name)
@@ -79,7 +80,7 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     released = [key for key, p in circuit.projection.items() if p.source == name and p.short_term is not None]
     for key in released:
         equations += [f"{state}_{key} : 1" for state in ("used", "recovered", "sent")] + [f"last_{key} : second"]
-    text = model.update(ports, " + ".join(beside)) if model.update is not None else ""
+    text = model.update(receptors, " + ".join(beside)) if model.update is not None else ""
     group = b2.NeuronGroup(
         cells,
         "\n".join(equations),
@@ -134,8 +135,8 @@ def _begin(group: Any, name: str, connectome: Connectome, model: CellModel) -> N
         group.v = (low + connectome.start[name] * (high - low)) * unit
     elif model.differential:
         # At rest under the currents that hold there.
-        receptors = connectome.circuit.population[name].receptor
-        resting = sum(receptors[key].port.sign * current for key, current in held.items())
+        receptors = connectome.circuit.population[name].receptor_models()
+        resting = sum(receptors[key].sign * current for key, current in held.items())
         p = parameters
         group.v = np.minimum(p["E_L"] + p["tau_m"] * (p["I_e"] + resting) / p["C_m"], p["V_th"]) * b2.volt
     for key, current in held.items():

@@ -7,13 +7,13 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from cerebellum.cells import MODELS
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.description.population import Afferent
 from cerebellum.description.projection import Projection, ShortTerm
 from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
+from cerebellum.spiking import receptors
 from cerebellum.spiking.neurons import taught_at, teachers
 
 # Order within a time step of what arrives in it; Brian2 gives -1 to all others, and then goes by name.
@@ -34,15 +34,15 @@ def make(name: str, connectome: Connectome, schedule: Schedule, source: Any, tar
             made.append(_release(name, projection.short_term, source, delay, clock))
         return made
     kept = teachers(circuit, projection.target).get(name, 0)
-    namespace = _namespace(circuit, projection.target, projection.receptor)
-    amount, equations, unit = "weight", "", _unit(circuit, projection.target)
+    namespace = receptors.namespace(circuit, projection.target, projection.receptor)
+    amount, equations, unit = "weight", "", receptors.unit(circuit, projection.target)
     if projection.receptor:
         namespace["weight"] = connectome.weight[name] * unit
     if edges.contacts is not None:
-        amount, equations = "w", f"w : {_unit_text(circuit, projection.target)} (constant)"
+        amount, equations = "w", f"w : {receptors.unit_text(circuit, projection.target)} (constant)"
     if projection.short_term is not None:
         amount += f" * sent_{name}_pre"
-    lines = [_arrival(circuit, projection.target, projection.receptor, amount)]
+    lines = [receptors.arrival(circuit, projection.target, projection.receptor, amount)]
     if kept:
         lines += [f"{taught_at(name, i)}_post = {taught_at(name, i - 1)}_post" for i in range(kept - 1, 0, -1)]
         lines.append(f"{taught_at(name, 0)}_post = t")
@@ -68,10 +68,10 @@ def afferent(population: str, circuit: Circuit, described: Afferent, source: Any
     synapses = b2.Synapses(
         source,
         target,
-        on_pre=_arrival(circuit, population, described.receptor, "weight"),
+        on_pre=receptors.arrival(circuit, population, described.receptor, "weight"),
         delay=described.delay.si * b2.second,
-        namespace=_namespace(circuit, population, described.receptor)
-        | {"weight": described.weight.si * _unit(circuit, population)},
+        namespace=receptors.namespace(circuit, population, described.receptor)
+        | {"weight": described.weight.si * receptors.unit(circuit, population)},
         clock=clock,
         name=f"{population}_afferent_synapses",
     )
@@ -93,29 +93,6 @@ def gap_junction(name: str, connectome: Connectome, group: Any, clock: Any) -> A
     )
     synapses.connect(i=edges.pre, j=edges.post)
     return synapses
-
-
-def _unit_text(circuit: Circuit, population: str) -> str:
-    """Unit of weights onto a population: 1 where its text works on SI numbers."""
-    return "amp" if MODELS[circuit.population[population].cell].differential else "1"
-
-
-def _unit(circuit: Circuit, population: str) -> Any:
-    return b2.amp if _unit_text(circuit, population) == "amp" else 1
-
-
-def _arrival(circuit: Circuit, population: str, receptor: str, amount: str) -> str:
-    return MODELS[circuit.population[population].cell].arrival.format(port=receptor, amount=amount)
-
-
-def _namespace(circuit: Circuit, population: str, receptor: str) -> dict[str, Any]:
-    """Numbers that a cell's arrival text names beside the amount."""
-    described = circuit.population[population]
-    constants = MODELS[described.cell].constants
-    if not receptor or constants is None or MODELS[described.cell].differential:
-        return {}
-    port = {receptor: described.receptor[receptor].port}
-    return {f"kick_{receptor}": constants(described.si(), port, circuit.dt)[f"kick_{receptor}"]}
 
 
 def _release(name: str, rule: ShortTerm, source: Any, delay: Any, clock: Any) -> Any:
@@ -154,15 +131,15 @@ def _plastic(
     common: dict[str, Any],
 ) -> Any:
     circuit, name = connectome.circuit, common["name"]
-    edges, unit = connectome.edges[name], _unit(circuit, projection.target)
+    edges, unit = connectome.edges[name], receptors.unit(circuit, projection.target)
     delay, window = projection.delay.si * b2.second, _window(rule, circuit.dt) * b2.second
     transmitted = "w" if projection.short_term is None else f"w * sent_{name}_pre"
-    unit_text = _unit_text(circuit, projection.target)
+    unit_text = receptors.unit_text(circuit, projection.target)
     variables = ["w", *(weight_after(number) for number in range(len(plastic_ends(schedule.trials)) - 1))]
     synapses = b2.Synapses(
         model="\n".join(f"{variable} : {unit_text}" for variable in variables),
         on_pre={
-            "transmit": _arrival(circuit, projection.target, projection.receptor, transmitted),
+            "transmit": receptors.arrival(circuit, projection.target, projection.receptor, transmitted),
             "learn": _learning(rule, schedule, circuit.dt),
         },
         delay={"transmit": delay, "learn": delay + window},
@@ -172,7 +149,7 @@ def _plastic(
             "w_min": rule.w_min.si * unit,
             "w_max": rule.w_max.si * unit,
             "window": window,
-            **_namespace(circuit, projection.target, projection.receptor),
+            **receptors.namespace(circuit, projection.target, projection.receptor),
         },
         **common,
     )
