@@ -58,7 +58,8 @@ class ByKind:
 RESERVED = {
     *keyword.kwlist, "t", "dt", "t_in_timesteps", "xi", "i", "j", "n", "v", "w", "e", "pi", "inf", "lastspike",
     "not_refractory", "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "exprel", "floor",
-    "int", "log", "poisson", "rand", "randn", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "timestep", "pre", "post",
+    "int", "log", "log10", "log1p", "expm1", "poisson", "rand", "randn", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+    "timestep", "pre", "post",
 }  # fmt: skip
 """Words that mean something else in the text of the spiking engine (Brian2's names and Python's)."""
 
