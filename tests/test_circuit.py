@@ -20,6 +20,7 @@ INPUT = "projection.mossy_fiber_to_granule"
 GOLGI = "projection.golgi_to_granule"
 PLASTIC = "projection.parallel_fiber_to_purkinje"
 REMOVED = object()
+ONE = [1, "1", "assumed: x"]
 
 
 def tables_with(changes: dict[str, Any], name: str = "jaeckel") -> dict[str, Any]:
@@ -89,6 +90,21 @@ def test_jaeckel_is_kanerva_with_four_dendrites() -> None:
     assert jaeckel.population["golgi"] == kanerva.population["golgi"]
 
 
+def test_a_role_is_the_name_unless_the_file_gives_one() -> None:
+    tables = tables_with({"population.golgi.role": "inhibitory_interneuron"})
+    circuit = parse(Circuit, tables, "own.toml", ModelFileError)
+    assert circuit.with_role("granule") == circuit.find("granule") == "granule"
+    assert circuit.with_role("inhibitory_interneuron") == circuit.find("inhibitory_interneuron") == "golgi"
+    assert circuit.with_role("golgi") is None
+    assert circuit.find("golgi") == "golgi"
+
+
+def test_a_role_that_two_populations_have_is_no_answer() -> None:
+    circuit = parse(Circuit, tables_with({"population.golgi.role": "stellate"}), "own.toml", ModelFileError)
+    with pytest.raises(ModelFileError, match="golgi and stellate are both 'stellate'"):
+        circuit.with_role("stellate")
+
+
 def test_a_circuit_cannot_be_changed(circuit: Circuit) -> None:
     with pytest.raises(ValidationError):
         circuit.title = "other"
@@ -118,8 +134,18 @@ def test_si_values(circuit: Circuit) -> None:
         ({"population.granule.count": [0, "1", "assumed: x"]}, ["population.granule.count", "found 0", "at least 1"]),
         ({"population.granule.count": [2.5, "1", "assumed: x"]}, ["granule.count", "found 2.5", "whole number"]),
         ({"population.granule.count": [5, "ms", "assumed: x"]}, ["granule.count", "needs a number", "a time"]),
-        ({"population.granule.colour": "red"}, ["population.granule.colour", "unknown key", "'red'"]),
-        ({"population.granull": {"cell": "source"}}, ["population.granull", "granule"]),
+        ({"population.granule.color": "red"}, ["population.granule.color", "unknown key", "'red'"]),
+        ({"population.granule.colour": "red"}, ["population.granule.colour", "found 'red'", "#31a354"]),
+        ({"population.granule.role": "Granule cell"}, ["population.granule.role", "'Granule cell'", "lower-case"]),
+        ({"population.Granule": {"cell": "source"}}, ["population.Granule", "lower-case letters", "a letter"]),
+        ({"population.2nd": {"cell": "source"}}, ["population.2nd", "beginning with a letter"]),
+        ({"population.lambda": {"cell": "source"}}, ["population.lambda", "something else"]),
+        ({"population.granule.receptor.ampa_post": {}}, ["receptor.ampa_post", "does not end in _pre or _post"]),
+        ({"population.golgi_to_granule": {"cell": "source", "count": [1, "1", "assumed: x"]}}, [GOLGI, "this name"]),
+        (
+            {"population.golgi.count": REMOVED, "population.golgi.of": "gold", "population.golgi.ratio": ONE},
+            ["population.golgi.of", "'gold'", "mossy_fiber"],
+        ),
         ({"population.granule.start": "hot"}, ["population.granule.start", "'rest'", "'hot'"]),
         ({"population.granule.receptor.tonic.effect": "calming"}, ["tonic.effect", "'calming'", "inhibitory"]),
         (
@@ -132,7 +158,7 @@ def test_si_values(circuit: Circuit) -> None:
         ({f"{INPUT}.weight": [1.0, "nS", "assumed: x"]}, [f"{INPUT}.weight", "current", "'nS'", "conductance"]),
         ({f"{INPUT}.delay": [-1.0, "ms", "assumed: x"]}, [f"{INPUT}.delay", "found -1 ms", "at least 0"]),
         ({f"{INPUT}.delay": [0.25, "ms", "assumed: x"]}, [f"{INPUT}.delay", "0.25 ms", "time step 0.1 ms"]),
-        ({f"{INPUT}.from": "mossy"}, [f"{INPUT}.from", "'mossy_fiber'", "'mossy'"]),
+        ({f"{INPUT}.from": "mossy"}, [f"{INPUT}.from", "mossy_fiber", "'mossy'"]),
         ({f"{INPUT}.to": "golgi"}, [INPUT, "must end in _to_golgi"]),
         ({f"{INPUT}.receptor": "ampa"}, [f"{INPUT}.receptor", "'ampa'", "excitatory, tonic"]),
         ({f"{INPUT}.rule": {"kind": "magic"}}, [f"{INPUT}.rule", "'magic'", "dendrites", "all_to_all"]),

@@ -25,7 +25,6 @@ from cerebellum.rate.network import RateCircuit
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.refractory_density import COARSE, FINE, MANY, Ages
 from cerebellum.rate.sampled_cells import DrawnCells
-from cerebellum.rate.single_cell import DRAWN
 from cerebellum.rate.synapses import Fan, Release
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
@@ -233,7 +232,7 @@ def test_a_run_averages_its_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording, "KEPT", 10**8)
     one, again = (cerebellum.run("background", "mouse", "rate", settings=SHORT, draws=2) for _ in range(2))
     assert one.provenance["engines"]["rate"]["draws"] == 2
-    for name in DRAWN:
+    for name in ("granule", "golgi", "basket", "stellate"):
         np.testing.assert_array_equal(one.rates[name].cells, again.rates[name].cells)
         spikes = one.rates[name].cells * 1e-3 * 2
         np.testing.assert_allclose(spikes, np.round(spikes), atol=1e-4)
@@ -246,6 +245,12 @@ def test_draws_where_there_are_none_are_refused(model: str, engine: Any, draws: 
     protocol = "recall" if model == "kanerva" else "background"
     with pytest.raises(ArgumentError, match="draws"):
         cerebellum.run(protocol, model, engine, draws=draws)
+
+
+def test_draws_want_a_population_that_the_model_says_is_sampled() -> None:
+    unsampled = {f"population.{name}.sampled": "false" for name in ("granule", "golgi", "basket", "stellate")}
+    with pytest.raises(ArgumentError, match=r"draws = 2: wanted 0: no population of this model has sampled = true"):
+        cerebellum.run("background", "mouse", "rate", draws=2, settings=unsampled)
 
 
 def test_a_time_step_that_does_not_divide_is_refused() -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from cerebellum.connectome import placement
-from cerebellum.connectome.connectome import Connectome, degrees, expected_synapses, sample
-from cerebellum.connectome.wiring import zone_of
+from cerebellum.connectome.connectome import Connectome, degrees, expected_synapses, sample, zone_of
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.errors import ModelFileError
 

@@ -63,8 +63,8 @@ def small(plasticity: dict[str, object] | None = None) -> Circuit:
         "population": {
             "mossy_fiber": {"cell": "source", "count": [10, "1"]},
             "inferior_olive": {"cell": "source", "count": [1, "1"]},
-            "granule": {**cells, "count": [6, "1"]},
-            "golgi": {**cells, "count": [4, "1"]},
+            "granule": {**cells, "count": [6, "1"], "sampled": True},
+            "golgi": {**cells, "count": [4, "1"], "sampled": True},
             "purkinje": {**cells, "count": [2, "1"]},
         },
         "projection": {

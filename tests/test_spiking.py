@@ -20,7 +20,7 @@ from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description import library
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import load_protocol
-from cerebellum.description.schema import parse
+from cerebellum.description.schema import RESERVED, parse
 from cerebellum.errors import CerebellumError, ModelFileError
 from cerebellum.experiment.patterns import Patterns, make_patterns
 from cerebellum.experiment.schedule import Events, Schedule
@@ -242,3 +242,11 @@ def test_the_engine_does_what_the_plain_reference_does_with_the_same_input(model
     order = np.lexsort((found.cell, np.rint(found.time / 1e-4)))
     np.testing.assert_array_equal(np.rint(found.time[order] / 1e-4), step)
     np.testing.assert_array_equal(found.cell[order], cell)
+
+
+def test_brian2_s_own_names_are_no_names_of_populations() -> None:
+    """Of the installed Brian2; 2.9 when the list was written."""
+    from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+
+    own = {name for name in (*DEFAULT_FUNCTIONS, *DEFAULT_CONSTANTS) if name.isidentifier() and name.islower()}
+    assert own - RESERVED == set()

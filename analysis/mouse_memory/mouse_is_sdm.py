@@ -53,10 +53,13 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
 def _one(seed: int, settings: dict[str, str]) -> dict[str, Any]:
     from cerebellum import run
+    from cerebellum.description.placed_wiring import Reach
 
     result = run("mouse_recall", "mouse_memory", seed=seed, settings=settings)
     summary, rng = result.summary, np.random.default_rng(seed)
-    known = result.circuit.projection[memory_budget.PLASTIC].rule.convergence.number  # type: ignore[union-attr]
+    rule = result.circuit.projection[memory_budget.PLASTIC].rule
+    assert isinstance(rule, Reach)
+    known = rule.convergence.number
     return {
         "seed": seed,
         "r2": memory_budget.chain(result),

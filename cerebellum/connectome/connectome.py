@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cerebellum.connectome import placement, weights, wiring
-from cerebellum.connectome.wiring import Edges, expected_synapses, zone_of
+from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description.circuit import Circuit
+from cerebellum.description.edges import Edges, ordered, zone_of
 from cerebellum.description.projection import GapJunction
+from cerebellum.description.wiring import Ends
 from cerebellum.errors import ArgumentError
 from cerebellum.machine.streams import generator
 from cerebellum.typing import Cells, Floats
@@ -77,7 +79,7 @@ def sample(circuit: Circuit, seed: int) -> Connectome:
     places = placement.positions(circuit, seed)
     edges: dict[str, Edges] = {}
     for name, projection in circuit.projection.items():
-        edges[name] = wiring.draw(circuit, projection, places, edges, generator(seed, "edges", name))
+        edges[name] = wiring.draw(Ends(circuit, projection, places, edges), generator(seed, "edges", name))
     parameters: dict[str, dict[str, float | Floats]] = {}
     start: dict[str, Floats] = {}
     for name, population in circuit.population.items():
@@ -103,7 +105,7 @@ def _coupled(junction: GapJunction, places: Floats, rng: np.random.Generator) ->
     pairs = cKDTree(places).query_pairs(junction.radius.si, output_type="ndarray")
     share = min(1.0, junction.partners.number * len(places) / (2 * max(len(pairs), 1)))
     chosen = pairs[rng.random(len(pairs)) < share].astype(np.int32)
-    return wiring.ordered(np.concatenate([chosen[:, 0], chosen[:, 1]]), np.concatenate([chosen[:, 1], chosen[:, 0]]))
+    return ordered(np.concatenate([chosen[:, 0], chosen[:, 1]]), np.concatenate([chosen[:, 1], chosen[:, 0]]))
 
 
 @dataclass(frozen=True)

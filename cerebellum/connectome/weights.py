@@ -11,10 +11,11 @@ from scipy.stats import binom, norm
 
 from cerebellum.cells import lif
 from cerebellum.connectome.wiring import expected_synapses
-from cerebellum.description.circuit import Circuit, Dendrites
+from cerebellum.description.circuit import Circuit
 from cerebellum.description.population import Population
 from cerebellum.description.projection import CancelWeight, Projection, ThresholdWeight
 from cerebellum.description.units import Value
+from cerebellum.description.wiring import Dendrites
 from cerebellum.errors import ModelFileError
 from cerebellum.typing import Floats
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from cerebellum.description.schema import Count, Duration, Table, Time
-from cerebellum.description.stimulus import Burst, CurrentStep, Poisson, Regular, Stimulus, Volley, needs_pattern
+from cerebellum.description.stimulus import AnyStimulus
 from cerebellum.errors import InputError
 
 
@@ -38,7 +38,7 @@ class Block(Table):
     noise: list[int] = Field(default_factory=list)
     """Cues only: numbers of flipped elements (pixels of an image, else address bits)."""
     cues_per_pattern: Count | None = None
-    stimulus: dict[str, Stimulus] = Field(default_factory=dict)
+    stimulus: dict[str, AnyStimulus] = Field(default_factory=dict)
 
     @field_validator("noise")
     @classmethod
@@ -61,41 +61,20 @@ class Block(Table):
             raise InputError(f"role = {self.role!r} wants a window: [block.NAME.window] with onset and duration")
         if self.role == "read" and self.over != "cues":
             raise InputError(f"role = 'read' asks with cues; found over = {self.over!r}; wanted over = 'cues'")
-        if self.over == "trials" and any(needs_pattern(s) for s in self.stimulus.values()):
+        if self.over == "trials" and any(s.shows_pattern for s in self.stimulus.values()):
             raise InputError(
                 "over = 'trials' has no pattern for a volley, pointer or address; use over = 'patterns' or 'cues'"
             )
         if self.window and self.window.onset.si + self.window.duration.si > self.trial_duration.si * (1 + 1e-9):
             raise InputError(f"window ends after the trial ({self.trial_duration})")
-        for name, stimulus in self.stimulus.items():
-            if stimulus.onset.si >= self.trial_duration.si:
-                raise InputError(
-                    f"stimulus.{name}.onset: found {stimulus.onset}; wanted inside the trial ({self.trial_duration})"
-                )
-            if isinstance(stimulus, Poisson | Regular | CurrentStep):
-                end = stimulus.onset.si + stimulus.duration.si
-                if end > self.trial_duration.si * (1 + 1e-9):
-                    raise InputError(
-                        f"stimulus.{name}: ends at {end * 1e3:g} ms, after the {self.trial_duration} trial"
-                    )
-            if isinstance(stimulus, CurrentStep) and (
-                self.trials is None or len(stimulus.amplitudes) != self.trials.number
-            ):
-                raise InputError(
-                    f"stimulus.{name}.amplitudes: found {len(stimulus.amplitudes)}; wanted one for each of the trials"
-                )
-            if isinstance(stimulus, Burst):
-                last = stimulus.onset.si + max(time.si for time in stimulus.times)
-                if last >= self.trial_duration.si:
-                    raise InputError(
-                        f"stimulus.{name}: the last spike comes at {last * 1e3:g} ms, after the trial ends"
-                    )
-            if isinstance(stimulus, Volley):
-                last = stimulus.onset.si + (stimulus.volleys.number - 1) * stimulus.interval.si
-                if last >= self.trial_duration.si:
-                    raise InputError(
-                        f"stimulus.{name}: the last volley starts at {last * 1e3:g} ms, after the trial ends"
-                    )
+        trials = None if self.trials is None else int(self.trials.number)
+        late = [
+            f"stimulus.{name}{fault}"
+            for name, stimulus in self.stimulus.items()
+            for fault in stimulus.late(self.trial_duration, trials)
+        ]
+        if late:
+            raise InputError("\n".join(late))
         return self
 
     def shown(self, count: int) -> range:

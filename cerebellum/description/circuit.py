@@ -5,22 +5,21 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from cerebellum.cells import MODELS
-from cerebellum.description import library, wiring
-from cerebellum.description.population import Population, PopulationName, Volume
+from cerebellum.description import library
+from cerebellum.description.population import Population, Volume
 from cerebellum.description.projection import CancelWeight, GapJunction, Projection, ThresholdWeight
 from cerebellum.description.schema import (
     Count,
     Duration,
+    Name,
     Positive,
     Table,
     check_sources,
     parse,
 )
 from cerebellum.description.units import Value, steps
-from cerebellum.description.wiring import AllToAll, Convergence, Dendrites, Microzone
+from cerebellum.description.wiring import Dendrites, Ends
 from cerebellum.errors import InputError, ModelFileError
-
-__all__ = ["AllToAll", "Circuit", "Convergence", "Dendrites", "Microzone", "load_model"]
 
 
 class Circuit(Table):
@@ -33,14 +32,14 @@ class Circuit(Table):
     """Parasagittal strips at scale 1; their width stays when a volume is scaled."""
     scale: Positive | None = None
     volume: Volume | None = None
-    population: dict[PopulationName, Population]
-    projection: dict[str, Projection]
-    gap_junction: dict[str, GapJunction] = Field(default_factory=dict)
+    population: dict[Name, Population]
+    projection: dict[Name, Projection]
+    gap_junction: dict[Name, GapJunction] = Field(default_factory=dict)
     sources: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Circuit:
-        faults = self._volume_faults()
+        faults = self._population_faults() or self._volume_faults()
         if not faults:
             faults = [fault for name, projection in self.projection.items() for fault in self._faults(name, projection)]
             faults += self._order_faults() + self._size_faults()
@@ -48,6 +47,17 @@ class Circuit(Table):
             raise InputError("\n".join(faults))
         check_sources(self, self.sources)
         return self
+
+    def _population_faults(self) -> list[str]:
+        faults = [
+            f"population.{name}.of: found {population.of!r}; wanted a population with a count or a density of its own, "
+            f"of {', '.join(self.population)}"
+            for name, population in self.population.items()
+            if population.of is not None
+            and (population.of not in self.population or self.population[population.of].of is not None)
+        ]
+        both = self.population.keys() & self.projection.keys()
+        return faults + [f"projection.{name}: a population has this name; wanted another" for name in sorted(both)]
 
     def _volume_faults(self) -> list[str]:
         faults = []
@@ -59,15 +69,13 @@ class Circuit(Table):
             faults += [
                 f"projection.{n}.rule.kind: {p.rule.kind!r} wants cells in a [volume]"
                 for n, p in self.projection.items()
-                if isinstance(p.rule, wiring.PLACED)
+                if p.rule.placed
             ]
             return faults
         for name, population in self.population.items():
             if population.layer not in self.volume.layer:
                 known = ", ".join(self.volume.layer)
                 faults.append(f"population.{name}.layer: found {population.layer!r}; there is: {known}")
-            if population.of is not None and self.population.get(population.of, population).of is not None:
-                faults.append(f"population.{name}.of: wanted a population with a count or a density of its own")
         for name, junction in self.gap_junction.items():
             if junction.population not in self.population:
                 faults.append(f"gap_junction.{name}.population: the model has no {junction.population!r}")
@@ -78,7 +86,7 @@ class Circuit(Table):
     def _order_faults(self) -> list[str]:
         faults, drawn = [], set[str]()
         for name, projection in self.projection.items():
-            for wanted in wiring.needs(projection.rule):
+            for wanted in projection.rule.needs:
                 if wanted not in drawn:
                     faults.append(f"projection.{name}.rule: wants the projection {wanted!r} further up in the file")
             drawn.add(name)
@@ -91,7 +99,7 @@ class Circuit(Table):
             for name in self.population
             if self.size(name) < 1
         ]
-        zoned = {p for projection in self.projection.values() if wiring.zoned(projection.rule)
+        zoned = {p for projection in self.projection.values() if projection.rule.zoned
                  for p in (projection.source, projection.target)}  # fmt: skip
         for name in self.population:
             size = self.size(name)
@@ -101,42 +109,21 @@ class Circuit(Table):
                 )
             if name in zoned and 0 < size < self.zones:
                 faults.append(f"population.{name}: {size} cells{at}; wanted at least the {self.zones} microzones")
-        for name, projection in self.projection.items():
-            rule = projection.rule
-            feed = self.projection.get(rule.through) if isinstance(rule, wiring.Claws) else None
-            if feed is not None and isinstance(rule, wiring.Claws) and self.size(feed.source) < rule.dendrites.number:
-                faults.append(
-                    f"projection.{name}.rule.dendrites: found {rule.dendrites}; there are only "
-                    f"{self.size(feed.source)} {feed.source} cells{at}: wanted a larger scale"
-                )
         return faults
 
     def _faults(self, name: str, projection: Projection) -> list[str]:
         place, faults = f"projection.{name}", []
         if not name.endswith(f"_to_{projection.target}"):
             faults.append(f"{place}: the name must end in _to_{projection.target}, the population in its 'to'")
-        for end in (projection.source, projection.target):
+        for key, end in (("from", projection.source), ("to", projection.target)):
             if end not in self.population:
                 known = ", ".join(self.population)
-                faults.append(f"{place}: no population named {end!r}; there is: {known}")
+                faults.append(f"{place}.{key}: no population named {end!r}; there is: {known}")
         if faults:
             return faults
         target = self.population[projection.target]
         faults += self._synapse_faults(place, projection, target)
-        rule = projection.rule
-        if isinstance(rule, Dendrites):
-            lines = self.size(projection.source) // 2
-            if self.size(projection.source) % 2:
-                faults.append(
-                    f"population.{projection.source}.count: wanted an even number, two fibres per address line"
-                )
-            if rule.dendrites.number > lines:
-                faults.append(
-                    f"{place}.rule.dendrites: found {rule.dendrites}; wanted at most the {lines} address lines "
-                    f"({projection.source} / 2)"
-                )
-        if isinstance(rule, Convergence) and rule.convergence.number > self.size(projection.source):
-            faults.append(f"{place}.rule.convergence: found {rule.convergence}; {projection.source} has fewer cells")
+        faults += projection.rule.faults(f"{place}.rule", Ends(self, projection))
         if isinstance(projection.weight, ThresholdWeight | CancelWeight):
             faults += self._weight_faults(f"{place}.weight", projection.weight, projection)
         if projection.plasticity:
@@ -228,8 +215,21 @@ class Circuit(Table):
         return round(described.density.si * x * y * depth)
 
     def with_role(self, role: str) -> str | None:
-        """The population with this role; None if there is none."""
-        return role if role in self.population else None
+        """The population with this role, which is its name where the file gives it none; None if there is none.
+
+        Raises
+        ------
+        ModelFileError
+            If several have it.
+        """
+        found = [name for name, population in self.population.items() if (population.role or name) == role]
+        if len(found) > 1:
+            raise ModelFileError(f"role: {' and '.join(found)} are both {role!r}; wanted one population of this role")
+        return found[0] if found else None
+
+    def find(self, name: str) -> str | None:
+        """The population of this name, or else with this role: how protocols name it. Errors as `with_role`."""
+        return name if name in self.population else self.with_role(name)
 
 
 def load_model(name: str, settings: dict[str, str] | None = None) -> Circuit:

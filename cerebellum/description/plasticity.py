@@ -17,22 +17,35 @@ from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Discriminator, Tag, model_validator
+from pydantic import model_validator
 
-from cerebellum.description.schema import Count, Duration, Rate, SynapticWeight, Table
+from cerebellum.description.schema import ByKind, Count, Duration, Rate, SynapticWeight, Table
 from cerebellum.description.timing_kernels import Alpha, CosExp, Kernel, Rectangular, TimingKernel
 from cerebellum.description.units import Value
 from cerebellum.errors import InputError
+from cerebellum.plugins import Registry
 from cerebellum.typing import Floats
 
 STDP_ALPHA = Alpha.model_validate(
     {"kind": "alpha", "peak": [50, "ms", "derived: the rule's own"], "window": [200, "ms", "derived: the rule's own"]}
 )
 
+PLASTICITY_RULES = Registry(
+    "plasticity rule",
+    "cerebellum.plasticity_rules",
+    {
+        "climbing_fiber": "cerebellum.description.plasticity:ClimbingFiberRule",
+        "sdm": "cerebellum.description.plasticity:SdmRule",
+        "stdp_alpha": "cerebellum.description.plasticity:StdpAlpha",
+        "stdp_cosexp": "cerebellum.description.plasticity:StdpCosExp",
+    },
+)
+
 
 class PlasticityRule(Table):
     """What all rules share. `teacher` names the projection to the same cells whose spikes teach."""
 
+    kind: str
     teacher: str
     w_min: SynapticWeight
     w_max: SynapticWeight
@@ -102,14 +115,44 @@ class PlasticityRule(Table):
             faults.append(": bounds are of one weight, not of a pair's folded contacts; wanted no contacts")
         return faults
 
-    def change(self, lags: Floats) -> Floats:
+    def weight_change(self, weight: Any, taught: Any) -> Any:
+        """Weight change (A or S) of one presynaptic spike, before clipping to the bounds.
+
+        A rule whose steps depend on the weight overrides this and `weight_change_text`, its twin.
+
+        Parameters
+        ----------
+        weight : before the spike, A or S; numbers, numpy arrays or torch tensors, as `taught`
+        taught : sum of K over the teacher's spikes; the two shapes broadcast
+        """
+        return self.alone + self.paired * taught
+
+    def weight_change_text(self, weight: str, taught: str) -> str:
+        """`weight_change` as a Brian2 expression.
+
+        It may name `alone`, `paired`, `w_min` and `w_max`, quantities in the unit of the weight; other numbers are
+        written out.
+        """
+        return f"alone + paired * ({taught})"
+
+    def taught(self, lags: Floats) -> Floats:
+        """Sum of K over the teacher's spikes, shape (...).
+
+        Parameters
+        ----------
+        lags : t_teacher - t_presynaptic, s, shape (..., spikes); nan for none
+        """
+        return np.asarray(self.timing(np.asarray(lags, dtype=float)).sum(axis=-1))
+
+    def change(self, lags: Floats, weight: float | Floats = np.nan) -> Floats:
         """Weight change (A or S) of one presynaptic spike, before clipping.
 
         Parameters
         ----------
         lags : t_teacher - t_presynaptic of the teacher's spikes, s, shape (..., spikes); nan for none
+        weight : before it, A or S, shape (...); rules whose steps depend on it give nan without
         """
-        return np.asarray(self.alone + self.paired * self.timing(np.asarray(lags, dtype=float)).sum(axis=-1))
+        return np.asarray(self.weight_change(weight, self.taught(lags)))
 
     def drift(self, teacher_rate: float) -> float:
         """Expected change of weight (A or S) a presynaptic spike, for a teacher (Hz) that knows nothing of it."""
@@ -277,20 +320,4 @@ def balanced_potentiation(depression: float, kernel: TimingKernel, climbing_rate
     return depression * climbing_rate * kernel.area
 
 
-def _tag(found: Any) -> str:
-    """Which rule a table is, `climbing_fiber` unless it says; in brackets, as a fault's place leaves those out."""
-    kind = found.get("kind", "climbing_fiber") if isinstance(found, dict) else getattr(found, "kind", None)
-    return f"[{kind}]"
-
-
-Plasticity = Annotated[
-    Annotated[ClimbingFiberRule, Tag("[climbing_fiber]")]
-    | Annotated[SdmRule, Tag("[sdm]")]
-    | Annotated[StdpAlpha, Tag("[stdp_alpha]")]
-    | Annotated[StdpCosExp, Tag("[stdp_cosexp]")],
-    Discriminator(
-        _tag,
-        custom_error_type="unknown_rule",
-        custom_error_message="wanted kind = 'climbing_fiber' (as without a kind), 'sdm', 'stdp_alpha' or 'stdp_cosexp'",
-    ),
-]
+Plasticity = Annotated[PlasticityRule, ByKind(PLASTICITY_RULES, default="climbing_fiber")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import re
+from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
@@ -12,6 +13,7 @@ from cerebellum.description.schema import (
     Count,
     Density,
     Extent,
+    Name,
     Position,
     Positive,
     SynapticWeight,
@@ -21,22 +23,6 @@ from cerebellum.description.schema import (
 )
 from cerebellum.description.units import parse_value
 from cerebellum.errors import InputError, UnknownNameError
-
-if TYPE_CHECKING:
-    PopulationName = str  # one type for names that a file gives and names that code looks up
-else:
-    PopulationName = Literal[
-        "mossy_fiber",
-        "glomerulus",
-        "granule",
-        "golgi",
-        "purkinje",
-        "basket",
-        "stellate",
-        "nuclear",
-        "nucleo_olivary",
-        "inferior_olive",
-    ]
 
 
 class Layer(Table):
@@ -72,7 +58,7 @@ class Population(Table):
     count: Count | None = None
     density: Density | None = None
     ratio: Positive | None = None
-    of: PopulationName | None = None
+    of: str | None = None
     layer: str | None = None
     soma: Extent | None = None
     """Radius; cells of a population do not overlap if they fill less than a tenth of their layer."""
@@ -82,7 +68,22 @@ class Population(Table):
     parameters: ValueTable = Field(default_factory=dict)
     spread: ValueTable = Field(default_factory=dict)
     """Standard deviation over cells of a parameter, Gaussian."""
-    receptor: dict[str, SerializeAsAny[AnyReceptor]] = Field(default_factory=dict)
+    receptor: dict[Name, SerializeAsAny[AnyReceptor]] = Field(default_factory=dict)
+    role: Name | None = None
+    """What the population is to readers and stimuli ('granule', 'purkinje'); its own name if not given."""
+    colour: str | None = None
+    """In figures, '#rrggbb'; one that is free if not given."""
+    place: tuple[float, float] | None = None
+    """In the circuit diagram, [x, y]: input left, output right, boxes some 1.6 apart; a free one if not given."""
+    sampled: bool = False
+    """Whether a rate engine with draws samples its spikes: for cells that share the chance of few inputs."""
+
+    @field_validator("colour")
+    @classmethod
+    def _hexadecimal(cls, colour: str | None) -> str | None:
+        if colour is not None and not re.fullmatch("#[0-9a-fA-F]{6}", colour):
+            raise InputError(f"found {colour!r}; wanted a colour such as '#31a354'")
+        return colour
 
     @field_validator("cell")
     @classmethod

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cerebellum.description.plasticity import Plasticity
-from cerebellum.description.population import PopulationName
 from cerebellum.description.schema import (
     Conductance,
     Count,
@@ -67,8 +66,8 @@ class ShortTerm(Table):
 class Projection(Table):
     """Synapses from one population to another; onto a relay cell they have neither receptor nor weight."""
 
-    source: PopulationName = Field(alias="from")
-    target: PopulationName = Field(alias="to")
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
     receptor: str = ""
     delay: Time
     weight: SynapticWeight | SolvedWeight | None = None
@@ -81,7 +80,7 @@ class Projection(Table):
 class GapJunction(Table):
     """Electrical coupling within a population: each cell has on average `partners` within `radius`. 0 nS is none."""
 
-    population: PopulationName
+    population: str
     conductance: Conductance
     partners: Positive
     radius: Extent

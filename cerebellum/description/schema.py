@@ -2,20 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import keyword
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from cerebellum.description.units import DIMENSIONS, Value, parse_value
 from cerebellum.errors import InputError
+from cerebellum.plugins import Registry
 
 
 class Table(BaseModel):
     """A checked, immutable table of a file; unknown keys are faults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, eq=False)
+class ByKind:
+    """Annotation of a field that holds one of several tables, each known by its `kind`: `Annotated[Base, ByKind(...)]`.
+
+    Parameters
+    ----------
+    registry : kind -> subclass of the annotated class; other packages may add to it
+    default : kind of a table that does not say
+    """
+
+    registry: Registry
+    default: str | None = None
+
+    def __get_pydantic_core_schema__(self, base: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
+        """Pydantic's own unions are closed, so the class is looked up here; what it dumps is its own."""
+
+        def checked(found: object) -> Any:
+            if isinstance(found, base):
+                return found
+            kind = found.get("kind", self.default) if isinstance(found, dict) else None
+            if not isinstance(kind, str) or kind not in self.registry:
+                what = f"found {kind!r}" if isinstance(found, dict) else f"found {found!r:.60}"
+                raise InputError(f"wanted kind = {self._kinds()}; {what if kind is not None else 'found none'}")
+            return self.registry[kind].model_validate(found)
+
+        return core_schema.no_info_plain_validator_function(checked)
+
+    def _kinds(self) -> str:
+        known = [f"{kind!r} (as without a kind)" if kind == self.default else repr(kind) for kind in self.registry]
+        return " or ".join([", ".join(known[:-1]), known[-1]] if len(known) > 1 else known)
+
+
+RESERVED = {
+    *keyword.kwlist, "t", "dt", "t_in_timesteps", "xi", "i", "j", "n", "v", "w", "e", "pi", "inf", "lastspike",
+    "not_refractory", "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "exprel", "floor",
+    "int", "log", "log10", "log1p", "expm1", "poisson", "rand", "randn", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+    "timestep", "pre", "post",
+}  # fmt: skip
+"""Words that mean something else in the text of the spiking engine (Brian2's names and Python's)."""
+
+
+def _name(found: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9_]*", found):
+        raise InputError(f"name {found!r}: wanted lower-case letters, digits and underscores, beginning with a letter")
+    if found in RESERVED:
+        raise InputError(f"name {found!r}: the spiking engine has this word for something else; wanted another")
+    if found.endswith(("_pre", "_post")):
+        raise InputError(f"name {found!r}: wanted one that does not end in _pre or _post, the two sides of a synapse")
+    return found
+
+
+Name = Annotated[str, AfterValidator(_name)]
+"""Of a population, a receptor or a projection: the engines build identifiers from it."""
 
 
 def _whole(found: object, *, low: float) -> Value:

@@ -1,128 +1,235 @@
-"""Stimuli as a protocol file describes them: what drives which cells, when."""
+"""Stimuli as a protocol file describes them: what drives which cells, when.
+
+A stimulus is a table of the file with its own `kind`, and draws its spikes itself. Another package adds one by a
+subclass of `Stimulus` and an entry point of the group 'cerebellum.stimuli', named as its `kind`.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+import numpy as np
 
-from cerebellum.description.population import PopulationName
-from cerebellum.description.schema import Count, Currents, Duration, Extent, Position, Rate, Table, Time, Times
+from cerebellum.cells import MODELS
+from cerebellum.description.edges import zone_of
+from cerebellum.description.schema import ByKind, Count, Currents, Duration, Rate, Table, Time, Times
+from cerebellum.description.where import Scene, Where
+from cerebellum.errors import InputError
+from cerebellum.plugins import Registry
+from cerebellum.typing import Cells, Floats
+
+if TYPE_CHECKING:
+    from cerebellum.description.circuit import Circuit
+    from cerebellum.description.units import Value
+
+STIMULI = Registry(
+    "stimulus",
+    "cerebellum.stimuli",
+    {
+        "volley": "cerebellum.description.stimulus:Volley",
+        "pointer": "cerebellum.description.stimulus:Pointer",
+        "poisson": "cerebellum.description.stimulus:Poisson",
+        "regular": "cerebellum.description.stimulus:Regular",
+        "burst": "cerebellum.description.stimulus:Burst",
+        "current_step": "cerebellum.description.stimulus:CurrentStep",
+    },
+)
+ROUNDING = 1 + 1e-9  # of sums of times that ought to be equal
 
 
-class Volley(Table):
+class Stimulus(Table):
+    """What all stimuli share. `population` is the name of one, or the role of the one that has it."""
+
+    kind: str
+    population: str
+    onset: Time
+    injects: ClassVar[bool] = False
+    """Whether it brings a current (`pulse`) and not spikes (`spikes`)."""
+
+    @property
+    def shows_pattern(self) -> bool:
+        """Whether it shows the trial's address or pointer."""
+        return False
+
+    def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
+        """Spike times within the trial (s), any order, and their cells, both shape (spikes,)."""
+        raise NotImplementedError
+
+    def pulse(self, trial: int) -> tuple[float, float, float]:
+        """Onset (s), duration (s) and amplitude (A) of the current in the block's trial of this number."""
+        raise NotImplementedError
+
+    def late(self, trial: Value, trials: int | None) -> list[str]:
+        """What does not fit trials of this duration, and of this number where the block gives it; begun as a key."""
+        if self.onset.si >= trial.si:
+            return [f".onset: found {self.onset}; wanted inside the trial ({trial})"]
+        return []
+
+    def faults(self, place: str, circuit: Circuit) -> list[str]:
+        """What does not fit the circuit, a line each, begun with the key at fault (`place` is the stimulus's)."""
+        try:
+            name = circuit.find(self.population)
+        except InputError as error:
+            return [f"{place}.population: {error}"]
+        if name is None:
+            known = ", ".join(circuit.population)
+            return [f"{place}: the model has no population {self.population!r}; there is: {known}"]
+        population = circuit.population[name]
+        if self.injects:
+            if not MODELS[population.cell].has_membrane:
+                return [f"{place}: {name} has no membrane to inject a current into"]
+        elif not MODELS[population.cell].given and population.afferent is None:
+            return [f"{place}: {name} makes its own spikes; only a source cell, or one with an afferent, can be driven"]
+        return []
+
+
+AnyStimulus = Annotated[Stimulus, ByKind(STIMULI)]
+
+
+class Volley(Stimulus):
     """The trial's address on the mossy fibres: each fibre of the address fires once a volley."""
 
     kind: Literal["volley"]
-    population: Literal["mossy_fiber"] = "mossy_fiber"
-    onset: Time
+    population: str = "mossy_fiber"
     volleys: Count
     interval: Duration
     jitter: Time
     """Standard deviation of a fibre's spike time about the volley's, Gaussian, cut at 3."""
 
+    @property
+    def shows_pattern(self) -> bool:
+        """The address."""
+        return True
 
-class Pointer(Table):
+    def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
+        """Volley by volley."""
+        assert scene.address is not None
+        starts = self.onset.si + self.interval.si * np.arange(int(self.volleys.number))
+        jitter = np.clip(rng.standard_normal((len(starts), len(scene.address))), -3, 3) * self.jitter.si
+        when = np.maximum(starts[:, None] + jitter, 0.0)
+        return when.ravel(), np.tile(scene.address, len(starts)).astype(np.int32)
+
+    def late(self, trial: Value, trials: int | None) -> list[str]:
+        """Every volley starts in the trial."""
+        last = self.onset.si + (self.volleys.number - 1) * self.interval.si
+        after = [f": the last volley starts at {last * 1e3:g} ms, after the trial ends"] if last >= trial.si else []
+        return super().late(trial, trials) or after
+
+
+class Pointer(Stimulus):
     """The trial's pointer on the climbing fibres: a spike in the microzones whose bit is 1."""
 
     kind: Literal["pointer"]
-    population: Literal["inferior_olive"] = "inferior_olive"
-    onset: Time
+    population: str = "inferior_olive"
+
+    @property
+    def shows_pattern(self) -> bool:
+        """The pointer."""
+        return True
+
+    def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
+        """One of every cell of those microzones, at the onset."""
+        assert scene.pointer is not None
+        cells = np.flatnonzero(scene.pointer[zone_of(scene.cells, scene.circuit.zones)]).astype(np.int32)
+        return np.full(len(cells), self.onset.si), cells
 
 
-class Sphere(Table):
-    """Cells whose somata lie within `radius` of a point.
+class SomeCells(Stimulus):
+    """What stimuli share that drive all cells of a population, or those `where` it says."""
 
-    Points are given at scale 1; in a scaled volume x and y move with its sides, the radius stays.
-    """
+    where: Where | None = None
 
-    kind: Literal["sphere"]
-    x: Position
-    y: Position
-    z: Position
-    radius: Extent
+    @property
+    def shows_pattern(self) -> bool:
+        """If the cells are the address's."""
+        return self.where is not None and self.where.shows_pattern
 
+    def chosen(self, scene: Scene) -> Cells:
+        """The driven cells, shape (cells,)."""
+        return np.arange(scene.cells, dtype=np.int32) if self.where is None else self.where.cells_in(scene)
 
-class Cylinder(Table):
-    """Cells whose somata lie within `radius` of an upright axis."""
-
-    kind: Literal["cylinder"]
-    x: Position
-    y: Position
-    radius: Extent
-
-
-class Nearest(Table):
-    """The `cells` cells nearest to a point: neighbouring fibres."""
-
-    kind: Literal["nearest"]
-    x: Position
-    y: Position
-    z: Position
-    cells: Count
+    def faults(self, place: str, circuit: Circuit) -> list[str]:
+        """Cells can be chosen so."""
+        faults = super().faults(place, circuit)
+        if faults or self.where is None:
+            return faults
+        name = circuit.find(self.population)
+        assert name is not None
+        return self.where.faults(f"{place}.where", Scene(circuit, name))
 
 
-class Edge(Table):
-    """The `cells` cells nearest to the border of the volume where x is 0."""
+class Lasting(Stimulus):
+    """What stimuli share that last for a `duration`."""
 
-    kind: Literal["edge"]
-    cells: Count
+    duration: Duration
 
-
-class Address(Table):
-    """The mossy fibres that are on in the trial's address: of a pair the fibre of the bit's value, or a sparse set."""
-
-    kind: Literal["address"]
-
-
-Where = Annotated[Sphere | Cylinder | Nearest | Edge | Address, Field(discriminator="kind")]
+    def late(self, trial: Value, trials: int | None) -> list[str]:
+        """They end with the trial, or before."""
+        end = self.onset.si + self.duration.si
+        after = [f": ends at {end * 1e3:g} ms, after the {trial} trial"] if end > trial.si * ROUNDING else []
+        return super().late(trial, trials) or after
 
 
-class Poisson(Table):
+class Poisson(Lasting, SomeCells):
     """Independent Poisson spikes of a population's cells, or of those `where` it says."""
 
     kind: Literal["poisson"]
-    population: PopulationName
-    onset: Time
-    duration: Duration
     rate: Rate
-    where: Where | None = None
+
+    def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
+        """So many, evenly in the duration."""
+        chosen = self.chosen(scene)
+        number = rng.poisson(self.rate.si * self.duration.si, len(chosen))
+        when = self.onset.si + self.duration.si * rng.random(number.sum())
+        return when, np.repeat(chosen, number)
 
 
-class Regular(Table):
+class Regular(Lasting, SomeCells):
     """Trains of even intervals, each cell with a random phase of its own."""
 
     kind: Literal["regular"]
-    population: PopulationName
-    onset: Time
-    duration: Duration
     rate: Rate
-    where: Where | None = None
+
+    def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
+        """Cell by cell."""
+        chosen, interval = self.chosen(scene), 1.0 / self.rate.si
+        trains = interval * (rng.random(len(chosen))[:, None] + np.arange(int(self.duration.si / interval) + 1))
+        row, column = np.nonzero(trains < self.duration.si)
+        return self.onset.si + trains[row, column], chosen[row]
 
 
-class Burst(Table):
+class Burst(SomeCells):
     """The same spikes on all chosen cells, `times` after the onset."""
 
     kind: Literal["burst"]
-    population: PopulationName
-    onset: Time
     times: Times
-    where: Where | None = None
+
+    def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
+        """All cells at once, time by time."""
+        chosen, when = self.chosen(scene), self.onset.si + np.array([time.si for time in self.times])
+        return np.repeat(when, len(chosen)), np.tile(chosen, len(when))
+
+    def late(self, trial: Value, trials: int | None) -> list[str]:
+        """Every spike comes in the trial."""
+        last = self.onset.si + max(time.si for time in self.times)
+        after = [f": the last spike comes at {last * 1e3:g} ms, after the trial ends"] if last >= trial.si else []
+        return super().late(trial, trials) or after
 
 
-class CurrentStep(Table):
+class CurrentStep(Lasting):
     """A current into every cell of a population; the first trial gets the first of the amplitudes, and so on."""
 
     kind: Literal["current_step"]
-    population: PopulationName
-    onset: Time
-    duration: Duration
     amplitudes: Currents
 
+    injects: ClassVar[bool] = True
 
-Stimulus = Annotated[Volley | Pointer | Poisson | Regular | Burst | CurrentStep, Field(discriminator="kind")]
+    def pulse(self, trial: int) -> tuple[float, float, float]:
+        """That of the trial."""
+        return self.onset.si, self.duration.si, self.amplitudes[trial].si
 
-
-def needs_pattern(stimulus: Stimulus) -> bool:
-    """Whether the stimulus shows the trial's address or pointer."""
-    return isinstance(stimulus, Volley | Pointer) or isinstance(getattr(stimulus, "where", None), Address)
+    def late(self, trial: Value, trials: int | None) -> list[str]:
+        """There is one amplitude for each trial."""
+        found = len(self.amplitudes)
+        wrong = [] if found == trials else [f".amplitudes: found {found}; wanted one for each of the trials"]
+        return super().late(trial, trials) or wrong

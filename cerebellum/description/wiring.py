@@ -1,15 +1,123 @@
-"""Who contacts whom, as a model file says it: the wiring rules of projections."""
+"""Who contacts whom, as a model file says it: what all wiring rules share, and those that ask for no places.
+
+A rule is a table of the file with its own `kind`, and draws its synapses itself. Another package adds one by a
+subclass of `WiringRule` and an entry point of the group 'cerebellum.wiring_rules', named as its `kind`.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+import numpy as np
 
-from cerebellum.description.schema import Count, Extent, Fraction, Positive, Table
+from cerebellum.description.edges import Edges, by_source, distinct, zone_of
+from cerebellum.description.schema import ByKind, Count, Table
+from cerebellum.plugins import Registry
+from cerebellum.typing import Floats
+
+if TYPE_CHECKING:
+    from cerebellum.description.circuit import Circuit
+    from cerebellum.description.projection import Projection
+
+WIRING_RULES = Registry(
+    "wiring rule",
+    "cerebellum.wiring_rules",
+    {
+        "dendrites": "cerebellum.description.wiring:Dendrites",
+        "all_to_all": "cerebellum.description.wiring:AllToAll",
+        "convergence": "cerebellum.description.wiring:Convergence",
+        "microzone": "cerebellum.description.wiring:Microzone",
+        "reach": "cerebellum.description.placed_wiring:Reach",
+        "territory": "cerebellum.description.placed_wiring:Territory",
+        "claws": "cerebellum.description.placed_wiring:Claws",
+        "glomeruli": "cerebellum.description.placed_wiring:Glomeruli",
+        "spillover": "cerebellum.description.placed_wiring:Spillover",
+    },
+)
 
 
-class Dendrites(Table):
+@dataclass(frozen=True)
+class Ends:
+    """The two populations that a projection joins, as its rule sees them.
+
+    Attributes
+    ----------
+    places : population -> soma centres, m, shape (cells, 3); empty before cells are placed, or without a volume
+    drawn : projections further up in the file -> their synapses; empty before any is drawn
+    """
+
+    circuit: Circuit
+    projection: Projection
+    places: Mapping[str, Floats] = field(default_factory=dict)
+    drawn: Mapping[str, Edges] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> int:
+        """Number of source cells."""
+        return self.circuit.size(self.projection.source)
+
+    @property
+    def targets(self) -> int:
+        """Number of target cells."""
+        return self.circuit.size(self.projection.target)
+
+    @property
+    def zones(self) -> int:
+        """Number of microzones."""
+        return self.circuit.zones
+
+    @property
+    def source_places(self) -> Floats:
+        """Soma centres of the source cells, m, shape (sources, 3)."""
+        return self.places[self.projection.source]
+
+    @property
+    def target_places(self) -> Floats:
+        """Soma centres of the target cells, m, shape (targets, 3)."""
+        return self.places[self.projection.target]
+
+    def other(self, projection: str) -> Ends:
+        """The ends of another projection of the circuit."""
+        return Ends(self.circuit, self.circuit.projection[projection], self.places, self.drawn)
+
+
+class WiringRule(Table):
+    """What all wiring rules share."""
+
+    kind: str
+    placed: ClassVar[bool] = False
+    """Whether the rule asks where cells lie."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Projections that must have been drawn before."""
+        return ()
+
+    @property
+    def zoned(self) -> bool:
+        """Whether the rule keeps to microzones, so that both populations must divide into them."""
+        return False
+
+    @abstractmethod
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """The synapses; the same `ends` and `rng` give the same."""
+
+    @abstractmethod
+    def expected(self, ends: Ends) -> int:
+        """Number of synapses before drawing; for rules with chance in it, about."""
+
+    def faults(self, place: str, ends: Ends) -> list[str]:
+        """What does not fit the two populations, a line each, begun with the key at fault (`place` is the rule's)."""
+        return []
+
+
+Rule = Annotated[WiringRule, ByKind(WIRING_RULES)]
+
+
+class Dendrites(WiringRule):
     """Each target cell reads `dendrites` different address lines, on each the fibre of a random bit.
 
     An address line is a pair of neighbouring source cells (2i fires for 0, 2i + 1 for 1), so a cell counts the bits
@@ -19,110 +127,80 @@ class Dendrites(Table):
     kind: Literal["dendrites"]
     dendrites: Count
 
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """Different lines for every cell, and a fair bit for each."""
+        lines = distinct(ends.targets, ends.sources // 2, int(self.dendrites.number), rng)
+        return by_source(2 * lines + rng.integers(0, 2, lines.shape, dtype=np.int32))
 
-class AllToAll(Table):
+    def expected(self, ends: Ends) -> int:
+        """`dendrites` a cell."""
+        return ends.targets * int(self.dendrites.number)
+
+    def faults(self, place: str, ends: Ends) -> list[str]:
+        """Fibres come in pairs, and there are no more dendrites than lines."""
+        faults, source, lines = [], ends.projection.source, ends.sources // 2
+        if ends.sources % 2:
+            faults.append(f"population.{source}.count: wanted an even number, two fibres per address line")
+        if self.dendrites.number > lines:
+            faults.append(
+                f"{place}.dendrites: found {self.dendrites}; wanted at most the {lines} address lines ({source} / 2)"
+            )
+        return faults
+
+
+class AllToAll(WiringRule):
     """Every source cell contacts every target cell."""
 
     kind: Literal["all_to_all"]
 
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """Every pair."""
+        repeated = np.repeat(np.arange(ends.sources, dtype=np.int32), ends.targets)
+        tiled = np.tile(np.arange(ends.targets, dtype=np.int32), ends.sources)
+        return Edges(np.asarray(repeated, np.int32), np.asarray(tiled, np.int32))
 
-class Convergence(Table):
+    def expected(self, ends: Ends) -> int:
+        """Every pair."""
+        return ends.sources * ends.targets
+
+
+class Convergence(WiringRule):
     """Each target cell gets `convergence` different source cells, drawn evenly."""
 
     kind: Literal["convergence"]
     convergence: Count
 
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """Different sources for every cell."""
+        return by_source(distinct(ends.targets, ends.sources, int(self.convergence.number), rng))
 
-class Microzone(Table):
+    def expected(self, ends: Ends) -> int:
+        """`convergence` a cell."""
+        return ends.targets * int(self.convergence.number)
+
+    def faults(self, place: str, ends: Ends) -> list[str]:
+        """There are as many source cells."""
+        if self.convergence.number <= ends.sources:
+            return []
+        return [f"{place}.convergence: found {self.convergence}; {ends.projection.source} has fewer cells"]
+
+
+class Microzone(WiringRule):
     """Every source cell contacts every target cell of its own microzone."""
 
     kind: Literal["microzone"]
 
+    @property
+    def zoned(self) -> bool:
+        """Always."""
+        return True
 
-class Reach(Table):
-    """Each target cell gets on average `convergence` different source cells, drawn evenly from those within reach.
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """Every pair of one microzone."""
+        zones = ends.zones
+        pre, post = np.nonzero(zone_of(ends.sources, zones)[:, None] == zone_of(ends.targets, zones)[None, :])
+        return Edges(pre.astype(np.int32), post.astype(np.int32))
 
-    Where fewer are within reach, the nearest outside follow. Where the whole source population is smaller (small
-    volumes), all of it makes several contacts, so that a cell's input does not depend on the volume.
-    """
-
-    kind: Literal["reach"]
-    convergence: Positive
-    sd: Fraction | None = None
-    """Standard deviation of the convergence over target cells, Gaussian; none: as equal as whole numbers allow."""
-    radius: Extent | None = None
-    """Distance of the somata."""
-    x: Extent | None = None
-    """Largest distance along the parallel fibres."""
-    y: Extent | None = None
-    """Largest distance along the parasagittal plane."""
-    microzone: bool = False
-    """Only source cells of the target's microzone."""
-
-
-class Territory(Table):
-    """Each target cell gets one source cell, chosen with a weight exp(-distance / length) inside a box around it.
-
-    The box measures `x` by `y`; where it is empty, the nearest source cell is taken.
-    """
-
-    kind: Literal["territory"]
-    x: Extent
-    y: Extent
-    length: Extent
-
-
-class Claws(Table):
-    """Each target cell puts `dendrites` claws into relay cells within `radius`, each with another source `through`.
-
-    `through` names the projection that feeds the relay cells. Where too few different sources are within the radius,
-    the nearest outside follow.
-    """
-
-    kind: Literal["claws"]
-    dendrites: Count
-    radius: Extent
-    through: str
-
-
-class Glomeruli(Table):
-    """Each source cell takes its `glomeruli` nearest relay cells, and with them every target cell with a claw there.
-
-    `through` names the projection from the relay cells to the target cells.
-    """
-
-    kind: Literal["glomeruli"]
-    glomeruli: Count
-    radius: Extent
-    through: str
-
-
-class Spillover(Table):
-    """Climbing fibres reach every interneuron that contacts a Purkinje cell which they climb.
-
-    `of` names the interneurons' projection onto Purkinje cells, `climbing` the climbing fibres'.
-    """
-
-    kind: Literal["spillover"]
-    of: str
-    climbing: str
-
-
-Rule = Annotated[
-    Dendrites | AllToAll | Convergence | Microzone | Reach | Territory | Claws | Glomeruli | Spillover,
-    Field(discriminator="kind"),
-]
-PLACED = (Reach, Territory, Claws, Glomeruli)
-"""Rules that ask where cells lie."""
-
-
-def needs(rule: Rule) -> tuple[str, ...]:
-    """Projections that must have been drawn before."""
-    if isinstance(rule, Claws | Glomeruli):
-        return (rule.through,)
-    return (rule.of, rule.climbing) if isinstance(rule, Spillover) else ()
-
-
-def zoned(rule: Rule) -> bool:
-    """Whether the rule keeps to microzones."""
-    return isinstance(rule, Microzone) or (isinstance(rule, Reach) and rule.microzone)
+    def expected(self, ends: Ends) -> int:
+        """Every pair of one microzone."""
+        return ends.sources * ends.targets // ends.zones

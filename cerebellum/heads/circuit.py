@@ -111,7 +111,7 @@ def push(
     memory = encoding.encode(states, tokens, code.lines, circuit.zones, rng, first)
     threshold, cosines = code.threshold, np.concatenate(memory.visible(memory.cosines))
     if match_beta:
-        cells = circuit.size("granule")
+        cells = circuit.size(circuit.projection[code.projection].target)
         wanted = memory.beta, code.lines, code.dendrites, cells, cosines, memory.nearest
         threshold = encoding.threshold_for(*wanted, lowest=fewest_matches(circuit, code.projection))
         circuit = adapted(model, threshold, tokens)
@@ -153,10 +153,10 @@ def adapted(model: str, threshold: int, patterns: int) -> Circuit:
     shipped, share = np.exp(
         [log_overlap(code.lines, code.dendrites, t, [0])[0] for t in (code.threshold, threshold)]
     ).tolist()
-    settings = {f"projection.{name}.weight.matches": str(threshold)}
+    granule, settings = circuit.projection[name].target, {f"projection.{name}.weight.matches": str(threshold)}
     for key, projection in circuit.projection.items():
         weight, rule = projection.weight, projection.plasticity
-        if projection.source != "granule" or not isinstance(weight, Value):
+        if projection.source != granule or not isinstance(weight, Value):
             continue
         changed = {"weight": weight.number * shipped / share}
         if isinstance(rule, ClimbingFiberRule) and isinstance(rule.potentiation, Value):

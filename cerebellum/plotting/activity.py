@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from cerebellum.activity.spikes import Spikes
 from cerebellum.activity.statistics import BIN_WIDTH
 from cerebellum.plotting.network import SHOWN_CELLS
-from cerebellum.plotting.style import COLOURS, words
+from cerebellum.plotting.style import colours, words
 from cerebellum.results.result import Result
 from cerebellum.typing import Floats
 
@@ -20,14 +20,14 @@ def activity_figure(result: Result) -> Figure:
     trials = [trial for trial in result.schedule.trials if trial.block == block]
     length = min(trials[0].stop - trials[0].start, 2.0)
     starts = np.array([trial.start for trial in trials])
-    names = [name for name in result.circuit.population if name in result.spikes]
+    names, colour = [name for name in result.circuit.population if name in result.spikes], colours(result.circuit)
     figure = Figure(figsize=(10, 0.9 * len(names) + 0.8), layout="constrained")
     axes = figure.subplots(len(names), 2, squeeze=False, sharex=True, width_ratios=(3, 2))
     for row, name in enumerate(names):
         spikes, cells = result.spikes[name], result.circuit.size(name)
-        draw_raster(axes[row, 0], spikes, cells, starts[0], starts[0] + length, COLOURS[name])
+        draw_raster(axes[row, 0], spikes, cells, starts[0], starts[0] + length, colour[name])
         axes[row, 0].set_ylabel(f"{words(name)}\n{cells:,}", rotation=0, ha="right", va="center")
-        draw_psth(axes[row, 1], spikes, cells, starts, length, COLOURS[name])
+        draw_psth(axes[row, 1], spikes, cells, starts, length, colour[name])
         window = result.protocol.block[block].window
         if window is not None and window.duration.si < 0.9 * length:
             for ax in axes[row]:
@@ -67,14 +67,14 @@ def draw_psth(ax: Axes, spikes: Spikes, cells: int, starts: Floats, length: floa
 def raster_figure(result: Result) -> Figure:
     """All populations over the first write trial and the first read trial."""
     spans = [(t.start, t.stop, t.role) for role in ("write", "read") for t in result.schedule.of(role)[:1]]
-    names = [name for name in result.circuit.population if name in result.spikes]
+    names, colour = [name for name in result.circuit.population if name in result.spikes], colours(result.circuit)
     figure = Figure(figsize=(9.5, 0.85 * len(names) + 0.8), layout="constrained")
     axes = figure.subplots(
         len(names), len(spans), squeeze=False, sharex="col", width_ratios=[b - a for a, b, _ in spans]
     )
     for column, (start, stop, role) in enumerate(spans):
         for row, name in enumerate(names):
-            draw_raster(axes[row, column], result.spikes[name], result.circuit.size(name), start, stop, COLOURS[name])
+            draw_raster(axes[row, column], result.spikes[name], result.circuit.size(name), start, stop, colour[name])
             if column == 0:
                 axes[row, 0].set_ylabel(
                     f"{name.replace('_', ' ')}\n{result.circuit.size(name):,}", rotation=0, ha="right", va="center"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -13,10 +13,8 @@ from cerebellum.plotting import network
 from cerebellum.plotting.activity import activity_figure, raster_figure
 from cerebellum.plotting.memory import recall_bars_figure, recall_by_block_figure, recall_figure, weights_figure
 from cerebellum.plotting.rates import engines_figure
+from cerebellum.plotting.style import colours
 from cerebellum.results.result import Result
-
-if TYPE_CHECKING:
-    pass
 
 
 def write_figures(result: Result, folder: Path) -> list[Path]:
@@ -52,4 +50,4 @@ def rates_figure(result: Result) -> Figure:
     block = result.schedule.trials[-1].block
     spans = [(trial.start, trial.stop) for trial in result.schedule.trials if trial.block == block]
     found = result.summary["engines"]["population"] if result.spikes else None
-    return engines_figure(result.spikes, result.rates, spans, found)
+    return engines_figure(result.spikes, result.rates, spans, colours(result.circuit), found)

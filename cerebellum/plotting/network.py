@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cerebellum.connectome.connectome import Connectome, expected_synapses
-from cerebellum.plotting.style import COLOURS, PLACES, words
+from cerebellum.plotting.style import colours, places, words
 
 if TYPE_CHECKING:
     from cerebellum.description.circuit import Circuit
@@ -29,7 +29,7 @@ def circuit_figure(result: Result) -> Figure:
 
 def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
     """The circuit diagram: arrows excite, bars inhibit, thick lines learn. Projections of one pair are drawn as one."""
-    synapses = expected_synapses(circuit)
+    synapses, colour, place = expected_synapses(circuit), colours(circuit), places(circuit)
     pairs: dict[tuple[str, str], list[str]] = {}
     for name, projection in circuit.projection.items():
         pairs.setdefault((projection.source, projection.target), []).append(name)
@@ -37,14 +37,14 @@ def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
         if source == target:
             continue
         projection = circuit.projection[names[0]]
-        a, b = np.array(PLACES[source]), np.array(PLACES[target])
+        a, b = np.array(place[source]), np.array(place[target])
         inhibits = _inhibits(circuit, names[0])
         far = np.hypot(*(b - a)) > 3.1 and min(abs(b - a)) < 0.1  # would run through the population between
         bend = 0.25 if (target, source) in pairs or far else 0.0
         ax.annotate(
             "", tuple(b), tuple(a),
             arrowprops={
-                "arrowstyle": "-[,widthB=0.5,lengthB=0.1" if inhibits else "-|>", "color": COLOURS[source],
+                "arrowstyle": "-[,widthB=0.5,lengthB=0.1" if inhibits else "-|>", "color": colour[source],
                 "lw": 3 if any(circuit.projection[n].plasticity for n in names) else 1.3, "shrinkA": 24, "shrinkB": 34,
                 "connectionstyle": f"arc3,rad={bend}",
             },
@@ -54,14 +54,14 @@ def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
         middle = 0.5 * (a + b) + 0.5 * bend * across
         label = f"{sum(synapses[n] for n in names):,}"
         box = {"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.85}
-        ax.text(middle[0], middle[1], label, fontsize=7, ha="center", va="center", color=COLOURS[source], bbox=box)
+        ax.text(middle[0], middle[1], label, fontsize=7, ha="center", va="center", color=colour[source], bbox=box)
     for name in circuit.population:
         own = sum(synapses[n] for n in pairs.get((name, name), []))
         lines = [words(name), f"{circuit.size(name):,} cells"] + ([f"{own:,} among them"] if own else [])
-        box = {"boxstyle": "round,pad=0.4", "fc": "white", "ec": COLOURS[name], "lw": 1.5}
-        ax.text(*PLACES[name], "\n".join(lines), ha="center", va="center", bbox=box, fontsize=8)
-    places = np.array([PLACES[name] for name in circuit.population])
-    low, high = places.min(axis=0) - 0.8, places.max(axis=0) + 0.7
+        box = {"boxstyle": "round,pad=0.4", "fc": "white", "ec": colour[name], "lw": 1.5}
+        ax.text(*place[name], "\n".join(lines), ha="center", va="center", bbox=box, fontsize=8)
+    all_places = np.array(list(place.values()))
+    low, high = all_places.min(axis=0) - 0.8, all_places.max(axis=0) + 0.7
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ax.set_title(f"{circuit.title}: cells and synapses (arrow excites, bar inhibits, thick learns)", fontsize=9)
     ax.axis("off")
@@ -86,11 +86,12 @@ def placement_figure(result: Result) -> Figure:
 
 def draw_placement(ax: Axes, connectome: Connectome) -> Axes:
     """At most SHOWN_SOMATA somata of each population, um; the dots are not to scale."""
-    for name, places in connectome.positions.items():
-        shown = places[:: max(1, len(places) // SHOWN_SOMATA)] * 1e6
-        size = 0.6 if len(places) > 1000 else 9  # the crowded populations must not hide the others
-        label = words(name) if len(shown) == len(places) else f"{words(name)} (1 of {len(places) // len(shown)})"
-        ax.plot(*shown.T, "o", ms=size**0.5 * 1.3, mew=0, color=COLOURS[name], alpha=0.7, label=label, rasterized=True)
+    colour = colours(connectome.circuit)
+    for name, somata in connectome.positions.items():
+        shown = somata[:: max(1, len(somata) // SHOWN_SOMATA)] * 1e6
+        size = 0.6 if len(somata) > 1000 else 9  # the crowded populations must not hide the others
+        label = words(name) if len(shown) == len(somata) else f"{words(name)} (1 of {len(somata) // len(shown)})"
+        ax.plot(*shown.T, "o", ms=size**0.5 * 1.3, mew=0, color=colour[name], alpha=0.7, label=label, rasterized=True)
     ax.set(xlabel="x, along parallel fibres (um)", ylabel="y (um)", zlabel="z (um)")
     ax.locator_params(axis="y", nbins=3)
     ax.set_aspect("equal")
@@ -153,7 +154,7 @@ def draw_divergence(ax: Axes, connectome: Connectome, name: str) -> Axes:
     circuit, projection, edges = connectome.circuit, connectome.circuit.projection[name], connectome.edges[name]
     made = np.bincount(edges.pre, minlength=circuit.size(projection.source))
     received = np.bincount(edges.post, minlength=circuit.size(projection.target))
-    ax.hist(made, bins=min(15, max(3, len(np.unique(made)))), color=COLOURS[projection.source])
+    ax.hist(made, bins=min(15, max(3, len(np.unique(made)))), color=colours(circuit)[projection.source])
     heading = words(name).replace(" to ", "\nto ")
     ax.set_title(f"{heading}\nreceives {received.mean():.1f} (sd {received.std():.1f})", fontsize=6.5, pad=2)
     ax.ticklabel_format(axis="x", useOffset=False)

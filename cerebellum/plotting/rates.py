@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from cerebellum.activity.rates import STEP, Rates
 from cerebellum.activity.statistics import BIN_WIDTH, histograms
-from cerebellum.plotting.style import COLOURS, words
+from cerebellum.plotting.style import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ def engines_figure(
     spikes: Mapping[str, Spikes],
     rates: Mapping[str, Rates],
     spans: Sequence[tuple[float, float]],
+    colours: Mapping[str, str],
     found: Mapping[str, Mapping[str, float | None]] | None = None,
 ) -> Figure:
     """Mean time course of every population over trials: spikes filled, rates as a line.
@@ -32,12 +33,13 @@ def engines_figure(
     ----------
     spikes : may be empty: then the rates alone
     spans : start and stop of the trials, s
+    colours : of the populations
     found : population -> numbers of `engine_agreement.population`, for the titles
     """
     figure = Figure(figsize=(9.5, 1.05 * len(rates) + 0.9), layout="constrained")
     axes = figure.subplots(len(rates), 1, squeeze=False, sharex=True)[:, 0]
     for ax, (name, one) in zip(axes, rates.items(), strict=True):
-        draw_courses(ax, spikes.get(name), one, spans, COLOURS[name])
+        draw_courses(ax, spikes.get(name), one, spans, colours[name])
         ax.set_ylabel(words(name), rotation=0, ha="right", va="center")
         if found and name in found:
             numbers = found[name]

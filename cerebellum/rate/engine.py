@@ -82,8 +82,11 @@ class RateEngine:
                 "the rate engine knows cells by their conductances, and some of this model's take currents or have no "
                 "rate form: run with --engine volley or spiking"
             )
+        if options.draws and not any(population.sampled for population in circuit.population.values()):
+            wanted = "wanted 0: no population of this model has sampled = true, so there are no spikes to draw"
+            raise ArgumentError("draws", options.draws, wanted)
         steps_within(circuit.dt)
-        injected = [s for block in protocol.block.values() for s in block.stimulus.values() if hasattr(s, "amplitudes")]
+        injected = [s for block in protocol.block.values() for s in block.stimulus.values() if s.injects]
         if injected:
             raise ProtocolFileError("the rate engine knows cells by their conductances and cannot inject currents")
         if options.device == "cuda":

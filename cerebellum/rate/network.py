@@ -8,7 +8,7 @@ mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what t
 cell under constant rates equal to those of the circuit fires at 0.4 Hz, in the circuit at 12.
 
 What expectations lose is the chance that cells share beyond what drives them, as granule cells do that hang on one
-Golgi cell. With `draws`, the spikes of `cell_drive.DRAWN` populations are drawn by their rates in so many realizations
+Golgi cell. With `draws`, the spikes of `sampled` populations are drawn by their rates in so many realizations
 side by side; the cells after them, Purkinje cells and nuclei, stay expectations, one to each realization.
 """
 
@@ -28,7 +28,6 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.rate.membrane import Membrane
-from cerebellum.rate.single_cell import DRAWN
 from cerebellum.rate.state import State
 from cerebellum.rate.synapses import Fan
 from cerebellum.rate.time_step import BIN
@@ -60,8 +59,10 @@ class RateCircuit(torch.nn.Module):
         draws: int = 0,
     ) -> None:
         super().__init__()
-        if draws < 0 or (draws and not set(DRAWN) & set(surfaces)):
-            raise ProtocolFileError(f"draws: found {draws}; wanted 0, or 1 or more and one of {', '.join(DRAWN)} cells")
+        if draws < 0 or (draws and not any(connectome.circuit.population[name].sampled for name in surfaces)):
+            raise ProtocolFileError(
+                f"draws: found {draws}; wanted 0, or 1 or more and a population with sampled = true in the model file"
+            )
         self.draws = draws
         self.connectome, self.circuit = connectome, connectome.circuit
         self.like: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}

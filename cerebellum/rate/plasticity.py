@@ -5,6 +5,8 @@ of the two that arrive in steps m and m + l come together with the product of th
 
     dw = a(m) dt (alone + paired sum_l k_l c(m + l) dt),   k_l the mean of K over lags between two such steps,
 
+or what else the rule makes of that sum and the weight (`PlasticityRule.weight_change`),
+
 clipped to [w_min, w_max], and applied as in the spiking engine one support of K late. What is lost: that a presynaptic
 spike helps to fire the teacher's cell, and the clipping of single spikes' steps.
 """
@@ -121,6 +123,6 @@ class PlasticSynapses:
         together = torch.tensordot(self.kernel[-len(before) :] * BIN, before, dims=1)
         if self.rule.remembered == 1:
             together = together.clamp(max=1.0)
-        each = (self.rule.alone + self.rule.paired * together).repeat_interleave(self.number, dim=-1)
+        each = self.rule.weight_change(self.sorted, together.repeat_interleave(self.number, dim=-1))
         moved = self.sorted + (self.active[0] * BIN).index_select(-1, self.pre) * each
         self.sorted = moved.clamp(self.rule.w_min.si, self.rule.w_max.si)

@@ -22,8 +22,6 @@ from cerebellum.errors import ArgumentError
 from cerebellum.rate.time_step import BIN, steps_within
 from cerebellum.typing import Floats
 
-DRAWN = ("granule", "golgi", "basket", "stellate")
-"""Populations whose spikes a rate circuit with draws makes: the cells that share the chance of few inputs."""
 LEAST, MOST = 0.3, 100.0  # Hz; range of a source population's mean rate, even in its logarithm
 FLUCTUATION = 1.2  # greatest standard deviation of the logarithm of a source population's rate about its mean
 FASTEST, SLOWEST = 3e-3, 0.3  # s; range of the correlation time of that fluctuation, even in its logarithm
@@ -62,7 +60,7 @@ def inputs(connectome: Connectome, population: str, drawn: bool = False) -> dict
     """Projections onto a population, and as '' its outside fibre, one a cell.
 
     Known are the spikes that the protocol gives, and those of cells with an outside fibre: the olive fires at that. If
-    `drawn`, those of `DRAWN` populations, too.
+    `drawn`, those of `sampled` populations, too.
     """
     circuit = connectome.circuit
     synapses, out = expected_synapses(circuit), {}
@@ -74,7 +72,7 @@ def inputs(connectome: Connectome, population: str, drawn: bool = False) -> dict
             continue
         source = circuit.population[projection.source]
         known = not MODELS[source.cell].has_membrane or source.afferent is not None
-        known |= drawn and projection.source in DRAWN
+        known |= drawn and source.sampled
         # Two digits, so that circuits of different size, whose means differ by rounding, share what is measured.
         number = float(f"{synapses[name] / circuit.size(population):.2g}")
         weight = spike_weight(connectome, name)

@@ -12,7 +12,6 @@ from cerebellum.machine.streams import generator
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.refractory_density import Ages
 from cerebellum.rate.sampled_cells import DrawnCells
-from cerebellum.rate.single_cell import DRAWN
 from cerebellum.rate.synapses import Conductance, Release
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class State:
         }
         self.cells: dict[str, Ages | DrawnCells] = {}
         for name, membrane in circuit.membranes.items():
-            if circuit.draws and name in DRAWN:
+            if circuit.draws and described.population[name].sampled:
                 chance = torch.Generator(like["device"])
                 chance.manual_seed(int(generator(seed, "rate draws", name).integers(2**62)))
                 self.cells[name] = DrawnCells(membrane, described.size(name), circuit.draws, chance)

@@ -21,11 +21,12 @@ from cerebellum.cells import MODELS
 from cerebellum.connectome.connectome import Connectome, expected_synapses, zone_of
 from cerebellum.connectome.weights import SolvedWeights, matches_response, mean_field
 from cerebellum.description.block import Block
-from cerebellum.description.circuit import Circuit, Dendrites
+from cerebellum.description.circuit import Circuit
 from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.description.population import Population
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.stimulus import Pointer, Volley
+from cerebellum.description.wiring import Dendrites
 from cerebellum.errors import ArgumentError, ProtocolFileError
 from cerebellum.experiment.patterns import Patterns
 from cerebellum.experiment.schedule import Schedule
@@ -93,12 +94,13 @@ class VolleyCircuit:
         activity, row : the written volley is this row of the batch
         lags : t_CF - t_PF of the climbing-fibre spikes, s, shape (Purkinje cells, spikes); nan for none
         """
-        change = torch.as_tensor(self.rule.change(lags), dtype=self.dtype, device=self.device)
         cells, spikes = activity.of(row)
-        step = spikes[:, None] * change[None, :]
+        taught = torch.as_tensor(self.rule.taught(lags), device=self.device)
+        before = self.weights[cells]
+        step = spikes[:, None] * self.rule.weight_change(before, taught).to(self.dtype)
         if self.present is not None:
             step = step * self.present[cells]
-        written = (self.weights[cells] + step).clamp(self.rule.w_min.si, self.rule.w_max.si)
+        written = (before + step).clamp(self.rule.w_min.si, self.rule.w_max.si)
         self.weights[cells] = written if self.present is None else written * self.present[cells]
 
     def purkinje_rates(self, activity: Activity | None, volley_rate: float, share: float) -> torch.Tensor:

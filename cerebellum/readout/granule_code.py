@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
+from cerebellum.description.placed_wiring import Claws
 from cerebellum.description.projection import ThresholdWeight
-from cerebellum.description.wiring import Claws, Dendrites
+from cerebellum.description.wiring import Dendrites
 from cerebellum.errors import ProtocolFileError
 from cerebellum.theory import attention, granule
 from cerebellum.typing import Floats, Ints
@@ -86,7 +87,7 @@ def code_of(circuit: Circuit, active: int | None = None) -> Code:
     ProtocolFileError
         If the circuit has neither, or a sparse code is asked of one whose fibres come in pairs.
     """
-    fibers = circuit.size("mossy_fiber") if "mossy_fiber" in circuit.population else 0
+    fibers = fiber_count(circuit)
     for name, projection in circuit.projection.items():
         if isinstance(projection.weight, ThresholdWeight):
             own = circuit.projection[projection.weight.of]
@@ -101,6 +102,12 @@ def code_of(circuit: Circuit, active: int | None = None) -> Code:
             dendrites = int(projection.rule.dendrites.number)
             return Code(name, fibers // 2 if active is None else fibers, dendrites, dendrites, active)
     raise ProtocolFileError("patterns: this model's granule cells read no address, so SDM cannot say what it stores")
+
+
+def fiber_count(circuit: Circuit) -> int:
+    """Number of mossy fibres, which carry the address; 0 if the circuit has none."""
+    population = circuit.with_role("mossy_fiber")
+    return 0 if population is None else circuit.size(population)
 
 
 def states_threshold(circuit: Circuit) -> bool:
@@ -126,7 +133,7 @@ def matches(connectome: Connectome, code: Code, addresses: NDArray[np.bool_]) ->
     out = np.empty((len(addresses), len(read)), dtype=np.int64)
     for row, address in enumerate(addresses):
         on = address if code.active is not None else np.stack([~address, address], axis=1).ravel()
-        out[row] = np.pad(on, (0, connectome.circuit.size("mossy_fiber") - len(on)))[read].sum(axis=1)
+        out[row] = np.pad(on, (0, fiber_count(connectome.circuit) - len(on)))[read].sum(axis=1)
     return out
 
 

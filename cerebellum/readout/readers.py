@@ -22,9 +22,11 @@ from cerebellum.typing import Floats
 def fan_out(connectome: Connectome) -> Floats:
     """Plastic synapses of every granule cell onto Purkinje cells over the mean of all, shape (granule cells,)."""
     circuit = connectome.circuit
-    out = np.zeros(circuit.size("granule"))
+    granule, purkinje = circuit.with_role("granule"), circuit.with_role("purkinje")
+    assert granule is not None
+    out = np.zeros(circuit.size(granule))
     for name, projection in circuit.projection.items():
-        if projection.plasticity is not None and (projection.source, projection.target) == ("granule", "purkinje"):
+        if projection.plasticity is not None and (projection.source, projection.target) == (granule, purkinje):
             out += np.bincount(connectome.edges[name].pre, minlength=len(out))
     return np.asarray(out / out.mean())
 

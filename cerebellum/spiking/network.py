@@ -28,7 +28,7 @@ from cerebellum.experiment.schedule import Schedule, plastic_ends
 from cerebellum.machine.atomic import scratch_folder
 from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.spiking import neurons, standalone, synapses
+from cerebellum.spiking import neurons, plasticity, standalone, synapses
 
 Target = Literal["standalone", "runtime", "numpy"]
 
@@ -153,8 +153,7 @@ class _Network:
     def snapshots(
         self, schedule: Schedule, final: dict[str, NDArray[np.float64]]
     ) -> dict[str, dict[str, NDArray[np.float64]]]:
-        blocks = list(plastic_ends(schedule.trials))
-        kept = [synapses.weight_after(number) for number in range(len(blocks) - 1)]
+        blocks, kept = list(plastic_ends(schedule.trials)), plasticity.weights(schedule)[1:]
         return {
             name: {
                 block: np.asarray(getattr(self.synapses[name], variable), dtype=float)

@@ -12,8 +12,8 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.description.population import Afferent
 from cerebellum.description.projection import Projection, ShortTerm
-from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
-from cerebellum.spiking import receptors
+from cerebellum.experiment.schedule import Schedule
+from cerebellum.spiking import plasticity, receptors
 from cerebellum.spiking.neurons import taught_at, teachers
 
 # Order within a time step of what arrives in it; Brian2 gives -1 to all others, and then goes by name.
@@ -132,15 +132,15 @@ def _plastic(
 ) -> Any:
     circuit, name = connectome.circuit, common["name"]
     edges, unit = connectome.edges[name], receptors.unit(circuit, projection.target)
-    delay, window = projection.delay.si * b2.second, _window(rule, circuit.dt) * b2.second
+    delay, window = projection.delay.si * b2.second, plasticity.window(rule, circuit.dt) * b2.second
     transmitted = "w" if projection.short_term is None else f"w * sent_{name}_pre"
     unit_text = receptors.unit_text(circuit, projection.target)
-    variables = ["w", *(weight_after(number) for number in range(len(plastic_ends(schedule.trials)) - 1))]
+    variables = plasticity.weights(schedule)
     synapses = b2.Synapses(
         model="\n".join(f"{variable} : {unit_text}" for variable in variables),
         on_pre={
             "transmit": receptors.arrival(circuit, projection.target, projection.receptor, transmitted),
-            "learn": _learning(rule, schedule, circuit.dt),
+            "learn": plasticity.learning(rule, schedule, circuit.dt),
         },
         delay={"transmit": delay, "learn": delay + window},
         namespace={
@@ -157,30 +157,3 @@ def _plastic(
     for variable in variables:
         setattr(synapses, variable, connectome.weight[name] * unit)
     return synapses
-
-
-def weight_after(number: int) -> str:
-    """Name of the weight as it was at the end of a plastic block; that of the last one is `w`."""
-    return f"w_after_{number}"
-
-
-def _window(rule: PlasticityRule, dt: float) -> float:
-    """The kernel's support, s, up to the next time step."""
-    return float(np.ceil(rule.timing.support / dt - 1e-6)) * dt
-
-
-def _learning(rule: PlasticityRule, schedule: Schedule, dt: float) -> str:
-    """Weight change of one presynaptic spike, applied `window` after it reached the synapse.
-
-    A spike that came before the end of an earlier plastic block changes also the weight kept from that end.
-    """
-    lags = [f"({taught_at(rule.teacher, i)}_post - t + window)" for i in range(rule.remembered)]
-    kernels = " + ".join(rule.timing.text(lag) for lag in lags)
-    half = dt / 2  # spikes come on the time grid, edges lie between two of its points
-    spans = [(a - half, b - half) for a, b in plastic_spans(schedule.trials)]
-    on = " + ".join(f"int(t - window >= {a!r}*second and t - window < {b!r}*second)" for a, b in spans) or "0"
-    lines = [f"w = clip(w + ({on}) * (alone + paired * ({kernels})), w_min, w_max)"]
-    for number, end in enumerate(list(plastic_ends(schedule.trials).values())[:-1]):
-        kept = weight_after(number)
-        lines.append(f"{kept} = {kept} + int(t - window < {end - half!r}*second) * (w - {kept})")
-    return "\n".join(lines)

@@ -1,0 +1,279 @@
+"""Wiring rules of cells in a volume: by reach, by territory, through glomeruli, and by spillover."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cerebellum.description.edges import Edges, by_source, ordered, zone_of
+from cerebellum.description.schema import Count, Extent, Fraction, Positive
+from cerebellum.description.wiring import Ends, WiringRule
+from cerebellum.typing import Floats
+
+
+class Reach(WiringRule):
+    """Each target cell gets on average `convergence` different source cells, drawn evenly from those within reach.
+
+    Where fewer are within reach, the nearest outside follow. Where the whole source population is smaller (small
+    volumes), all of it makes several contacts, so that a cell's input does not depend on the volume.
+    """
+
+    kind: Literal["reach"]
+    convergence: Positive
+    sd: Fraction | None = None
+    """Standard deviation of the convergence over target cells, Gaussian; none: as equal as whole numbers allow."""
+    radius: Extent | None = None
+    """Distance of the somata."""
+    x: Extent | None = None
+    """Largest distance along the parallel fibres."""
+    y: Extent | None = None
+    """Largest distance along the parasagittal plane."""
+    microzone: bool = False
+    """Only source cells of the target's microzone."""
+
+    placed: ClassVar[bool] = True
+
+    @property
+    def zoned(self) -> bool:
+        """If it says so."""
+        return self.microzone
+
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """Cell by cell, from those within reach."""
+        sources, targets = ends.source_places, ends.target_places
+        own = ends.projection.source == ends.projection.target
+        source_zone, target_zone = zone_of(len(sources), ends.zones), zone_of(len(targets), ends.zones)
+        by_y = np.argsort(sources[:, 1], kind="stable")
+        sorted_y = sources[by_y, 1]
+
+        def within(cell: int, candidates: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+            """Those of the candidates that the rule allows, and their distances."""
+            if self.microzone:
+                candidates = candidates[source_zone[candidates] == target_zone[cell]]
+            if own:
+                candidates = candidates[candidates != cell]
+            return candidates, self._distance(sources[candidates] - targets[cell])
+
+        everyone = np.arange(len(sources))
+        pre, post, folds = [], [], []
+        for cell, wanted in enumerate(self._numbers(len(targets), rng)):
+            band = everyone
+            if self.y is not None:  # look only where cells can lie; the margin keeps rounding out of it
+                width = 1.001 * self.y.si
+                first, last = np.searchsorted(sorted_y, [targets[cell, 1] - width, targets[cell, 1] + width])
+                band = np.sort(by_y[first:last])
+            open_to, distance = within(cell, band)
+            inside = open_to[distance <= 1.0]
+            if len(inside) >= wanted:
+                chosen = rng.choice(inside, wanted, replace=False, shuffle=False)
+            else:
+                open_to, distance = within(cell, everyone)
+                chosen = open_to[np.argsort(distance, kind="stable")[:wanted]]
+            pre.append(chosen)
+            post.append(np.full(len(chosen), cell))
+            # Contacts that a source population too small leaves over are spread evenly on its cells.
+            folds.append(wanted // max(len(chosen), 1) + (np.arange(len(chosen)) < wanted % max(len(chosen), 1)))
+        contacts = np.concatenate(folds).astype(float)
+        edges = np.concatenate(pre), np.concatenate(post)
+        return ordered(*edges, contacts if contacts.max(initial=1.0) > 1 else None)
+
+    def _numbers(self, targets: int, rng: np.random.Generator) -> list[int]:
+        """How many sources each target cell gets."""
+        mean = self.convergence.number
+        if self.sd is None:
+            numbers = int(mean) + (rng.random(targets) < mean % 1)
+        else:
+            numbers = np.maximum(np.rint(mean + self.sd.number * rng.standard_normal(targets)), 0).astype(int)
+        return [int(number) for number in numbers]
+
+    def _distance(self, offset: Floats) -> Floats:
+        """Distance in units of the rule's reach: 1 at its edge, shape (sources,)."""
+        parts = [np.zeros(len(offset))]
+        if self.radius is not None:
+            parts.append(np.linalg.norm(offset, axis=1) / self.radius.si)
+        if self.x is not None:
+            parts.append(np.abs(offset[:, 0]) / self.x.si)
+        if self.y is not None:
+            parts.append(np.abs(offset[:, 1]) / self.y.si)
+        return np.asarray(np.max(parts, axis=0))
+
+    def expected(self, ends: Ends) -> int:
+        """`convergence` a cell, or all there are."""
+        own = ends.projection.source == ends.projection.target
+        within = ends.sources // (ends.zones if self.microzone else 1) - own
+        return round(ends.targets * min(self.convergence.number, max(within, 0)))
+
+
+class Territory(WiringRule):
+    """Each target cell gets one source cell, chosen with a weight exp(-distance / length) inside a box around it.
+
+    The box measures `x` by `y`; where it is empty, the nearest source cell is taken.
+    """
+
+    kind: Literal["territory"]
+    x: Extent
+    y: Extent
+    length: Extent
+
+    placed: ClassVar[bool] = True
+
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """One source a target cell."""
+        sources, targets = ends.source_places, ends.target_places
+        offset = np.abs(targets[:, None, :2] - sources[None, :, :2])
+        distance = np.linalg.norm(offset, axis=2)
+        weight = np.exp(-distance / self.length.si)
+        weight[(offset[..., 0] > self.x.si / 2) | (offset[..., 1] > self.y.si / 2)] = 0.0
+        empty = weight.sum(axis=1) == 0.0
+        weight[empty, distance[empty].argmin(axis=1)] = 1.0
+        total = np.cumsum(weight, axis=1)
+        chosen = (total < rng.random(len(targets))[:, None] * total[:, -1:]).sum(axis=1)
+        return ordered(chosen.astype(np.int32), np.arange(len(targets), dtype=np.int32))
+
+    def expected(self, ends: Ends) -> int:
+        """One a target cell."""
+        return ends.targets
+
+
+class Claws(WiringRule):
+    """Each target cell puts `dendrites` claws into relay cells within `radius`, each with another source `through`.
+
+    `through` names the projection that feeds the relay cells. Where too few different sources are within the radius,
+    the nearest outside follow.
+    """
+
+    kind: Literal["claws"]
+    dendrites: Count
+    radius: Extent
+    through: str
+
+    placed: ClassVar[bool] = True
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The one that feeds the relay cells."""
+        return (self.through,)
+
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """Relay cells of different sources for every cell."""
+        from scipy.spatial import cKDTree
+
+        relay, targets, feed = ends.source_places, ends.target_places, ends.drawn[self.through]
+        source = np.empty(len(relay), dtype=np.int64)
+        source[feed.post] = feed.pre  # one source feeds each relay cell
+        wanted = int(self.dendrites.number)
+        near = cKDTree(relay).query_ball_point(targets, self.radius.si, return_sorted=True)
+        rows = np.empty((len(targets), wanted), dtype=np.int32)
+        for cell, candidates in enumerate(near):
+            chosen = _different(rng.permutation(np.asarray(candidates, dtype=np.int64)), source, wanted)
+            if len(chosen) < wanted:
+                by_distance = np.argsort(np.linalg.norm(relay - targets[cell], axis=1), kind="stable")
+                chosen = _different(np.concatenate([chosen, by_distance]), source, wanted)
+            rows[cell] = np.sort(chosen)
+        return by_source(rows)
+
+    def expected(self, ends: Ends) -> int:
+        """`dendrites` a cell."""
+        return ends.targets * int(self.dendrites.number)
+
+    def faults(self, place: str, ends: Ends) -> list[str]:
+        """There are as many different sources."""
+        circuit = ends.circuit
+        feed = circuit.projection.get(self.through)
+        if feed is None or feed.source not in circuit.population:
+            return []  # told elsewhere
+        cells = circuit.size(feed.source)
+        if cells >= self.dendrites.number:
+            return []
+        at = f" at scale {circuit.scale}" if circuit.scale else ""
+        return [
+            f"{place}.dendrites: found {self.dendrites}; there are only {cells} {feed.source} cells{at}: "
+            "wanted a larger scale"
+        ]
+
+
+def _different(candidates: NDArray[np.int64], source: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
+    """The first `wanted` candidates of different sources; fewer if there are no more."""
+    _, first = np.unique(source[candidates], return_index=True)
+    return candidates[np.sort(first)[:wanted]]
+
+
+class Glomeruli(WiringRule):
+    """Each source cell takes its `glomeruli` nearest relay cells, and with them every target cell with a claw there.
+
+    `through` names the projection from the relay cells to the target cells.
+    """
+
+    kind: Literal["glomeruli"]
+    glomeruli: Count
+    radius: Extent
+    through: str
+
+    placed: ClassVar[bool] = True
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The one from the relay cells."""
+        return (self.through,)
+
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """Pairs that meet in more than one relay cell make as many contacts."""
+        from scipy.spatial import cKDTree
+
+        feed, targets = ends.drawn[self.through], ends.targets
+        relay = ends.other(self.through).source_places
+        number = min(int(self.glomeruli.number), len(relay))
+        distance, chosen = cKDTree(relay).query(ends.source_places, k=np.arange(1, number + 1))
+        first = np.searchsorted(feed.pre, np.arange(len(relay) + 1))
+        pairs = [
+            np.concatenate(
+                [feed.post[first[r] : first[r + 1]] for r in row[near <= self.radius.si]] or [np.empty(0, int)]
+            )
+            for row, near in zip(chosen, distance, strict=True)
+        ]
+        keys = np.concatenate([cell * targets + posts.astype(np.int64) for cell, posts in enumerate(pairs)])
+        unique, counts = np.unique(keys, return_counts=True)
+        return Edges((unique // targets).astype(np.int32), (unique % targets).astype(np.int32), counts.astype(float))
+
+    def expected(self, ends: Ends) -> int:
+        """The claws in a source cell's relay cells."""
+        through = ends.other(self.through)
+        relay = through.sources
+        claws = through.projection.rule.expected(through)
+        return round(ends.sources * min(int(self.glomeruli.number), relay) * claws / relay)
+
+
+class Spillover(WiringRule):
+    """Climbing fibres reach every interneuron that contacts a Purkinje cell which they climb.
+
+    `of` names the interneurons' projection onto Purkinje cells, `climbing` the climbing fibres'.
+    """
+
+    kind: Literal["spillover"]
+    of: str
+    climbing: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Both."""
+        return (self.of, self.climbing)
+
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """Every pair with a Purkinje cell in common."""
+        from scipy.sparse import csr_matrix
+
+        climbing, contacts = ends.drawn[self.climbing], ends.drawn[self.of]
+        purkinje = max(climbing.post.max(initial=-1), contacts.post.max(initial=-1)) + 1
+        climbs = csr_matrix((np.ones(len(climbing)), (climbing.pre, climbing.post)), shape=(ends.sources, purkinje))
+        reached = csr_matrix((np.ones(len(contacts)), (contacts.post, contacts.pre)), shape=(purkinje, ends.targets))
+        pre, post = (climbs @ reached).nonzero()
+        return ordered(pre.astype(np.int32), post.astype(np.int32))
+
+    def expected(self, ends: Ends) -> int:
+        """Different climbing fibres among those of the Purkinje cells that an interneuron contacts."""
+        of = ends.other(self.of)
+        sources, targets = ends.sources, ends.targets
+        contacted = of.projection.rule.expected(of) / targets
+        return round(targets * sources * (1 - (1 - 1 / sources) ** contacted))

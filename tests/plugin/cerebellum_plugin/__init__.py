@@ -1,0 +1,1 @@
+"""What another package may add to the simulator; `tests/test_plugins.py` runs it."""
