@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -137,9 +138,9 @@ def test_two_populations_settle_where_their_equations_meet(wired: Connectome) ->
 
     def residual(rates: np.ndarray) -> list[float]:
         granule, golgi = rates
-        excited = 10 * 0.5e-9 * np.e * 2e-3 * 30.0
-        inhibited = 4 * 0.6e-9 * np.e * 5e-3 * golgi
-        driven = 6 * 0.8e-9 * np.e * 2e-3 * granule
+        excited = 10 * 0.5e-9 * math.e * 2e-3 * 30.0
+        inhibited = 4 * 0.6e-9 * math.e * 5e-3 * golgi
+        driven = 6 * 0.8e-9 * math.e * 2e-3 * granule
         return [granule - rate(excited, inhibited), golgi - rate(driven, 0.0)]
 
     expected = fsolve(residual, [20.0, 20.0], xtol=1e-10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_conductance_in_bins_is_the_integral_of_the_alpha_function() -> None:
     tau, rate = 5.8e-3, np.zeros((400, 1))
     rate[0] = 1 / BIN
     found = AlphaConductance(sign=1, tau=tau, reversal=0.0).course(rate, BIN)[:, 0]
-    assert found.sum() * BIN == pytest.approx(np.e * tau, rel=1e-9)
+    assert found.sum() * BIN == pytest.approx(math.e * tau, rel=1e-9)
     within = (np.arange(200) + 0.5) / 200 * BIN
     for number in (0, 1, 5, 30):
         lag = number * BIN + within[:, None] - within[None, :]
