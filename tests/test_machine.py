@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -341,9 +342,11 @@ def test_a_failing_compiler_is_told_with_what_it_printed_and_its_intermediate_fi
     broken.chmod(0o755)
     folder = tmp_path / "project"
     folder.mkdir()
+    before = os.environ.get("TMPDIR"), tempfile.gettempdir()
     with pytest.raises(CerebellumError, match="failed with code 3:\nno such luck"):
         compiler.compiled((str(broken),), [Unit("x.c", "int x;", ())], folder)
     assert (folder / "half.s").exists()
+    assert before == (os.environ.get("TMPDIR"), tempfile.gettempdir())
 
 
 def test_a_child_gives_what_it_printed_and_its_code(tmp_path: Path) -> None:

@@ -96,6 +96,21 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
 
 
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """What this process and those that it starts meanwhile make of temporary files lies in `folder`."""
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable
+
+
 def _replace(part: Path, path: Path, replaceable: Callable[[Path], bool]) -> None:
     """Exchange `part` and what stands at `path`; that is judged once more where nobody else can reach it any longer."""
     if not replaceable(path):

@@ -26,7 +26,7 @@ from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import CerebellumError
 from cerebellum.experiment.schedule import Schedule, plastic_ends
-from cerebellum.machine.atomic import scratch_folder
+from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.spiking import neurons, standalone, synapses
@@ -71,7 +71,7 @@ def simulate(
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     gc.collect()  # objects of an earlier run keep their names, and other names are other code to compile
-    with scratch_folder() as folder, _device(target, folder, threads):
+    with scratch_folder() as folder, temporary_files_in(folder), _device(target, folder, threads):
         progress("building the network", None)
         network = _Network(connectome, balance, schedule)
         seconds["build"] = time.perf_counter() - started
