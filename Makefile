@@ -3,14 +3,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# One process a core, four at most: each imports torch and makes the shared fixtures of its files for itself.
+PARALLEL ?= --numprocesses logical --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test slow figures bench lint clean
+.PHONY: demo test slow figures bench lint types clean
 
 demo: $(VENV)/ready
 	$(BIN)/cerebellum run recall --engine both --seed 1 --out runs/demo --force
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # The longer evidence: every claim over several seeds, and every property on examples not drawn before.
 slow: $(VENV)/ready
@@ -21,12 +23,13 @@ figures: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pip install -q -c constraints.txt --group bench
-	$(BIN)/python -m pytest tests/benchmarks -m "" --benchmark-only
+	$(BIN)/python -m pytest tests/benchmarks -m "" --benchmark-enable --benchmark-only
 
-lint: $(VENV)/ready
-	$(BIN)/python -m pip install -q -c constraints.txt --group dev
+lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(VENV)/dev
 	$(BIN)/mypy
 
 # pip 25.1 is the first that installs dependency groups.
@@ -34,6 +37,10 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade -c constraints.txt pip
 	$(BIN)/python -m pip install -q -c constraints.txt --group test -e .
+	touch $@
+
+$(VENV)/dev: $(VENV)/ready
+	$(BIN)/python -m pip install -q -c constraints.txt --group dev
 	touch $@
 
 clean:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from cerebellum.readout.comparison import compare as compare
     from cerebellum.results.result import Result as Result
     from cerebellum.results.saved import open_run as open_run
+    from cerebellum.simulation.prepare import Experiment as Experiment
+    from cerebellum.simulation.prepare import prepare as prepare
     from cerebellum.simulation.run import run as run
 
 __version__ = "0.1.0"
@@ -20,12 +22,14 @@ __version__ = "0.1.0"
 # Public name -> module; loaded at first use, so that `import cerebellum` needs neither torch nor brian2.
 _PUBLIC = {
     "Circuit": "description.circuit",
+    "Experiment": "simulation.prepare",
     "Protocol": "description.protocol",
     "Result": "results.result",
     "compare": "readout.comparison",
     "load_model": "description.circuit",
     "load_protocol": "description.protocol",
     "open_run": "results.saved",
+    "prepare": "simulation.prepare",
     "run": "simulation.run",
 }
 __all__ = [*_PUBLIC, "theory"]

@@ -1,5 +1,5 @@
 """python -m cerebellum."""
 
-from cerebellum.cli.commands import main
+from cerebellum.cli import main
 
 main()

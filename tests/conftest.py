@@ -19,14 +19,13 @@ settings.load_profile("fixed")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 if TYPE_CHECKING:
+    from cerebellum.activity.outcome import Outcome
     from cerebellum.connectome.connectome import Connectome
-    from cerebellum.connectome.weights import Balance
     from cerebellum.description.circuit import Circuit
     from cerebellum.description.protocol import Protocol
     from cerebellum.experiment.patterns import Patterns
     from cerebellum.experiment.schedule import Schedule
     from cerebellum.results.result import Result
-    from cerebellum.spiking.network import SpikingRun
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_SETTINGS = {"population.granule.count": "800", "population.purkinje.count": "128"}
@@ -119,14 +118,6 @@ def connectome(circuit: Circuit) -> Connectome:
 
 
 @pytest.fixture(scope="session")
-def balance(circuit: Circuit) -> Balance:
-    """Its solved weights."""
-    from cerebellum.connectome.weights import solve
-
-    return solve(circuit)
-
-
-@pytest.fixture(scope="session")
 def patterns(plan: Protocol, circuit: Circuit) -> Patterns:
     """Its patterns and cues."""
     from cerebellum.experiment.patterns import make_patterns
@@ -136,11 +127,11 @@ def patterns(plan: Protocol, circuit: Circuit) -> Patterns:
 
 
 @pytest.fixture(scope="session")
-def scheduled(plan: Protocol, circuit: Circuit, patterns: Patterns) -> Schedule:
+def scheduled(plan: Protocol, connectome: Connectome, patterns: Patterns) -> Schedule:
     """Its trials and driven spikes."""
     from cerebellum.experiment.stimulus import schedule
 
-    return schedule(plan, circuit, patterns, 1)
+    return schedule(plan, connectome, patterns, 1)
 
 
 @pytest.fixture(scope="session")
@@ -153,8 +144,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
 
 
 @pytest.fixture(scope="session")
-def simulated(connectome: Connectome, balance: Balance, scheduled: Schedule) -> SpikingRun:
+def simulated(connectome: Connectome, scheduled: Schedule) -> Outcome:
     """The same on the spiking engine alone, with the weights that it wrote."""
     from cerebellum.spiking.network import simulate
 
-    return simulate(connectome, balance, scheduled)
+    return simulate(connectome, scheduled)

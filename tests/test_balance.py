@@ -9,12 +9,16 @@ from scipy.stats import binom
 from cerebellum.cells import lif
 from cerebellum.connectome import weights as balances
 from cerebellum.connectome.connectome import Connectome, sample
-from cerebellum.connectome.weights import Balance, expected_active, matches_response, population_rate, solve
+from cerebellum.connectome.weights import SolvedWeights, expected_active, matches_response, population_rate, solve
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.errors import ModelFileError
 from cerebellum.readout.granule_code import code_of, matches
 
 INPUT = "mossy_fiber_to_granule"
+
+
+def solved(connectome: Connectome) -> SolvedWeights:
+    return SolvedWeights(connectome.weight, connectome.held)
 
 
 @pytest.mark.parametrize("theta", [2, 3, 4])
@@ -38,15 +42,15 @@ def test_a_cell_of_all_lines_is_a_step_at_its_threshold(small: bool, kanerva_set
     assert response[-1] >= 1  # an address that the cell knows whole
 
 
-def test_the_threshold_lies_half_an_input_below_theta(circuit: Circuit, balance: Balance) -> None:
+def test_the_threshold_lies_half_an_input_below_theta(circuit: Circuit, connectome: Connectome) -> None:
     cell = circuit.population["granule"].si()
     tau = circuit.population["granule"].receptor["excitatory"].tau.si
-    rest = cell["E_L"] - cell["tau_m"] / cell["C_m"] * balance.held["granule"]["tonic"]
-    peak = rest + 3.5 * balance.weight[INPUT] * lif.psp_peak(cell, tau)
+    rest = cell["E_L"] - cell["tau_m"] / cell["C_m"] * connectome.held["granule"]["tonic"]
+    peak = rest + 3.5 * connectome.weight[INPUT] * lif.psp_peak(cell, tau)
     assert peak == pytest.approx(cell["V_th"], abs=1e-9)
 
 
-def test_golgi_cells_hold_the_inhibition_that_was_solved(connectome: Connectome, balance: Balance) -> None:
+def test_golgi_cells_hold_the_inhibition_that_was_solved(connectome: Connectome) -> None:
     """The sampled Golgi cells, stepped for two seconds, carry the tonic current that the threshold rests on."""
     circuit, dt = connectome.circuit, 1e-4
     cells = connectome.parameters["golgi"]
@@ -55,22 +59,22 @@ def test_golgi_cells_hold_the_inhibition_that_was_solved(connectome: Connectome,
     rate = spikes.mean() / dt
     assert rate == pytest.approx(float(population_rate(circuit.population["golgi"], np.array(0.0))), rel=0.03)
     tau = circuit.population["granule"].receptor["tonic"].tau.si
-    carried = spikes.sum() / 2.0 * balance.weight["golgi_to_granule"] * tau
-    assert carried == pytest.approx(balance.held["granule"]["tonic"], rel=0.03)  # 22 spikes a cell, one more or less
+    carried = spikes.sum() / 2.0 * connectome.weight["golgi_to_granule"] * tau
+    assert carried == pytest.approx(connectome.held["granule"]["tonic"], rel=0.03)  # 22 spikes a cell, one more or less
 
 
-def test_expected_active_cells_are_those_of_random_addresses(connectome: Connectome, balance: Balance) -> None:
+def test_expected_active_cells_are_those_of_random_addresses(connectome: Connectome) -> None:
     circuit = connectome.circuit
     addresses = np.random.default_rng(1).random((200, 256)) < 0.5
     code = code_of(circuit)
     found = (matches(connectome, code, addresses) >= code.threshold).sum(axis=1)
-    expected = expected_active(circuit, INPUT, balance)
+    expected = expected_active(circuit, INPUT, solved(connectome))
     assert expected == pytest.approx(800 / 16)
     # Cells of one connectome share lines, so addresses differ more than binomially: the spread is measured.
     assert found.mean() == pytest.approx(expected, abs=4 * found.std() / np.sqrt(200))
 
 
-def test_naive_purkinje_cells_keep_their_rate_under_average_volleys(circuit: Circuit, balance: Balance) -> None:
+def test_naive_purkinje_cells_keep_their_rate_under_average_volleys(circuit: Circuit, connectome: Connectome) -> None:
     """Feed-forward inhibition of the solved weight cancels parallel-fibre excitation of naive weight.
 
     Stepped with sampled cells, each with its own current and phase, and volleys of the expected number of cells.
@@ -78,7 +82,7 @@ def test_naive_purkinje_cells_keep_their_rate_under_average_volleys(circuit: Cir
     wired, dt = sample(circuit, 5), circuit.dt
     steps, begin = 14_000, 4_000
     volley = np.zeros(steps)
-    volley[begin::200] = expected_active(circuit, INPUT, balance)  # 50 Hz
+    volley[begin::200] = expected_active(circuit, INPUT, solved(connectome))  # 50 Hz
 
     def low_pass(spikes: np.ndarray, tau: float, delay: float) -> np.ndarray:
         out, now, late = np.empty(steps), 0.0, np.roll(spikes, round(delay / dt))
@@ -92,7 +96,7 @@ def test_naive_purkinje_cells_keep_their_rate_under_average_volleys(circuit: Cir
         start = p["V_reset"] + wired.start[name] * (p["V_th"] - p["V_reset"])
         return lif.respond(p, current[:, None], start, dt)
 
-    w = balance.weight
+    w = connectome.weight
     stellate = fired("stellate", w["parallel_fiber_to_stellate"] * low_pass(volley, 20e-3, 1e-3)).sum(axis=1)
     excitation = w["parallel_fiber_to_purkinje"] * low_pass(volley, 5e-3, 1e-3)
     inhibition = w["stellate_to_purkinje"] * low_pass(stellate, 5e-3, 1e-3)
@@ -141,7 +145,7 @@ def test_a_cancelling_weight_needs_granule_cells_that_count_matches(circuit: Cir
         solve(Circuit.model_validate(tables))
 
 
-def test_solving_twice_gives_the_same_weights(circuit: Circuit, balance: Balance) -> None:
+def test_solving_twice_gives_the_same_weights(circuit: Circuit, connectome: Connectome) -> None:
     again = solve(circuit)
-    assert again == balance
+    assert again == solved(connectome)
     assert balances.PHASES.min() >= 0

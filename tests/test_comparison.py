@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from cerebellum.activity import rates, statistics
 from cerebellum.activity.rates import STEP, Rates
 from cerebellum.activity.spikes import Spikes
+from cerebellum.connectome.connectome import sample
 from cerebellum.description.circuit import load_model
 from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ArgumentError, InputError
@@ -94,13 +96,15 @@ def test_rates_come_back_from_disk(tmp_path: Path) -> None:
     assert found["golgi"].width == 5 * STEP
 
 
-def result(seed: int, **parts: object) -> Result:
+def result(seed: int, **parts: Any) -> Result:
     """Of a `background` of 0.4 s on a small mouse circuit."""
     times = ("trial_duration", "window.duration", "stimulus.background.duration", "stimulus.climbing.duration")
     settings = {f"block.rest.{name}": "400" for name in times} | {"block.rest.window.onset": "0"}
     circuit, plan = load_model("mouse", {"scale": "0.1"}), load_protocol("background", settings)
     provenance = {"protocol": plan.model_dump(mode="json"), "seed": seed}
-    return Result(circuit, plan, schedule(plan, circuit, None, seed), None, provenance=provenance, **parts)  # type: ignore[arg-type]
+    return Result(
+        circuit, plan, schedule(plan, sample(circuit, seed), None, seed), None, provenance=provenance, **parts
+    )
 
 
 def test_the_spikes_of_one_run_are_set_beside_the_rates_of_another() -> None:

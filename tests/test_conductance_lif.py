@@ -42,7 +42,7 @@ def fine_voltage(parameters: dict[str, float], weights: dict[str, float], dt: fl
 
     def slope(v: float, t: float) -> float:
         conductance = {key: weights[key] * t / port.tau * np.exp(1 - t / port.tau) for key, port in PORTS.items()}
-        synaptic = sum(g * (PORTS[key].reversal - v) for key, g in conductance.items())
+        synaptic = sum(g * ((PORTS[key].reversal or 0.0) - v) for key, g in conductance.items())
         return (-p["C_m"] / p["tau_m"] * (v - p["E_L"]) + p["I_e"] + synaptic) / p["C_m"]
 
     v, course = p["E_L"], []

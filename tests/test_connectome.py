@@ -80,7 +80,8 @@ def test_every_cell_reads_different_lines_one_fibre_of_each(
             "population.mossy_fiber.count": str(fibers),
             "population.granule.count": str(cells),
             "projection.mossy_fiber_to_granule.rule.dendrites": str(dendrites),
-            "projection.golgi_to_granule.weight.matches": "1",
+            "projection.golgi_to_granule.weight": "[1, 'pA', 'assumed: x']",
+            "projection.stellate_to_purkinje.weight": "[1, 'pA', 'assumed: x']",
             "population.purkinje.count": "64",
         },
     )
@@ -122,7 +123,8 @@ def test_edges_are_ordered_by_source_and_never_doubled(connectome: Connectome) -
 
 
 def test_spread_parameters_have_the_described_mean_and_deviation() -> None:
-    circuit = load_model("jaeckel", {"population.purkinje.count": "6400", "population.granule.count": "10"})
+    settings = {"population.purkinje.count": "6400", "population.granule.count": "10"}
+    circuit = load_model("jaeckel", {**settings, "projection.stellate_to_purkinje.weight": "[1, 'pA', 'assumed: x']"})
     drawn = sample(circuit, 1).parameters["purkinje"]["I_e"]
     assert drawn.mean() == pytest.approx(
         circuit.population["purkinje"].si()["I_e"], abs=4 * 25e-12 / 80

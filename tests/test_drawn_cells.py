@@ -14,10 +14,12 @@ from test_rate_circuit import RULE, known, small
 import cerebellum
 from cerebellum.activity.rates import STEP
 from cerebellum.connectome.connectome import sample
-from cerebellum.connectome.weights import solve
 from cerebellum.description.circuit import load_model
+from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ArgumentError, ResourceError
+from cerebellum.rate import engine as rate_engine
 from cerebellum.rate import recording, transfer
+from cerebellum.rate.engine import RateOptions
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.network import RateCircuit
 from cerebellum.rate.plasticity import PlasticSynapses
@@ -83,7 +85,7 @@ def circuit(draws: int, plasticity: dict[str, object] | None = None) -> RateCirc
     connectome = sample(small(plasticity), 1)
     cells = [n for n, p in connectome.circuit.population.items() if p.cell == "conductance_lif"]
     surfaces = {name: TransferSurface(known(), torch.float64) for name in cells}
-    return RateCircuit(connectome, solve(connectome.circuit), surfaces, dtype=torch.float64, draws=draws)
+    return RateCircuit(connectome, surfaces, dtype=torch.float64, draws=draws)
 
 
 def run(
@@ -190,7 +192,7 @@ def test_cuda_draws_the_same_twice(dtype: torch.dtype) -> None:
     found = []
     for _ in range(2):
         surfaces = {name: TransferSurface(known(), dtype) for name in cells}
-        module = RateCircuit(connectome, solve(connectome.circuit), surfaces, (), "cuda", dtype, draws=3)
+        module = RateCircuit(connectome, surfaces, (), "cuda", dtype, draws=3)
         given = {"mossy_fiber": torch.full((10,), 30.0, **module.like), "inferior_olive": torch.ones(1, **module.like)}
         with torch.no_grad():
             state = module.begin([(0.0, 0.1)], 4)
@@ -227,7 +229,7 @@ def test_a_run_averages_its_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "of", lambda *_: found)
     monkeypatch.setattr(recording, "KEPT", 10**8)
     one, again = (cerebellum.run("background", "mouse", "rate", settings=SHORT, draws=2) for _ in range(2))
-    assert one.provenance["rate_engine"]["draws"] == 2
+    assert one.provenance["engines"]["rate"]["draws"] == 2
     for name in DRAWN:
         np.testing.assert_array_equal(one.rates[name].cells, again.rates[name].cells)
         spikes = one.rates[name].cells * 1e-3 * 2
@@ -252,11 +254,16 @@ def test_draws_that_do_not_fit_in_memory_are_refused(monkeypatch: pytest.MonkeyP
     import psutil
 
     circuit = load_model("mouse", {"scale": "0.1"})
-    assert (len(COARSE), len(FINE), MANY) == (memory.AGES, memory.FINE_AGES, memory.FEW)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory.needed(circuit, "rate")))
-    memory.check(circuit, "rate")
-    memory.check(circuit, "rate", 5000, card=1e12)
+    assert (len(COARSE), len(FINE), MANY) == (rate_engine.AGES, rate_engine.FINE_AGES, rate_engine.FEW)
+    rate = rate_engine.ENGINE
+    few, many = [(rate, RateOptions())], [(rate, RateOptions(draws=5000))]
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory.needed(circuit, few)))
+    memory.check(circuit, few)
     with pytest.raises(ResourceError, match="5000 draws: make --draws smaller"):
-        memory.check(circuit, "rate", 5000)
+        memory.check(circuit, many)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(rate_engine, "free_bytes", lambda device: 1e6)
+    on_card = RateOptions(device="cuda")
+    memory.check(circuit, [(rate, on_card)])
     with pytest.raises(ResourceError, match=r"on the CUDA device and 0\.0 GiB are free: choose a smaller circuit"):
-        memory.check(circuit, "rate", 0, card=1e6)
+        rate.check(circuit, load_protocol("background"), on_card)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from cerebellum.cells import Port, eglif
 from cerebellum.connectome import connectome
-from cerebellum.connectome.weights import solve
 from cerebellum.description.circuit import load_model
 from cerebellum.description.protocol import load_protocol
 from cerebellum.experiment import stimulus
@@ -74,7 +75,7 @@ def test_free_oscillations_neither_grow_nor_fade_faster_than_exactly() -> None:
 
 def test_an_alpha_conductance_peaks_at_its_weight_at_tau() -> None:
     dt, port = 1e-5, Port(1, 5.8e-3, 0.0)
-    c = eglif.constants(load_model("mouse").population["granule"].si(), {"x": port}, dt)
+    c: Any = eglif.constants(load_model("mouse").population["granule"].si(), {"x": port}, dt)
     g, h, course = 0.0, 0.23e-9 * c["kick_x"], []
     for _ in range(2000):
         g, h = (g + dt * h) * c["decay_x"], h * c["decay_x"]
@@ -87,8 +88,9 @@ def test_brian_and_numpy_give_the_same_spikes() -> None:
     """Single cells under current steps: the compiled text and the numpy reference, the same draws."""
     circuit = load_model("mouse", {"scale": "0.05"})
     plan = load_protocol("current_steps", {"block.steps.trials": "3"})
-    wired, schedule = connectome.sample(circuit, 4), stimulus.schedule(plan, circuit, None, 4)
-    run = network.simulate(wired, solve(circuit), schedule, target=network.working_target("standalone"))
+    wired = connectome.sample(circuit, 4)
+    schedule = stimulus.schedule(plan, wired, None, 4)
+    run = network.simulate(wired, schedule, target=network.working_target("standalone"))
     for name in ("golgi", "nuclear"):
         current = np.zeros(round(schedule.duration / circuit.dt))
         for pulse in schedule.currents[name]:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ evidence = pytest.importorskip("analysis.evidence", reason="claim modules run fr
 @pytest.fixture
 def claim(monkeypatch):
     """A claim module made here, known to `discover`."""
-    module = types.ModuleType("analysis.betas.made_here")
+    module: Any = types.ModuleType("analysis.betas.made_here")
 
     def draw(numbers):
         from matplotlib.figure import Figure

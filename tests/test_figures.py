@@ -58,7 +58,7 @@ def test_outcomes_tell_what_holds_and_what_failed(root, tmp_path):
     assert all(path.is_file() and path.parent == tmp_path / "out" for path in alpha.files)
     assert alpha.error is None
     assert alpha.seconds > 0
-    assert "no such luck" in broken.error
+    assert "no such luck" in (broken.error or "")
     assert broken.holds == {}
     assert broken.files == ()
     assert seen == [("alpha", 0), ("beta", pytest.approx(1 / 3)), ("broken", pytest.approx(2 / 3))]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -126,7 +127,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 def left_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is in a temporary folder after the next one was made there and went."""
     with monkeypatch.context() as patch:
-        patch.setattr(atomic.tempfile, "tempdir", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
         with scratch_folder():
             pass
     return [path.name for path in folder.iterdir() if path.name != "dask-scratch-space"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ def ms(value: float) -> list[object]:
     return [value, "ms", "assumed: x"]
 
 
-KERNELS = {
+KERNELS: dict[str, dict[str, Any]] = {
     "rectangular": {"kind": "rectangular", "window": ms(50)},
     "alpha": {"kind": "alpha", "peak": ms(30), "window": ms(120)},
     "sin_exp": {"kind": "sin_exp"},
@@ -77,7 +78,7 @@ def test_a_kernels_brian2_text_says_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_kernel_looks_back_only_and_peaks_at_one(name: str) -> None:
     kernel = kernel_of(name)
-    lags = np.arange(-1.0, 1.0, 1e-4)
+    lags = np.arange(-1.0, 1.0, 1e-4, dtype=np.float64)
     values = kernel(lags)
     assert (values[lags <= 0] == 0).all()
     assert (values[lags > kernel.support + 1e-6] == 0).all()
@@ -93,7 +94,7 @@ def width(lags: np.ndarray, values: np.ndarray) -> float:
 
 def test_the_sin_exp_kernel_has_its_place_width_and_area() -> None:
     """Place in closed form; all three, to half a millisecond a flank, as known from a coarse table of the formula."""
-    lags = np.arange(0.0, 0.2, 1e-5)
+    lags = np.arange(0.0, 0.2, 1e-5, dtype=np.float64)
     values = kernel_of("sin_exp")(lags)
     place = lags[values.argmax()]
     assert place == pytest.approx(0.1 + math.atan(1 / (40 * math.pi)) / (2 * math.pi), abs=1.1e-5)
@@ -106,7 +107,7 @@ def test_the_sin_exp_kernel_has_its_place_width_and_area() -> None:
 def test_the_sin_kernel_peaks_where_it_says_and_narrows_with_its_exponent(n: int, wanted: float) -> None:
     """Widths computed from the formula elsewhere, to the millisecond; at n = 20 `sin_exp` is 2.4 times as wide."""
     kernel = TypeAdapter(Kernel).validate_python({**KERNELS["sin"], "exponent": [n, "1", "assumed: x"]})
-    lags = np.arange(0.0, 0.32, 1e-5)
+    lags = np.arange(0.0, 0.32, 1e-5, dtype=np.float64)
     values = kernel(lags)
     assert lags[values.argmax()] == pytest.approx(0.1, abs=1.1e-5)
     assert width(lags, values) == pytest.approx(wanted, abs=6e-4)

@@ -215,7 +215,7 @@ def test_threads_and_parts_change_nothing(cells: HardLocations) -> None:
     parts = [LargeMemory(30_000, cells, 8, part=part) for part in ((0, 7_001), (7_001, 30_000))]
     for part in parts:
         part.write(written, written[:, :8])
-    assert torch.equal(sum(part.read(cues) for part in parts), expected)
+    assert torch.equal(torch.stack([part.read(cues) for part in parts]).sum(dim=0), expected)
 
 
 def test_what_does_not_fit_is_refused_before_it_is_allocated(monkeypatch: pytest.MonkeyPatch) -> None:

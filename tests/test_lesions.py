@@ -7,7 +7,6 @@ import functools
 import pytest
 
 from cerebellum.connectome import connectome
-from cerebellum.connectome.weights import solve
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.compatibility import check_together
@@ -41,9 +40,10 @@ def rates(*lesion: str, gap: str = "0") -> dict[str, float]:
         },
     )
     check_together(plan, circuit)
-    schedule = stimulus.schedule(plan, circuit, None, 5)
+    wired = connectome.sample(circuit, 5)
+    schedule = stimulus.schedule(plan, wired, None, 5)
     target = network.working_target("standalone")
-    run = network.simulate(connectome.sample(circuit, 5), solve(circuit), schedule, target=target)
+    run = network.simulate(wired, schedule, target=target)
     return {name: len(spikes) / circuit.size(name) / SECONDS for name, spikes in run.spikes.items()}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import brian2 as b2
 import numpy as np
 import pytest
@@ -122,7 +124,7 @@ def test_a_cell_is_held_at_reset_for_its_refractory_time() -> None:
 
 
 def test_cells_with_parameters_of_their_own_are_independent() -> None:
-    both = {**PURKINJE, "I_e": RHEOBASE * np.array([1.5, 2.5])}
+    both: dict[str, Any] = {**PURKINJE, "I_e": RHEOBASE * np.array([1.5, 2.5])}
     together = lif.respond(both, np.zeros((3000, 1)), PURKINJE["V_reset"], 1e-4)
     for cell, current in enumerate(both["I_e"]):
         alone = lif.respond({**PURKINJE, "I_e": current}, np.zeros((3000, 1)), np.array([PURKINJE["V_reset"]]), 1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 from cerebellum.errors import CerebellumError, InputError
-from cerebellum.machine import atomic, cache, compiler
+from cerebellum.machine import cache, compiler
 from cerebellum.machine.atomic import PART, scratch_folder, whole_file, whole_folder
 from cerebellum.machine.compiler import Unit
 from cerebellum.machine.process import child
@@ -100,7 +101,7 @@ def test_a_folder_is_replaced_where_that_is_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
 ) -> None:
     if not in_one_step:
-        monkeypatch.setattr(atomic.ctypes, "CDLL", lambda *_, **__: object())
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
     path = tmp_path / "run"
     for text in ("first", "second"):
         with whole_folder(path, lambda _: True) as part:
@@ -115,7 +116,7 @@ def test_a_folder_that_was_changed_in_the_very_moment_comes_back(
 ) -> None:
     """It may be replaced when it is looked at, and no more when it has been taken away."""
     if not in_one_step:
-        monkeypatch.setattr(atomic.ctypes, "CDLL", lambda *_, **__: object())
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
     path = tmp_path / "run"
     path.mkdir()
     (path / "thesis").write_text("years of work")
@@ -154,7 +155,7 @@ def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: subprocess.Popen[str]
 ) -> None:
-    monkeypatch.setattr(atomic.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     strangers = [tmp_path / "cerebellum_results", tmp_path / ".thesis.part"]
     for stranger in strangers:
         stranger.mkdir()
@@ -176,7 +177,8 @@ def test_a_folder_taken_for_left_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process removes it between the two."""
-    lock, taken = fcntl.flock, []
+    lock = fcntl.flock
+    taken: list[Path] = []
 
     def late(handle: int, how: int) -> None:
         (made,) = tmp_path.glob(f"*{PART}*")
@@ -185,7 +187,7 @@ def test_a_folder_taken_for_left_before_it_was_locked_is_made_again(
             made.unlink()
         lock(handle, how)
 
-    monkeypatch.setattr(atomic.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
     with whole_file(tmp_path / "x") as part:
         part.write_text("whole")
         assert part != taken[0]
@@ -193,7 +195,7 @@ def test_a_folder_taken_for_left_before_it_was_locked_is_made_again(
 
 
 def test_a_scratch_folder_is_the_owners_alone_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(atomic.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with scratch_folder() as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
         assert folder.name.startswith("cerebellum_")

@@ -182,7 +182,7 @@ def test_interpolated_caps_are_the_exact_ones(n, threshold):
 def test_the_softmax_loses_patterns_that_sdm_holds():
     """The target's share of the read at m = 1,024, radius 15, 8 flips: 0.87 in the memory, 0.37 in attention."""
     rng = np.random.default_rng(5)
-    shares = {"memory": [], "attention": []}
+    shares: dict[str, list[float]] = {"memory": [], "attention": []}
     for _ in range(5):
         patterns = _bits(rng, 1024)
         cues = _flip(rng, patterns[:100], 8)

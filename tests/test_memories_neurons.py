@@ -110,6 +110,8 @@ def test_storages_agree_and_writes_add_up():
     for pattern, pointer in zip(patterns, pointers, strict=True):
         real.write(pattern[None], pointer[None])
     for other in (whole, real):
+        assert packed.counters is not None
+        assert other.counters is not None
         assert torch.equal(packed.counters, other.counters)
         assert (packed.read(queries) == other.read(queries)).all()
         assert (packed.weights(queries) == other.weights(queries)).all()
@@ -218,6 +220,7 @@ def test_a_gpu_reads_the_same():
     cues = _flip(rng, patterns, 20)
     here = NeuronSDM.random(50_000, 256, 105, np.random.default_rng(9))
     here.write(patterns)
+    assert here.counters is not None
     for storage in ("int8", "float"):
         there = NeuronSDM.random(50_000, 256, 105, np.random.default_rng(9), storage=storage, device="cuda")
         there.write(patterns)
@@ -231,7 +234,7 @@ def test_a_gpu_reads_the_same():
     [
         (lambda rng: NeuronSDM.random(10, 8, 9, rng), "radius = 9: must be a whole number from 0 to n = 8"),
         (lambda rng: NeuronSDM.random(0, 8, 2, rng), "neurons = 0"),
-        (lambda rng: NeuronSDM.random(10, 8, 2, rng, storage="bytes"), "storage = 'bytes'"),
+        (lambda rng: NeuronSDM.random(10, 8, 2, rng, storage="bytes"), "storage = 'bytes'"),  # type: ignore[arg-type]
         (lambda rng: NeuronSDM.random(10, 8, 2, rng, read_radius=-1), "read_radius = -1"),
         (lambda rng: NeuronSDM(np.full((4, 8), 2), 2), "addresses = 2: must be bits"),
         (lambda rng: NeuronSDM(np.ones(8), 2), "addresses = (8,)"),

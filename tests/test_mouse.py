@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cerebellum.activity import statistics
+from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome import connectome
-from cerebellum.connectome.weights import solve
 from cerebellum.description.circuit import load_model
 from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import load_protocol
@@ -26,12 +26,13 @@ AWAKE = {"granule": 3.4, "purkinje": 91, "basket": 21, "stellate": 18, "nuclear"
 
 def simulate(
     model: str, protocol: str, seed: int, settings: dict[str, str] | None = None, target: network.Target = TARGET
-) -> tuple[network.SpikingRun, Schedule]:
+) -> tuple[Outcome, Schedule]:
     """A run on a tenth of the volume; `settings` are the protocol's."""
     circuit, plan = load_model(model, {"scale": "0.1"}), load_protocol(protocol, settings)
     check_together(plan, circuit)
-    schedule = stimulus.schedule(plan, circuit, None, seed)
-    run = network.simulate(connectome.sample(circuit, seed), solve(circuit), schedule, target=target)
+    wired = connectome.sample(circuit, seed)
+    schedule = stimulus.schedule(plan, wired, None, seed)
+    run = network.simulate(wired, schedule, target=target)
     return run, schedule
 
 
@@ -42,7 +43,7 @@ def test_every_protocol_fits_every_mouse_model(model: str, protocol: str) -> Non
 
 
 @functools.cache
-def background() -> network.SpikingRun:
+def background() -> Outcome:
     """Resting activity, awake, seed 3."""
     return simulate("mouse", "background", seed=3)[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from test_kernels import KERNELS, LAGS, kernel_of, ms
 
+from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome.connectome import Connectome, sample
-from cerebellum.connectome.weights import Balance, solve
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.plasticity import ClimbingFiberRule, Plasticity
 from cerebellum.description.protocol import load_protocol
@@ -24,7 +25,7 @@ from cerebellum.experiment.schedule import Events, Schedule, Trial
 from cerebellum.experiment.stimulus import schedule
 from cerebellum.readout.granule_code import code_of
 from cerebellum.readout.readers import ideal_counters, written_correlation
-from cerebellum.spiking.network import SpikingRun, _Network, simulate, working_target
+from cerebellum.spiking.network import _Network, simulate, working_target
 
 
 def rule_of(name: str, potentiation: float = 4.0, depression: float = 8.0, top: float = 32.0, spikes: int = 1):
@@ -102,7 +103,7 @@ def run_pairs(
     climbing: list[tuple[int, int]],
     steps: int,
     trials: list[Trial] | None = None,
-) -> SpikingRun:
+) -> Outcome:
     """A run of spikes given as (step, cell), plasticity on throughout unless `trials` say otherwise."""
 
     def events(pairs: list[tuple[int, int]]) -> Events:
@@ -110,9 +111,9 @@ def run_pairs(
         return Events(ordered[:, 0], ordered[:, 1].astype(np.int32))
 
     duration = steps * circuit.dt
-    trials = trials or [Trial("pairs", "write", 0.0, duration, True)]
+    trials = trials or [Trial("pairs", "write", 0.0, duration, (0.0, duration), True)]
     made = Schedule(trials, {"granule": events(parallel), "inferior_olive": events(climbing)}, duration)
-    return simulate(sample(circuit, 1), solve(circuit), made, target="numpy")
+    return simulate(sample(circuit, 1), made, target="numpy")
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -161,7 +162,7 @@ def amounts(**given: float) -> dict[str, object]:
     return {key: [value, "pA", "assumed: x"] for key, value in given.items()}
 
 
-OTHER_RULES: dict[str, dict[str, object]] = {
+OTHER_RULES: dict[str, dict[str, Any]] = {
     "sdm": {"kind": "sdm", "window": ms(50), **amounts(step=3, w_min=0, w_max=32)},
     "stdp_alpha": {
         "kind": "stdp_alpha",
@@ -226,8 +227,8 @@ def test_two_projections_onto_the_same_cells_may_have_teachers_of_their_own() ->
 
 def test_snapshots_hold_what_spikes_up_to_a_blocks_end_have_written() -> None:
     """Write, rest, write: the first snapshot is that of a run which ends there (and lets the window pass)."""
-    trials = [Trial("first", "write", 0.0, 0.05, True), Trial("rest", "", 0.05, 0.1, False),
-              Trial("second", "write", 0.1, 0.2, True)]  # fmt: skip
+    trials = [Trial("first", "write", 0.0, 0.05, (0.0, 0.05), True), Trial("rest", "", 0.05, 0.1, (0.05, 0.1), False),
+              Trial("second", "write", 0.1, 0.2, (0.1, 0.2), True)]  # fmt: skip
     circuit = pairing(rule_of("rectangular", top=100.0), 2)
     # Spikes reach the synapse 1 ms later: the second of them in the last step of the first block, the third after it.
     parallel = [(100, 0), (489, 0), (490, 0), (1200, 0), (1200, 1)]
@@ -299,9 +300,7 @@ def test_a_fault_of_a_rule_names_its_place(changes: dict[str, object], words: li
     assert all(word in str(found.value) for word in words), found.value
 
 
-def test_the_write_is_kanervas_write(
-    connectome: Connectome, patterns: Patterns, simulated: SpikingRun, balance: Balance
-) -> None:
+def test_the_write_is_kanervas_write(connectome: Connectome, patterns: Patterns, simulated: Outcome) -> None:
     """Every weight is its naive value less eta times the ideal counter, clipped write by write."""
     name, circuit = "parallel_fiber_to_purkinje", connectome.circuit
     rule = circuit.projection[name].plasticity
@@ -312,7 +311,7 @@ def test_the_write_is_kanervas_write(
     code = code_of(circuit)
     active = code.responses(matches(connectome, code, patterns.addresses), written=True) > 0
     sign = patterns.signs[:, zone_of(128, 64)]
-    expected = np.full((800, 128), balance.weight[name])
+    expected = np.full((800, 128), connectome.weight[name])
     for cells, s in zip(active, sign, strict=True):
         step = -rule.potentiation.si * cells[:, None] * s[None, :]
         expected = np.clip(expected + step, rule.w_min.si, rule.w_max.si)
@@ -330,8 +329,9 @@ def test_within_a_step_release_comes_first_then_teachers_then_all_others() -> No
     rule |= {key: [value, "nS", "assumed: x"] for key, (value, unit, *_) in rule.items() if unit == "pA"}
     described["projection"]["mossy_fiber_to_nuclear"]["plasticity"] = rule
     circuit = Circuit.model_validate(described)
-    made = schedule(load_protocol("background"), circuit, None, 1)
-    objects = _Network(sample(circuit, 1), solve(circuit), made).brian.sorted_objects
+    wired = sample(circuit, 1)
+    made = schedule(load_protocol("background"), wired, None, 1)
+    objects = _Network(wired, made).brian.sorted_objects
     place = {thing.name: number for number, thing in enumerate(objects)}
     assert place["purkinje_to_nuclear_pre"] < place["mossy_fiber_to_nuclear_learn"]
     stp = [name for name, projection in circuit.projection.items() if projection.short_term]
@@ -339,9 +339,7 @@ def test_within_a_step_release_comes_first_then_teachers_then_all_others() -> No
     assert all(place[f"release_{name}_pre"] < place[f"{name}_pre"] for name in stp)
 
 
-def by_hand(
-    wired: Connectome, solved: Balance, run: SpikingRun, name: str, chosen: np.ndarray, end: float
-) -> np.ndarray:
+def by_hand(wired: Connectome, run: Outcome, name: str, chosen: np.ndarray, end: float) -> np.ndarray:
     """Weights of some synapses from the recorded spikes of both sides alone, A or S; plasticity on until `end` (s)."""
     learner = wired.circuit.projection[name]
     rule = learner.plasticity
@@ -354,7 +352,7 @@ def by_hand(
         sources = teaches.pre[teaches.post == edges.post[synapse]]
         climbing = np.concatenate([taught.time[taught.cell == source] for source in sources] or [[]]) + teacher.delay.si
         arrived = sent.time[sent.cell == edges.pre[synapse]] + learner.delay.si
-        w = solved.weight[name]
+        w = wired.weight[name]
         # A spike is learned when the kernel's support has passed.
         for step in rule.change(climbing[None, :] - arrived[arrived + rule.timing.support < end - 1e-9, None]):
             w = np.clip(w + step, rule.w_min.si, rule.w_max.si)
@@ -375,11 +373,12 @@ def test_a_write_on_conductance_synapses_changes_them_as_the_rule_says(tmp_path:
     )
     block.write_text("extends = 'complex_spike'\n[block.complex_spike]\nplasticity = true\n")
     circuit = load_model(str(learning), {"scale": "0.1"})
-    made = schedule(load_protocol(str(block), {"block.complex_spike.trials": "1"}), circuit, None, 2)
-    wired, solved, name = sample(circuit, 2), solve(circuit), "parallel_fiber_to_purkinje"
-    run = simulate(wired, solved, made, target=working_target("standalone"))
+    wired = sample(circuit, 2)
+    made = schedule(load_protocol(str(block), {"block.complex_spike.trials": "1"}), wired, None, 2)
+    name = "parallel_fiber_to_purkinje"
+    run = simulate(wired, made, target=working_target("standalone"))
     chosen = np.arange(0, len(wired.edges[name]), 3)
-    expected, rule = by_hand(wired, solved, run, name, chosen, made.duration), circuit.projection[name].plasticity
+    expected, rule = by_hand(wired, run, name, chosen, made.duration), circuit.projection[name].plasticity
     assert run.weights[name][chosen] == pytest.approx(expected, rel=1e-9, abs=0.0)
     assert expected.min() == rule.w_min.si  # depressed, and down to the bound
     assert rule.w_min.si < np.median(expected) < rule.w_max.si
@@ -392,11 +391,12 @@ def test_every_rule_of_the_plastic_mouse_at_once(tmp_path: Path) -> None:
     block.write_text("extends = 'background'\n[block.rest]\nplasticity = true\n")
     circuit = load_model("mouse_plastic", {"scale": "0.1"})
     plan = load_protocol(str(block), {"block.rest.stimulus.climbing.rate": "5"})
-    made, wired, solved = schedule(plan, circuit, None, 2), sample(circuit, 2), solve(circuit)
-    run = simulate(wired, solved, made, target=working_target("standalone"))
+    wired = sample(circuit, 2)
+    made = schedule(plan, wired, None, 2)
+    run = simulate(wired, made, target=working_target("standalone"))
     assert len(run.weights) == 4
     for name, found in run.weights.items():
         chosen = np.arange(0, len(found), max(1, len(found) // 100))
-        expected = by_hand(wired, solved, run, name, chosen, made.duration)
+        expected = by_hand(wired, run, name, chosen, made.duration)
         assert expected.std() > 1e-4 * expected.mean()
         assert found[chosen] == pytest.approx(expected, rel=1e-9, abs=0.0)

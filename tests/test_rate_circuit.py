@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from scipy.optimize import fsolve
 import cerebellum
 from cerebellum.activity.statistics import Activity
 from cerebellum.connectome.connectome import Connectome, sample
-from cerebellum.connectome.weights import solve
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.plasticity import Plasticity
 from cerebellum.errors import ProtocolFileError
@@ -90,7 +90,7 @@ def twin(connectome: Connectome, lesion: tuple[str, ...] = (), device: str = "cp
     """Its rate circuit with that transfer function for every cell."""
     cells = [n for n, p in connectome.circuit.population.items() if p.cell == "conductance_lif"]
     surfaces = {name: TransferSurface(known(), torch.float64) for name in cells if name not in lesion}
-    return RateCircuit(connectome, solve(connectome.circuit), surfaces, lesion, device, torch.float64)
+    return RateCircuit(connectome, surfaces, lesion, device, torch.float64)
 
 
 def run(module: RateCircuit, steps: int, gradients: bool = False) -> list[dict[str, torch.Tensor]]:
@@ -231,7 +231,7 @@ def test_driven_cells_give_their_spikes() -> None:
     """As rates of 1 / BIN in the step of the spike; two spikes in one step count twice."""
     circuit = small()
     events = {"mossy_fiber": Events(np.array([0, 4, 19, 20]), np.array([3, 3, 1, 2], np.int32))}
-    trial = Trial("b", "other", 0.0, 0.003, False)
+    trial = Trial("b", "other", 0.0, 0.003, (0.0, 0.003), False)
     given = given_rates(Schedule([trial], events, 0.003), circuit, {"dtype": torch.float64, "device": "cpu"})
     assert [one is None for one in given["mossy_fiber"]] == [False, True, True, False, False, True]
     module = twin(sample(circuit, 1))
@@ -240,7 +240,7 @@ def test_driven_cells_give_their_spikes() -> None:
     assert not sources["inferior_olive"].any()
 
 
-RULE = {
+RULE: dict[str, Any] = {
     "teacher": "climbing_fiber_to_purkinje",
     "kernel": {"kind": "rectangular", "window": [20, "ms"]},
     "potentiation": [0.001, "nS"], "depression": [0.02, "nS"], "w_min": [0, "nS"], "w_max": [1, "nS"],

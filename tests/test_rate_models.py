@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,10 @@ from test_rate_circuit import OFFSET, RULE, known, small
 import cerebellum
 from cerebellum.activity.rates import STEP
 from cerebellum.connectome.connectome import sample
-from cerebellum.connectome.weights import solve
 from cerebellum.description import library
 from cerebellum.description.circuit import load_model
 from cerebellum.description.projection import ShortTerm
 from cerebellum.description.protocol import load_protocol
-from cerebellum.experiment import schedule
 from cerebellum.rate import recording, simulate, single_cell, transfer
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.synapses import Release
@@ -27,7 +26,7 @@ from cerebellum.rate.transfer_table import TransferSurface
 from cerebellum.readout import granule_code, microzones
 from cerebellum.results.result import Result
 
-LIKE = {"dtype": torch.float64, "device": torch.device("cpu")}
+LIKE: dict[str, Any] = {"dtype": torch.float64, "device": torch.device("cpu")}
 RULES = {  # of mouse_stp: glomerulus to granule, Golgi to granule, parallel fibre to Purkinje
     "fast": (0.43, 8, 5),
     "facilitating": (0.35, 36, 58),
@@ -63,7 +62,7 @@ def test_whole_spikes_release_what_the_recursion_says(name: str) -> None:
     steps = np.array([0, 7, 9, 60, 61, 200, 230, 230, 230, 231])
     release = Release(rule(name), 1, LIKE)
     number = np.bincount(steps, minlength=240)
-    sent = np.array([float(release(torch.full((1,), n / BIN, **LIKE))) for n in number]) * BIN  # type: ignore[arg-type]
+    sent = np.array([float(release(torch.full((1,), n / BIN, **LIKE))) for n in number]) * BIN
     expected = np.bincount(steps, recursion(rule(name), steps * BIN), 240)
     np.testing.assert_allclose(sent, expected, rtol=1e-12, atol=0)
 
@@ -79,7 +78,7 @@ def test_a_constant_rate_releases_the_stationary_mean(name: str, rate: float) ->
     x = (1 - b) / (1 - b * (1 - spikes * then))
     release = Release(short, 1, LIKE)
     for _ in range(2000):
-        sent = float(release(torch.full((1,), rate, **LIKE)))  # type: ignore[arg-type]
+        sent = float(release(torch.full((1,), rate, **LIKE)))
     assert sent == pytest.approx(rate * then * x, rel=1e-9)
 
 
@@ -94,8 +93,8 @@ def test_poisson_spikes_release_the_mean_field(name: str, rate: float) -> None:
     release, each = Release(short, 1, LIKE), Release(short, 4000, LIKE)
     expected = seen = 0.0
     for _ in range(500):
-        expected += float(release(torch.full((1,), rate, **LIKE)))  # type: ignore[arg-type]
-        spikes = torch.as_tensor(rng.poisson(rate * BIN, 4000), **LIKE)  # type: ignore[arg-type]
+        expected += float(release(torch.full((1,), rate, **LIKE)))
+        spikes = torch.as_tensor(rng.poisson(rate * BIN, 4000), **LIKE)
         seen += float(each(spikes / BIN).mean())
     assert expected == pytest.approx(seen, rel=0.07)
 
@@ -114,14 +113,14 @@ def _no_measuring() -> Iterator[None]:
     found = {"inferior_olive": replace(soft, coefficients=5.0 + 3.0 * (soft.coefficients - OFFSET))}
     surface = {id(one): TransferSurface(one) for one in (soft, found["inferior_olive"])}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "of", lambda circuit, balance, name, drawn: found.get(name, soft))
+        patch.setattr(transfer, "of", lambda connectome, name, drawn: found.get(name, soft))
         patch.setattr(simulate, "TransferSurface", lambda one, dtype: surface[id(one)])
         yield
 
 
 def shortened(protocol: str) -> dict[str, str]:
     """Settings that make one trial of 120 ms of a protocol: what came late comes at 40 ms."""
-    out = {}
+    out: dict[str, str] = {}
     for name, block in load_protocol(protocol).block.items():
         out |= {f"block.{name}.trials": "1", f"block.{name}.trial_duration": "120"}
         out |= {f"block.{name}.window.onset": "40", f"block.{name}.window.duration": "80"}
@@ -180,7 +179,7 @@ def spikes_in(result: Result, population: str, role: str) -> np.ndarray:
     rates, out = result.rates[population], []
     assert rates.width == STEP
     for trial in result.schedule.of(role):
-        start, stop = (round(end / STEP) for end in schedule.window(result.protocol, trial))
+        start, stop = (round(end / STEP) for end in trial.window)
         out.append(rates.cells[start:stop].sum(axis=0, dtype=float) * STEP)
     return np.array(out)
 
@@ -207,7 +206,7 @@ def test_granule_responses_are_counted_in_expected_spikes(remembered: Result) ->
 def test_the_purkinje_readout_is_that_of_the_windows(remembered: Result) -> None:
     baseline = spikes_in(remembered, "purkinje", "baseline").mean(axis=0) / 0.1
     asked = spikes_in(remembered, "purkinje", "read") / 0.08
-    expected = microzones.pause(baseline, asked, remembered.circuit.zones)
+    expected = microzones.zone_mean(baseline - asked, remembered.circuit.zones)
     np.testing.assert_allclose(remembered.readout["rate"], expected, rtol=1e-4, atol=1e-3)
 
 
@@ -239,7 +238,6 @@ def test_plastic_weights_have_the_gradients_of_finite_differences() -> None:
 
 def test_short_term_synapses_are_measured_as_rested() -> None:
     """One spike of a glomerulus opens U of the weight, as much as in the static circuit; no cell fires at one."""
-    circuit = load_model("mouse_stp")
-    found = single_cell.inputs(circuit, solve(circuit), "granule")
+    found = single_cell.inputs(sample(load_model("mouse_stp", {"scale": "0.1"}), 1), "granule")
     assert set(found) == {"glomerulus_to_granule", "golgi_to_granule"}
     assert found["glomerulus_to_granule"].weight == pytest.approx(0.43 * 0.53e-9)

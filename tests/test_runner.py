@@ -102,7 +102,8 @@ def test_a_run_that_would_not_fit_is_refused_before_anything_is_built(engine: st
         ({"model": "kanevra"}, UnknownNameError, "jaeckel, kanerva"),
         ({"engine": "analog"}, ArgumentError, "spiking, rate, both"),
         ({"target": "gpu"}, ArgumentError, "standalone, runtime, numpy"),
-        ({"dtype": "int8"}, ArgumentError, "float32, float64"),
+        ({"dtype": "int8", "engine": "volley"}, ArgumentError, "float32, float64"),
+        ({"dtype": "float64"}, ArgumentError, "spiking: target, threads"),
         ({"device": "tpu", "engine": "rate"}, ArgumentError, "'cpu' or 'cuda'"),
         ({"settings": {"pattern.count": "3"}}, UnknownNameError, "patterns"),
         ({"settings": {"patterns.cuont": "3"}}, UnknownNameError, "patterns.count"),
@@ -151,7 +152,7 @@ def test_without_a_compiler_it_says_so_and_runs_on_numpy(
     with pytest.warns(UserWarning, match=r"no C\+\+ compiler found.* numpy, some 50 times slower .*install g\+\+"):
         result = run("recall", "jaeckel", settings=settings)
     assert len(result.spikes["granule"]) > 0
-    assert result.provenance["spiking_engine"]["target"] in ("standalone", "numpy")
+    assert result.provenance["engines"]["spiking"]["target"] in ("standalone", "numpy")
 
 
 def test_several_reads_are_judged_by_what_was_stored_before(

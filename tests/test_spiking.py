@@ -15,23 +15,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.statistics import counts
 from cerebellum.cells import conductance_lif, eglif
 from cerebellum.connectome.connectome import Connectome, sample
-from cerebellum.connectome.weights import Balance, solve
 from cerebellum.description import library
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import load_protocol
 from cerebellum.description.schema import parse
 from cerebellum.errors import CerebellumError, ModelFileError
 from cerebellum.experiment.patterns import Patterns, make_patterns
-from cerebellum.experiment.schedule import Events, Schedule, window
+from cerebellum.experiment.schedule import Events, Schedule
 from cerebellum.experiment.stimulus import schedule
 from cerebellum.machine import cache
 from cerebellum.machine.streams import generator
 from cerebellum.readout.granule_code import active_sets, code_of
 from cerebellum.spiking import standalone
-from cerebellum.spiking.network import SpikingRun, Target, simulate, working_target
+from cerebellum.spiking.network import Target, simulate, working_target
 
 # One second of biological time: rest, two writes, two reads.
 SHORT = {
@@ -54,10 +54,10 @@ BRIEF = SHORT | {
 }
 
 
-def same_spikes(a: SpikingRun, b: SpikingRun) -> bool:
+def same_spikes(a: Outcome, b: Outcome) -> bool:
     """Whether all spikes of all populations are the same, in whatever order within a step."""
 
-    def ordered(run: SpikingRun, name: str) -> np.ndarray:
+    def ordered(run: Outcome, name: str) -> np.ndarray:
         step = np.rint(run.spikes[name].time / 1e-4).astype(int)
         return np.unique(np.stack([step, run.spikes[name].cell]), axis=1)
 
@@ -65,72 +65,70 @@ def same_spikes(a: SpikingRun, b: SpikingRun) -> bool:
 
 
 @pytest.fixture(scope="module")
-def short(circuit: Circuit) -> Schedule:
+def short(connectome: Connectome) -> Schedule:
     plan = load_protocol("recall", SHORT)
-    return schedule(plan, circuit, make_patterns(plan, 256, 64, 1), 1)
+    return schedule(plan, connectome, make_patterns(plan, 256, 64, 1), 1)
 
 
 @pytest.fixture(scope="module")
-def compiled(connectome: Connectome, balance: Balance, short: Schedule) -> SpikingRun:
-    return simulate(connectome, balance, short)
+def compiled(connectome: Connectome, short: Schedule) -> Outcome:
+    return simulate(connectome, short)
 
 
 # Cython compiles 47 modules, three seconds each where none are cached; `few` below has ten.
 @pytest.mark.parametrize("target", ["numpy", pytest.param("runtime", marks=pytest.mark.slow)])
 def test_every_target_gives_the_same_spikes_and_weights(
-    connectome: Connectome, balance: Balance, short: Schedule, compiled: SpikingRun, target: str
+    connectome: Connectome, short: Schedule, compiled: Outcome, target: str
 ) -> None:
-    other = simulate(connectome, balance, short, target=target)  # type: ignore[arg-type]
+    other = simulate(connectome, short, target=target)  # type: ignore[arg-type]
     assert same_spikes(compiled, other)
     name = "parallel_fiber_to_purkinje"
     assert other.weights[name] == pytest.approx(compiled.weights[name], rel=1e-12)
 
 
-def test_two_threads_give_the_same_spikes(connectome: Connectome, balance: Balance, circuit: Circuit) -> None:
+def test_two_threads_give_the_same_spikes(connectome: Connectome) -> None:
     """Briefly: threads wait for each other many times a step, and a second takes minutes on a busy machine."""
     plan = load_protocol("recall", BRIEF)
-    brief = schedule(plan, circuit, make_patterns(plan, 256, 64, 1), 1)
-    one, two = (simulate(connectome, balance, brief, threads=threads) for threads in (1, 2))
+    brief = schedule(plan, connectome, make_patterns(plan, 256, 64, 1), 1)
+    one, two = (simulate(connectome, brief, threads=threads) for threads in (1, 2))
     assert same_spikes(one, two)
     assert sum(map(len, one.spikes.values())) > 0
 
 
 def test_the_same_seed_gives_the_same_spikes_and_compiles_nothing(
-    connectome: Connectome, balance: Balance, short: Schedule, compiled: SpikingRun, monkeypatch: pytest.MonkeyPatch
+    connectome: Connectome, short: Schedule, compiled: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("something was compiled again")
 
     monkeypatch.setattr(cache, "keep", refuse)
     for _ in range(3):
-        assert same_spikes(simulate(connectome, balance, short), compiled)
+        assert same_spikes(simulate(connectome, short), compiled)
 
 
-def test_another_seed_gives_other_spikes(
-    circuit: Circuit, balance: Balance, short: Schedule, compiled: SpikingRun
-) -> None:
-    other = simulate(sample(circuit, 2), balance, short)
+def test_another_seed_gives_other_spikes(circuit: Circuit, short: Schedule, compiled: Outcome) -> None:
+    other = simulate(sample(circuit, 2), short)
     assert not same_spikes(compiled, other)
     assert np.array_equal(other.spikes["mossy_fiber"].cell, compiled.spikes["mossy_fiber"].cell)  # the same schedule
 
 
-def test_driven_populations_fire_as_scheduled(scheduled: Schedule, simulated: SpikingRun) -> None:
+def test_driven_populations_fire_as_scheduled(scheduled: Schedule, simulated: Outcome) -> None:
     for name, events in scheduled.events.items():
         assert np.array_equal(np.rint(simulated.spikes[name].time / 1e-4).astype(int), events.step)
         order = np.lexsort((simulated.spikes[name].cell, simulated.spikes[name].time))
         assert np.array_equal(simulated.spikes[name].cell[order], events.cell)
 
 
-def test_spikes_are_ordered_by_time(simulated: SpikingRun) -> None:
+def test_spikes_are_ordered_by_time(simulated: Outcome) -> None:
     assert all((np.diff(spikes.time) >= 0).all() for spikes in simulated.spikes.values())
 
 
-def granule_sets(run: SpikingRun, plan: object, made: Schedule, role: str, cells: int) -> np.ndarray:
-    return np.stack([counts(run.spikes["granule"], cells, *window(plan, trial)) for trial in made.of(role)])  # type: ignore[arg-type]
+def granule_sets(run: Outcome, plan: object, made: Schedule, role: str, cells: int) -> np.ndarray:
+    return np.stack([counts(run.spikes["granule"], cells, *trial.window) for trial in made.of(role)])  # type: ignore[arg-type]
 
 
 def test_active_granule_cells_are_the_ideal_sets(
-    connectome: Connectome, patterns: Patterns, plan: object, scheduled: Schedule, simulated: SpikingRun
+    connectome: Connectome, patterns: Patterns, plan: object, scheduled: Schedule, simulated: Outcome
 ) -> None:
     """Four of four dendrites: a cell fires once a volley if all its inputs match, else never."""
     code = code_of(connectome.circuit)
@@ -145,15 +143,15 @@ def test_active_granule_cells_of_all_lines_are_the_ideal_sets(kanerva_circuit: C
     """Every cell sees all 64 lines and fires at 41 matches; the volley's jitter must not move a cell over the edge."""
     plan = load_protocol("recall", SHORT)
     wired, patterns = sample(kanerva_circuit, 3), make_patterns(plan, 64, 64, 3)
-    made = schedule(plan, kanerva_circuit, patterns, 3)
-    run = simulate(wired, solve(kanerva_circuit), made)
+    made = schedule(plan, wired, patterns, 3)
+    run = simulate(wired, made)
     ideal = active_sets(wired, code_of(kanerva_circuit), patterns.addresses)
     found = granule_sets(run, plan, made, "write", 800)
     assert ideal.sum() > 5
     assert np.array_equal(found, ideal)
 
 
-def test_a_climbing_fibre_fires_its_purkinje_cells_at_once(circuit: Circuit, simulated: SpikingRun) -> None:
+def test_a_climbing_fibre_fires_its_purkinje_cells_at_once(circuit: Circuit, simulated: Outcome) -> None:
     climbing, purkinje = simulated.spikes["inferior_olive"], simulated.spikes["purkinje"]
     for time, fiber in zip(climbing.time[:40], climbing.cell[:40], strict=True):
         near = (purkinje.time > time + 3.9e-3) & (purkinje.time < time + 6e-3)
@@ -162,7 +160,6 @@ def test_a_climbing_fibre_fires_its_purkinje_cells_at_once(circuit: Circuit, sim
 
 def test_a_failing_compiler_is_told_with_what_it_printed(
     connectome: Connectome,
-    balance: Balance,
     short: Schedule,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -173,14 +170,14 @@ def test_a_failing_compiler_is_told_with_what_it_printed(
     monkeypatch.setenv("CXX", str(broken))
     monkeypatch.setenv("CEREBELLUM_CACHE", str(tmp_path / "cache"))
     with pytest.raises(CerebellumError, match="no such luck"):
-        simulate(connectome, balance, short)
+        simulate(connectome, short)
     assert list((tmp_path / "cache").rglob("*")) == []
 
 
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("cut", ["last_run_info.txt", "_dynamic_array_spikes_granule_t"])
 def test_results_cut_short_by_a_full_disk_are_no_results(
-    connectome: Connectome, balance: Balance, short: Schedule, monkeypatch: pytest.MonkeyPatch, cut: str
+    connectome: Connectome, short: Schedule, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:
     """Brian2's program does not look whether what it writes arrives."""
     run = standalone._run
@@ -192,13 +189,14 @@ def test_results_cut_short_by_a_full_disk_are_no_results(
 
     monkeypatch.setattr(standalone, "_run", full)
     with pytest.raises(CerebellumError, match="is the disk full"):
-        simulate(connectome, balance, short)
+        simulate(connectome, short)
 
 
 def test_a_compiler_given_with_a_wrapper_is_called_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "definitely-no-compiler -m64")
-    assert working_target("standalone") == "numpy"
-    assert working_target("runtime") == "numpy"
+    for target in ("standalone", "runtime"):
+        with pytest.warns(UserWarning, match=rf"50 times slower than {target}"):
+            assert working_target(target) == "numpy"
 
 
 def few(model: str) -> Circuit:
@@ -224,12 +222,12 @@ def few(model: str) -> Circuit:
 
 
 @functools.cache
-def few_run(model: str, target: Target) -> SpikingRun:
+def few_run(model: str, target: Target) -> Outcome:
     """0.3 s of them, mossy fibres at 40 Hz."""
     circuit, rng = few(model), np.random.default_rng(5)
     step, cell = np.nonzero(rng.random((3000, 10)) < 0.004)
     made = Schedule([], {"mossy_fiber": Events(step, cell.astype(np.int32))}, 0.3)
-    return simulate(sample(circuit, 5), solve(circuit), made, target=target)
+    return simulate(sample(circuit, 5), made, target=target)
 
 
 @pytest.mark.parametrize(("model", "target"), [("mouse", "runtime"), ("mouse", "numpy"), ("mouse_lif", "numpy")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.protocol import Protocol, load_protocol
 from cerebellum.description.schema import parse
@@ -73,8 +74,8 @@ def test_events_are_ordered_on_the_grid_and_a_cell_fires_once_a_step(scheduled: 
         assert events.cell.max() < circuit.size(name)
 
 
-def test_the_same_seed_gives_the_same_spikes(plan: Protocol, circuit: Circuit, patterns: Patterns) -> None:
-    one, same, other = (schedule(plan, circuit, patterns, seed).events["mossy_fiber"] for seed in (1, 1, 2))
+def test_the_same_seed_gives_the_same_spikes(plan: Protocol, connectome: Connectome, patterns: Patterns) -> None:
+    one, same, other = (schedule(plan, connectome, patterns, seed).events["mossy_fiber"] for seed in (1, 1, 2))
     assert np.array_equal(one.step, same.step)
     assert np.array_equal(one.cell, same.cell)
     assert not np.array_equal(one.step, other.step)
@@ -109,18 +110,20 @@ def background(rate: float, seconds: float) -> Protocol:
     )
 
 
-def test_poisson_spikes_have_the_rate_the_variability_and_the_independence_they_should(circuit: Circuit) -> None:
+def test_poisson_spikes_have_the_rate_the_variability_and_the_independence_they_should(connectome: Connectome) -> None:
     rate, seconds, cells = 20.0, 20.0, 512
-    events = schedule(background(rate, seconds), circuit, None, 1).events["mossy_fiber"]
+    events = schedule(background(rate, seconds), connectome, None, 1).events["mossy_fiber"]
     expected = rate * seconds * cells
     # Two spikes of a cell in one 0.1 ms step are one: rate x dt / 2 = 0.1 % are lost.
-    assert len(events.step) == pytest.approx(expected * (1 - rate * circuit.dt / 2), abs=4 * np.sqrt(expected))
+    assert len(events.step) == pytest.approx(
+        expected * (1 - rate * connectome.circuit.dt / 2), abs=4 * np.sqrt(expected)
+    )
     counts = np.bincount(events.cell, minlength=cells)
     assert counts.var() / counts.mean() == pytest.approx(1.0, abs=4 * np.sqrt(2 / cells))
     order = np.lexsort((events.step, events.cell))
     gaps = np.diff(events.step[order])[np.diff(events.cell[order]) == 0]
     assert gaps.std() / gaps.mean() == pytest.approx(1.0, abs=0.02)
-    early = np.bincount(events.cell[events.step < seconds / circuit.dt / 2], minlength=cells)
+    early = np.bincount(events.cell[events.step < seconds / connectome.circuit.dt / 2], minlength=cells)
     assert abs(np.corrcoef(early, counts - early)[0, 1]) < 4 / np.sqrt(cells)
 
 
@@ -136,7 +139,7 @@ def test_an_address_may_drive_its_fibres_in_any_way() -> None:
     changes = {"patterns.active": "14", "patterns.count": "2", "block.read.noise": "[0, 3]"}
     plan = load_protocol("mouse_recall", changes)
     made = make_patterns(plan, circuit.size("mossy_fiber"), circuit.zones, 1)
-    driven = schedule(plan, circuit, made, 1)
+    driven = schedule(plan, sample(circuit, 1), made, 1)
     for trial in driven.of("read"):
         _, cells = in_trial(driven, "mossy_fiber", trial.start + 0.01, trial.start + 0.51, circuit.dt)
         counts = np.bincount(cells, minlength=circuit.size("mossy_fiber"))

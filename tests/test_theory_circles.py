@@ -207,7 +207,7 @@ def test_exponential_approximation_and_its_published_beta():
     ("call", "named"),
     [
         (lambda: sdm.intersection(64, 65, 0), "radius = 65: must be a whole number from 0 to n = 64"),
-        (lambda: sdm.intersection(64, 5.0, 0), "radius = 5.0"),
+        (lambda: sdm.intersection(64, 5.0, 0), "radius = 5.0"),  # type: ignore[arg-type]
         (lambda: sdm.intersection(64, True, 0), "radius = True"),
         (lambda: sdm.intersection(64, 5, 65), "distance = 65"),
         (lambda: sdm.intersection(64, 5, -1), "distance = -1"),

@@ -103,7 +103,7 @@ def test_caps_that_do_not_meet():
         (lambda: cap_volume(8, 1.5), "threshold = 1.5: must be a finite number from -1 to 1"),
         (lambda: cap_intersection(8, math.nan, 0.5), "threshold = nan"),
         (lambda: cap_intersection(8, 0.5, [0.5, 1.1]), "cosine = 1.1"),
-        (lambda: cap_intersection(8, 0.5, ["a"]), "cosine"),
+        (lambda: cap_intersection(8, 0.5, ["a"]), "cosine"),  # type: ignore[list-item]
     ],
 )
 def test_wrong_arguments_are_named(call, named):

@@ -143,10 +143,10 @@ def test_two_responses_are_the_mean_product_over_all_inputs() -> None:
         wanted = np.mean([f[len(x & set(cell))] * g[len(y & set(cell))] for cell in cells])
         assert granule.sparse_overlap(5, 2, 2, 2, shared, f, g) == pytest.approx(wanted)
     for distance in range(4):
-        x, y = np.zeros(3, int), np.arange(3) < distance
+        zeros, flipped = np.zeros(3, int), np.arange(3) < distance
         products = [
-            f[sum(x[i] == b for i, b in zip(pair, bits, strict=True))]
-            * g[sum(y[i] == b for i, b in zip(pair, bits, strict=True))]
+            f[sum(zeros[i] == b for i, b in zip(pair, bits, strict=True))]
+            * g[sum(flipped[i] == b for i, b in zip(pair, bits, strict=True))]
             for pair in itertools.combinations(range(3), 2)
             for bits in itertools.product((0, 1), repeat=2)
         ]

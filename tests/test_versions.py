@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from cerebellum.connectome.connectome import Connectome
-from cerebellum.connectome.weights import Balance
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.spiking import standalone
 from cerebellum.spiking.network import simulate
@@ -44,9 +43,7 @@ class Written(Exception):  # noqa: N818
 
 
 @pytest.fixture(scope="module")
-def project(
-    connectome: Connectome, balance: Balance, scheduled: Schedule, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def project(connectome: Connectome, scheduled: Schedule, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The C++ project that Brian2 writes for a small circuit."""
     kept = tmp_path_factory.mktemp("brian") / "project"
 
@@ -57,7 +54,7 @@ def project(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(standalone, "_compile", keep)
         with pytest.raises(Written):
-            simulate(connectome, balance, scheduled)
+            simulate(connectome, scheduled)
     return kept
 
 

@@ -72,7 +72,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
             abs(numbers["published_estimator"][k] - beta) <= 0.05 for k, beta in main.items()
         ),
         "the printed table of 27 radii is reproduced by the mixed normalisation (to 0.01)": all(
-            abs(found - printed) <= 0.01 for found, printed in pairs
+            abs(measured - printed) <= 0.01 for measured, printed in pairs
         ),
         "published and least-squares betas differ by the factor d/(d-1) and nothing else (1e-9)": all(
             abs(a / b * (d - 1) / d - 1) < 1e-9

@@ -49,7 +49,7 @@ PUBLISHED = {
     "between_snr_and_memory": {"published lines": 41, "correct lines": 57},
     "below_critical_distance_or_above_memory": {"published lines": 0, "correct lines": 0},
 }
-PUBLISHED_MODELS = {
+PUBLISHED_MODELS: dict[str, dict[str, Any]] = {
     "en-vi (assumed)": {"count": 18, "mean": 15.2098, "sequence_length": 72, "below_first_value": 1},
     "ar-en": {"count": 18, "mean": 18.0123, "sequence_length": 75, "below_first_value": 0},
     "en-he": {"count": 24, "mean": 17.8339, "sequence_length": 72, "below_first_value": 0},

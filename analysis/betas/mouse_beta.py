@@ -21,7 +21,7 @@ CLAIM = "The mouse circuit's reads have a beta, a small one: granule cells of fo
 CAPTION = (
     "Least-squares beta of ln kernel on cosine over cosines 0.5 to 1. Blue: kernel of the granule response measured in"
     " the running circuit. Green: slope of ln weight on cosine from Purkinje spikes with its 95 % interval, over the"
-    " cues asked. Grey: what one change of the anatomy would give, by theory: a granule response that is a step at so"
+    " recall cues. Grey: what one change of the anatomy would give, by theory: a granule response that is a step at so"
     " many of k dendrites, with a share a of the mossy fibres on. Black: SDM's optimal radii (n = 64) and the 90 scales"
     " learned by transformers (range and mean)."
 )
@@ -101,12 +101,12 @@ def draw(numbers: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     axes = figure.subplots()
     labels: list[str] = []
-    for name, found in numbers["circuits"].items():
+    for name, measured in numbers["circuits"].items():
         row = len(labels)
-        low, high = found["over_cues"]["purkinje_interval"]
-        axes.plot(found["kernel"], row, "o", color="#3182bd", ms=7)
+        low, high = measured["over_cues"]["purkinje_interval"]
+        axes.plot(measured["kernel"], row, "o", color="#3182bd", ms=7)
         axes.plot([low, high], [row, row], color="#31a354", lw=2)
-        axes.plot(found["over_cues"]["purkinje"], row, "|", color="#31a354", ms=12)
+        axes.plot(measured["over_cues"]["purkinje"], row, "|", color="#31a354", ms=12)
         labels.append(name.replace("_", " "))
     for change in numbers["changed"]:
         axes.plot(change["beta"], len(labels), "o", color="#888888")

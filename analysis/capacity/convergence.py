@@ -66,8 +66,8 @@ def measure(seed: int = 0) -> dict[str, Any]:
             for radius in REAL_RADII if kind == "neurons" else RADII:
                 memory = _memory(kind, radius, rng)
                 memory.write(patterns)
-                found = recall(memory, patterns[:TARGETS], FLIPS, rng, steps=STEPS)
-                curves.append({"data": name, "kind": kind, "radius": radius, **found})
+                measured = recall(memory, patterns[:TARGETS], FLIPS, rng, steps=STEPS)
+                curves.append({"data": name, "kind": kind, "radius": radius, **measured})
     draws: dict[str, list[list[float]]] = {name: [] for name in (*map(str, REAL_RADII), "27, one read")}
     for _ in range(DRAWS):
         patterns = bits(rng, PATTERNS, N)

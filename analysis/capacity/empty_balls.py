@@ -68,11 +68,11 @@ def _nearest(rng: Any, n: int, neurons: int) -> Any:
     words = -(-n // 64)
     last = np.uint64(2 ** (n % 64 or 64) - 1)
     stored = rng.integers(0, 2**64, (neurons, words), dtype=np.uint64)
-    asked = rng.integers(0, 2**64, (ADDRESSES, words), dtype=np.uint64)
+    cues = rng.integers(0, 2**64, (ADDRESSES, words), dtype=np.uint64)
     stored[:, -1] &= last
-    asked[:, -1] &= last
+    cues[:, -1] &= last
     nearest = np.empty(ADDRESSES, dtype=np.int64)
-    for k, address in enumerate(asked):
+    for k, address in enumerate(cues):
         counts = np.bitwise_count(stored ^ address)
         nearest[k] = (counts[:, 0] if words == 1 else counts.sum(axis=1, dtype=np.int64)).min()
     return nearest
@@ -107,11 +107,11 @@ def draw(numbers: dict[str, Any]) -> Figure:
     left.plot(numbers["published"]["half_at"], 0.5, "x", ms=9, mew=2, color="tab:red", label="published half")
     for k, case in enumerate(numbers["cases"]):
         axes = right if case["n"] == 64 else left
-        found = np.array(case["found"])
-        error = np.sqrt(found * (1 - found) / ADDRESSES)
+        measured = np.array(case["found"])
+        error = np.sqrt(measured * (1 - measured) / ADDRESSES)
         axes.plot(case["radii"], case["formula"], color=f"C{k}", lw=1.2)
         axes.errorbar(
-            case["radii"], found, error, fmt="o", ms=4, color=f"C{k}", label=f"{case['neurons']:,} real neurons"
+            case["radii"], measured, error, fmt="o", ms=4, color=f"C{k}", label=f"{case['neurons']:,} real neurons"
         )
     for d in (5, 11, 15):
         right.axvline(d, color="0.6", lw=0.8, ls=":")

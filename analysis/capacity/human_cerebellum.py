@@ -51,7 +51,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
     synapses = purkinje * SYNAPSES_OF_A_PURKINJE_CELL[0]
     fan_out = synapses / granule
     cell_bytes, fibre_bytes = math.ceil(math.log2(granule) / 8), math.ceil(math.log2(MOSSY_FIBRES[0]) / 8)
-    held = {
+    stored = {
         "int8 counters": synapses,
         "int16 counters": 2 * synapses,
         "float32 counters": 4 * synapses,
@@ -59,7 +59,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
         "parallel-fibre wiring, if stored": synapses * cell_bytes,
         "a counter for every pair of cells": granule * purkinje,
     }
-    cards = {name: math.ceil(each / (USABLE * CARD_BYTES[0])) for name, each in held.items()}
+    cards = {name: math.ceil(each / (USABLE * CARD_BYTES[0])) for name, each in stored.items()}
     own = cards["int8 counters"]
     shares = {
         "n = 64, d = 15": sdm.ball_volume(64, 15) / 2**64,
@@ -100,7 +100,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
         },
         "synapses": synapses,
         "purkinje_cells_of_a_granule_cell": fan_out,
-        "bytes": held,
+        "bytes": stored,
         "cards": cards,
         "reads": reads,
         "search": _search(seed, granule),
@@ -133,7 +133,7 @@ def _search(seed: int, granule: float) -> dict[str, float]:
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Cards and traffic."""
     paper, dense = numbers["reads"]["n = 64, d = 15"], numbers["reads"]["4 of 4 dendrites, dense code"]
-    held, cards = numbers["bytes"], numbers["cards"]
+    stored, cards = numbers["bytes"], numbers["cards"]
 
     def counters_first(read: dict[str, float]) -> tuple[str, bool]:
         memory, sums = read["seconds, memory"], read["seconds, sums"]
@@ -142,13 +142,13 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         )
         return text, memory < sums
 
-    stored = held["parallel-fibre wiring, if stored"] > held["int8 counters"]
+    wiring = stored["parallel-fibre wiring, if stored"] > stored["int8 counters"]
     few = paper["bytes over each link, active cells"] < paper["bytes over each link, sums"]
     (small, small_holds), (large, large_holds) = counters_first(paper), counters_first(dense)
     return {
         f"8-bit counters of {numbers['synapses']:.2g} synapses fit on {cards['int8 counters']} cards of 141 GB, at most"
         f" {A_FEW_DOZEN}": cards["int8 counters"] <= A_FEW_DOZEN,
-        "who contacts whom, if stored, takes more than the counters": stored,
+        "who contacts whom, if stored, takes more than the counters": wiring,
         f"n = 64, d = 15: {small}": small_holds,
         "n = 64, d = 15: sending the numbers of the active granule cells is cheaper than sums": few,
         f"4 of 4 dendrites on dense codes: {large}": large_holds,
@@ -156,7 +156,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
 
 
 def draw(numbers: dict[str, Any]) -> Figure:
-    """Bytes held and moved."""
+    """Bytes stored and moved."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.2), layout="constrained")

@@ -67,9 +67,9 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
 
     expected = numbers["expected"]
 
-    def likely(found: list[float], runs: int) -> bool:
+    def likely(measured: list[float], runs: int) -> bool:
         """No total count in the outer 5% of its Poisson law, shared among all distances."""
-        for mean, law in zip(found, expected, strict=True):
+        for mean, law in zip(measured, expected, strict=True):
             total, counts = round(mean * runs), poisson(law * runs)
             if 2 * min(counts.cdf(total), counts.sf(total - 1)) < 0.05 / len(expected):
                 return False

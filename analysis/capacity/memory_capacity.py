@@ -123,8 +123,10 @@ def draw(numbers: dict[str, Any]) -> Figure:
     left, middle, right = figure.subplots(1, 3)
     rows = numbers["rows"]
     left.plot([row["radius"] for row in rows], [row["predicted"] for row in rows], color="black", lw=1, label="formula")
-    found = [row for row in rows if row["measured"] is not None]
-    left.plot([row["radius"] for row in found], [row["measured"] for row in found], "o", color="tab:red", label="real")
+    result = [row for row in rows if row["measured"] is not None]
+    left.plot(
+        [row["radius"] for row in result], [row["measured"] for row in result], "o", color="tab:red", label="real"
+    )
     left.axvline(numbers["best_by_formula"], color="0.6", lw=0.8, ls=":")
     left.set(xlabel="radius d", ylabel="patterns, half of them recalled", ylim=(0, None))
     left.legend(fontsize=8)

@@ -53,7 +53,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
         "whole addresses": (HammingCells(64, 15, seed), "sparse"),
         "dendrites": (DendriteCells(256, 4, 4, seed), "dense"),
     }
-    found: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     for kind, (inputs, store) in kinds.items():
         _one(inputs, 10**4, store, seed)  # compiles and loads what a first call needs
         small = [cells for cells in SIZES[kind] if cells < LARGE[kind]]
@@ -64,8 +64,8 @@ def measure(seed: int = 0) -> dict[str, Any]:
         slopes = {
             name: float(np.polyfit(logs, np.log10([row[key] for row in large]), 1)[0]) for name, key in fitted.items()
         }
-        found[kind] = {"rows": rows + large, "slopes": slopes, "refused": refused}
-    return found
+        measured[kind] = {"rows": rows + large, "slopes": slopes, "refused": refused}
+    return measured
 
 
 def _rounds(kind: str, inputs: Any, store: str, seed: int) -> tuple[list[dict[str, Any]], str | None]:
@@ -127,7 +127,7 @@ def _one(inputs: Any, cells: int, store: str, seed: int) -> dict[str, Any]:
     write, _ = timed(lambda: memory.write(addresses, pointers))
     read, sums = timed(lambda: memory.read(cues))
     search, active = timed(lambda: memory.activity(cues)) if store == "sparse" else (None, None)
-    told = sums.numpy()
+    recalled = sums.numpy()
     kernel = inputs.kernel()
     return {
         "cells": cells,
@@ -137,7 +137,7 @@ def _one(inputs: Any, cells: int, store: str, seed: int) -> dict[str, Any]:
         "bytes": memory.nbytes,
         "active": None if active is None else float(active.double().mean()),
         "active_expected": float(cells * kernel[0]),
-        "recall": float(np.where(told == 0, 0.5, (told > 0) == (pointers > 0)).mean()),
+        "recall": float(np.where(recalled == 0, 0.5, (recalled > 0) == (pointers > 0)).mean()),
         "recall_expected": expected_recall(kernel, cells, PATTERNS, NOISE),
     }
 
@@ -145,9 +145,9 @@ def _one(inputs: Any, cells: int, store: str, seed: int) -> dict[str, Any]:
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Slopes and recalls."""
     out = {}
-    for kind, found in numbers.items():
-        largest = found["rows"][-1]["cells"]
-        for name, slope in found["slopes"].items():
+    for kind, measured in numbers.items():
+        largest = measured["rows"][-1]["cells"]
+        for name, slope in measured["slopes"].items():
             what = "bytes held" if name == "bytes" else f"time of a {name}"
             out[
                 f"{kind}: {what} is linear from {LARGE[kind]:.0e} to {largest:.0e} cells (slope {slope:.3f}, within"
@@ -157,7 +157,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         off = [
             abs(row["recall"] - row["recall_expected"])
             - max(4 * (row["recall_expected"] * (1 - row["recall_expected"]) / PATTERNS) ** 0.5, 1e-3)
-            for row in found["rows"]
+            for row in measured["rows"]
         ]
         out[f"{kind}: recall is the expected one at every size (four standard errors)"] = max(off) <= 0
     return out
@@ -169,15 +169,15 @@ def draw(numbers: dict[str, Any]) -> Figure:
 
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    for (kind, found), colour in zip(numbers.items(), ("tab:blue", "tab:red"), strict=True):
-        cells = [row["cells"] for row in found["rows"]]
+    for (kind, measured), colour in zip(numbers.items(), ("tab:blue", "tab:red"), strict=True):
+        cells = [row["cells"] for row in measured["rows"]]
         for name, style in zip(TIMES[kind], ("o-", "s--"), strict=True):
-            label = f"{kind}, {name} (slope {found['slopes'][name]:.2f})"
-            left.loglog(cells, [row[name] for row in found["rows"]], style, ms=4, lw=1, color=colour, label=label)
-        label = f"{kind} (slope {found['slopes']['bytes']:.2f})"
-        middle.loglog(cells, [row["bytes"] for row in found["rows"]], "o-", ms=4, lw=1, color=colour, label=label)
-        right.semilogx(cells, [row["recall"] for row in found["rows"]], "o", ms=4, color=colour, label=kind)
-        right.semilogx(cells, [row["recall_expected"] for row in found["rows"]], lw=1, color=colour)
+            label = f"{kind}, {name} (slope {measured['slopes'][name]:.2f})"
+            left.loglog(cells, [row[name] for row in measured["rows"]], style, ms=4, lw=1, color=colour, label=label)
+        label = f"{kind} (slope {measured['slopes']['bytes']:.2f})"
+        middle.loglog(cells, [row["bytes"] for row in measured["rows"]], "o-", ms=4, lw=1, color=colour, label=label)
+        right.semilogx(cells, [row["recall"] for row in measured["rows"]], "o", ms=4, color=colour, label=kind)
+        right.semilogx(cells, [row["recall_expected"] for row in measured["rows"]], lw=1, color=colour)
     left.set(xlabel="granule cells", ylabel="s for 64 patterns", ylim=(1e-5, 1e2))
     middle.set(xlabel="granule cells", ylabel="bytes of counters")
     right.set(xlabel="granule cells", ylabel="pointer bits right", ylim=(0.48, 1.02))

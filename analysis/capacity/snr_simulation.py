@@ -39,7 +39,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
-    found, formula, exact = [], [], []
+    measured, formula, exact = [], [], []
     v = np.arange(N + 1)
     share_of_distance = np.exp(log_binomial(N, v) - N * math.log(2))
     for radius in RADII:
@@ -52,7 +52,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
             sums = np.stack([memory.counters[torch.from_numpy(k)].sum(dim=0).numpy() for k in memory.active(patterns)])
             signal = sums * pointers
             ratios.append(float(signal.mean() / signal.std()))
-        found.append(ratios)
+        measured.append(ratios)
         share = sdm.ball_volume(N, radius) / 2**N
         formula.append(sdm.signal_to_noise(share, NEURONS, PATTERNS))
         # The same with <w'^2> over binomial distances in place of (p^2 r)^2: neighbours share more than the mean.
@@ -61,7 +61,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
         exact.append(float(w[0] / math.sqrt(noise)))
     return {
         "radii": RADII,
-        "found": found,
+        "found": measured,
         "formula": formula,
         "exact": exact,
         "best_by_formula": sdm.optimal_radius(N, NEURONS, PATTERNS),
@@ -90,9 +90,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
 
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.subplots()
-    radii, found = numbers["radii"], np.array(numbers["found"])
-    mean = found.mean(axis=1)
-    spread = np.stack([mean - found.min(axis=1), found.max(axis=1) - mean])
+    radii, measured = numbers["radii"], np.array(numbers["found"])
+    mean = measured.mean(axis=1)
+    spread = np.stack([mean - measured.min(axis=1), measured.max(axis=1) - mean])
     axes.errorbar(radii, mean, spread, fmt="o", ms=4, lw=1, color="black", label="real reads")
     axes.plot(radii, numbers["formula"], color="tab:red", lw=1.2, label="formula of the paper")
     axes.plot(radii, numbers["exact"], color="tab:blue", lw=1.2, ls="--", label="exact variance of shared neurons")

@@ -14,7 +14,6 @@ import numpy as np
 
 from analysis import evidence
 from cerebellum.activity import statistics
-from cerebellum.experiment import schedule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,11 +38,10 @@ def measure(seed: int = 0) -> dict[str, Any]:
         responses[name] = _responses(result)
     assert result.connectome is not None
     places, extent = result.connectome.positions["granule"], result.circuit.extent
-    stimulus = result.protocol.block["centre_surround"].stimulus["punch"].where
-    scale = float(np.sqrt(result.circuit.scale.number))
-    point = np.array([stimulus.x.si, stimulus.y.si]) * scale
+    punch: Any = result.protocol.block["centre_surround"].stimulus["punch"]
+    point = np.array([punch.where.x.si, punch.where.y.si]) * result.circuit.stretch
     distance = np.hypot(*(places[:, :2] - point).T)
-    evoked = {name: found["evoked"] - found["before"] for name, found in responses.items()}
+    evoked = {name: measured["evoked"] - measured["before"] for name, measured in responses.items()}
     maps = {name: statistics.grid(values, places, extent, SQUARE) for name, values in evoked.items()}
     balance = statistics.centre_surround(maps["control"], maps["gabazine"])
     rings = {"centre": distance < CENTRE, "surround": (distance >= SURROUND[0]) & (distance < SURROUND[1])}
@@ -68,7 +66,7 @@ def _responses(result: Any) -> dict[str, Any]:
     """Spikes of each granule cell in the window and in as long a time before it, mean over trials."""
 
     spikes, cells = result.spikes["granule"], result.circuit.size("granule")
-    windows = [schedule.window(result.protocol, trial) for trial in result.schedule.trials]
+    windows = [trial.window for trial in result.schedule.trials]
     evoked = np.mean([statistics.counts(spikes, cells, start, stop) for start, stop in windows], axis=0)
     before = np.mean([statistics.counts(spikes, cells, 2 * start - stop, start) for start, stop in windows], axis=0)
     return {"evoked": evoked, "before": before}
@@ -76,10 +74,10 @@ def _responses(result: Any) -> dict[str, Any]:
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """The statements."""
-    found, balance = numbers["evoked_spikes"], numbers["balance"]
+    measured, balance = numbers["evoked_spikes"], numbers["balance"]
     return {
-        "the centre answers more than the surround": found["control"]["centre"] > found["control"]["surround"],
-        "inhibition takes spikes from the surround": found["control"]["surround"] < found["gabazine"]["surround"],
+        "the centre answers more than the surround": measured["control"]["centre"] > measured["control"]["surround"],
+        "inhibition takes spikes from the surround": measured["control"]["surround"] < measured["gabazine"]["surround"],
         "excitation outweighs inhibition in the centre": balance["centre"] > 0,
         "inhibition outweighs excitation in the surround": balance["surround"] < 0,
     }

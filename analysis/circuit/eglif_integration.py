@@ -65,7 +65,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
     errors: dict[str, dict[str, dict[str, float]]] = {scheme: {} for scheme in SCHEMES}
     growth, own = {}, {}
     for name, inputs in INPUT.items():
-        population = circuit.population[name]  # type: ignore[index]
+        population = circuit.population[name]
         p = population.si()
         ports = {key: receptor.port for key, receptor in population.receptor.items()}
         rng = np.random.default_rng([seed, len(name), ord(name[0])])
@@ -108,11 +108,11 @@ def _run(scheme: str, p: dict[str, float], ports: Any, arrivals: Any, draws: Any
     a, d = np.zeros(CELLS), np.zeros(CELLS)
     g, h = np.zeros((len(names), CELLS)), np.zeros((len(names), CELLS))
     spent, number, free = np.zeros(CELLS), np.zeros(CELLS, int), np.zeros(CELLS, int)
-    held, sub = round(p["t_ref"] / dt), round(GRID / dt)
+    refractory, sub = round(p["t_ref"] / dt), round(GRID / dt)
     course = np.empty((len(next(iter(arrivals.values()))), CELLS))
     for now in range(len(course) * sub):
         g1, h1, d1 = (g + dt * h) * e, h * e, d * dep
-        if scheme == "exponential Euler":  # each equation alone, the others held
+        if scheme == "exponential Euler":  # each equation alone, the others constant
             x = (leak - g.sum(0)) / C * dt
             b = (-a + d + p["I_e"] + (g * E).sum(0)) / C
             new = u * np.exp(x) + b * dt * np.where(np.abs(x) < 1e-9, 1.0, np.expm1(x) / np.where(x == 0, 1.0, x))
@@ -151,7 +151,7 @@ def _run(scheme: str, p: dict[str, float], ports: Any, arrivals: Any, draws: Any
             if fired.any():
                 u = np.where(fired, p["V_reset"] - p["E_L"], u)
                 d, a = np.where(fired, p["A1"], d), np.where(fired, a + p["A2"], a)
-                spent, free = np.where(fired, 0.0, spent), np.where(fired, now + 1 + held, free)
+                spent, free = np.where(fired, 0.0, spent), np.where(fired, now + 1 + refractory, free)
                 number = number + fired
         if (now + 1) % sub == 0:
             step = now // sub
@@ -181,8 +181,8 @@ def _growth(p: dict[str, float]) -> dict[str, float]:
     return {name: float(np.log(np.abs(np.linalg.eigvals(matrix)).max()) / dt) for name, matrix in step.items()}
 
 
-def _spike_error(found: dict[str, float]) -> float:
-    return (found["spikes"] - found["reference_spikes"]) / max(found["reference_spikes"], 1)
+def _spike_error(measured: dict[str, float]) -> float:
+    return (measured["spikes"] - measured["reference_spikes"]) / max(measured["reference_spikes"], 1)
 
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
@@ -191,15 +191,15 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     olive = numbers["growth"]["inferior_olive"]
     return {
         "Crank-Nicolson, mean g: membrane within 0.1 mV in every cell type": all(
-            found["largest_mV"] <= 0.1 for found in ours.values()
+            measured["largest_mV"] <= 0.1 for measured in ours.values()
         ),
         "Crank-Nicolson, mean g: number of spikes within 1% (or one spike) in every cell type": all(
-            abs(found["spikes"] - found["reference_spikes"]) <= max(1, 0.01 * found["reference_spikes"])
-            for found in ours.values()
+            abs(measured["spikes"] - measured["reference_spikes"]) <= max(1, 0.01 * measured["reference_spikes"])
+            for measured in ours.values()
         ),
         "exponential Euler: more than 1 mV in some cell type": any(f["largest_mV"] > 1 for f in papers.values()),
         "exponential Euler: more than 3% spikes off in some cell type": any(
-            abs(_spike_error(found)) > 0.03 for found in papers.values()
+            abs(_spike_error(measured)) > 0.03 for measured in papers.values()
         ),
         "the olive's free oscillation fades exactly and by Crank-Nicolson": olive["exact"] < 0 > olive[OURS],
         "the olive's free oscillation grows by Euler and exponential Euler": olive["Euler"] > 0 < olive[PAPERS],
@@ -216,9 +216,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
     names = list(INPUT)
     places, width = np.arange(len(names)), 0.8 / len(SCHEMES)
     for i, scheme in enumerate(SCHEMES):
-        found, at = numbers["errors"][scheme], places + (i - 2) * width
-        left.bar(at, [max(found[name]["largest_mV"], 1e-5) for name in names], width, label=scheme)
-        middle.bar(at, [100 * _spike_error(found[name]) for name in names], width)
+        measured, at = numbers["errors"][scheme], places + (i - 2) * width
+        left.bar(at, [max(measured[name]["largest_mV"], 1e-5) for name in names], width, label=scheme)
+        middle.bar(at, [100 * _spike_error(measured[name]) for name in names], width)
     left.set(yscale="log", ylabel="largest error of V (mV)")
     left.legend(fontsize=6)
     middle.set(ylabel="error of the number of spikes (%)")

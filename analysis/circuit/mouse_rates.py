@@ -100,7 +100,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
     from cerebellum.connectome import connectome
     from cerebellum.description.circuit import load_model
 
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         name: [_activity(model, protocol, s) for s in range(seed, seed + SEEDS)]
         for name, (model, protocol) in RUNS.items()
     }
@@ -118,9 +118,9 @@ def measure(seed: int = 0) -> dict[str, Any]:
         for degree in connectome.degrees(connectome.sample(load_model("mouse"), seed))
     ]
     return {
-        "measured": found,
-        "mean": {name: _means(runs) for name, runs in found.items()},
-        "mean_of_all_cells": {name: _means(runs, "mean") for name, runs in found.items()},
+        "measured": result,
+        "mean": {name: _means(runs) for name, runs in result.items()},
+        "mean_of_all_cells": {name: _means(runs, "mean") for name, runs in result.items()},
         "fitted": {name: _means(runs) for name, runs in fitted.items()},
         "unchanged_convergences": {name: _means(runs) for name, runs in unchanged.items()},
         "degrees": degrees,
@@ -137,17 +137,13 @@ def _activity(model: str, protocol: str, seed: int, settings: dict[str, str] | N
     """One run: each population's activity in the protocol's window, and the olive's while it is driven."""
     from dataclasses import asdict
 
+    from cerebellum import prepare
     from cerebellum.activity import statistics
-    from cerebellum.connectome import connectome, weights
-    from cerebellum.description.circuit import load_model
-    from cerebellum.description.protocol import load_protocol
-    from cerebellum.experiment import stimulus
     from cerebellum.spiking import network
 
-    circuit, plan = load_model(model, settings), load_protocol(protocol)
-    schedule = stimulus.schedule(plan, circuit, None, seed)
-    run = network.simulate(connectome.sample(circuit, seed), weights.solve(circuit), schedule)
-    (window,) = (block.window for block in plan.block.values())
+    made = prepare(protocol, model, seed, settings)
+    circuit, run = made.circuit, network.simulate(made.connectome, made.schedule)
+    (window,) = (block.window for block in made.protocol.block.values())
     assert window is not None
     start, stop = window.onset.si, window.onset.si + window.duration.si
     populations = {
@@ -160,7 +156,7 @@ def _activity(model: str, protocol: str, seed: int, settings: dict[str, str] | N
         "populations": populations,
         "driven_olive": float(olive[olive > 0].mean()) if protocol == "cs_us" and olive.any() else None,
         "seconds": run.seconds,
-        "biological_seconds": schedule.duration,
+        "biological_seconds": made.schedule.duration,
     }
 
 

@@ -107,19 +107,16 @@ def spontaneous(climbing_rate: float) -> Protocol:
 
 def run(shares: dict[str, float], climbing_rate: float, seed: int) -> dict[str, Any]:
     """One condition: weights in naive weights, rates in Hz, and what the random walk predicts."""
+    from cerebellum import prepare
     from cerebellum.activity import statistics
-    from cerebellum.connectome import connectome
-    from cerebellum.connectome.weights import solve
     from cerebellum.description.plasticity import ClimbingFiberRule
-    from cerebellum.experiment import stimulus
     from cerebellum.spiking import network
 
     circuit = circuit_with(shares)
-    schedule = stimulus.schedule(spontaneous(climbing_rate), circuit, None, seed)
-    wired, solved = connectome.sample(circuit, seed), solve(circuit)
-    target = network.working_target("standalone")
-    done = network.simulate(wired, solved, schedule, target=target)
-    rule, naive = circuit.projection[NAME].plasticity, solved.weight[NAME]
+    made = prepare(spontaneous(climbing_rate), circuit, seed)
+    schedule, target = made.schedule, network.working_target("standalone")
+    done = network.simulate(made.connectome, schedule, target=target)
+    rule, naive = circuit.projection[NAME].plasticity, made.connectome.weight[NAME]
     assert isinstance(rule, ClimbingFiberRule)
     weights = np.array(list(done.snapshots[NAME].values())) / naive
 
@@ -133,7 +130,7 @@ def run(shares: dict[str, float], climbing_rate: float, seed: int) -> dict[str, 
     climbing = [
         statistics.rates(done.spikes["inferior_olive"], size, trial.start, trial.stop) for trial in schedule.trials
     ]
-    olive, edges, fibers = float(np.mean(climbing)), wired.edges[NAME], wired.edges[TEACHER]
+    olive, edges, fibers = float(np.mean(climbing)), made.connectome.edges[NAME], made.connectome.edges[TEACHER]
     teacher = np.zeros(circuit.size("purkinje"), dtype=int)
     teacher[fibers.post] = fibers.pre
     walk = predicted(rule, naive, granule[edges.pre], teacher[edges.post], np.array(climbing))
@@ -190,8 +187,8 @@ def predicted(
         for rate in np.quantile(own, (np.arange(QUANTILES) + 0.5) / QUANTILES):
             now = start
             density[0] += share * now
-            for number, found in enumerate(climbing[:, fiber]):
-                drift, spread = rate * rule.drift(found), rule.diffusion(float(rate), found)[0]
+            for number, measured in enumerate(climbing[:, fiber]):
+                drift, spread = rate * rule.drift(measured), rule.diffusion(float(rate), measured)[0]
                 now = expm(_flow(drift / width, spread / width**2) * BLOCK) @ now
                 density[number + 1] += share * now
     mean = density @ levels
@@ -226,8 +223,8 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """The claim's statements."""
-    found = numbers["conditions"]
-    balanced, published, slow = (found[name] for name in list(CONDITIONS)[:3])
+    measured = numbers["conditions"]
+    balanced, published, slow = (measured[name] for name in list(CONDITIONS)[:3])
 
     def follows(run: dict[str, Any], key: str, tolerance: float) -> bool:
         return bool(np.allclose(run[key][1:], run[f"predicted_{key}"][1:], atol=0, rtol=tolerance))
@@ -240,10 +237,10 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         "ratio 40 at 1 Hz: mean weight below half after three minutes": published["mean"][-1] < 0.5,
         "ratio 40 at 0.285 Hz: mean weight within 10%": max(abs(np.array(slow["mean"]) - 1)) <= 0.1,
         "the mean follows the random walk within 10% in every condition": all(
-            follows(run, "mean", 0.1) for run in found.values()
+            follows(run, "mean", 0.1) for run in measured.values()
         ),
         "the spread follows the random walk within 25% in every condition": all(
-            follows(run, "sd", 0.25) for run in found.values()
+            follows(run, "sd", 0.25) for run in measured.values()
         ),
     }
 
@@ -253,12 +250,12 @@ def draw(numbers: dict[str, Any]) -> Figure:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
-    for number, (name, found) in enumerate(numbers["conditions"].items()):
+    for number, (name, measured) in enumerate(numbers["conditions"].items()):
         minutes, colour = np.array(numbers["seconds"]) / 60, f"C{number}"
         for axis, key in zip(axes, ("mean", "sd"), strict=False):
-            axis.plot(minutes, found[key], "o", ms=3.5, color=colour, label=name)
-            axis.plot(minutes, found[f"predicted_{key}"], color=colour, lw=1)
-        axes[2].plot(minutes[1:] - BLOCK / 120, found["purkinje_hz"], "o-", ms=3.5, lw=0.6, color=colour, label=name)
+            axis.plot(minutes, measured[key], "o", ms=3.5, color=colour, label=name)
+            axis.plot(minutes, measured[f"predicted_{key}"], color=colour, lw=1)
+        axes[2].plot(minutes[1:] - BLOCK / 120, measured["purkinje_hz"], "o-", ms=3.5, lw=0.6, color=colour, label=name)
     for axis, label in zip(axes, ("mean weight", "standard deviation", "Purkinje rate (Hz)"), strict=True):
         axis.set(xlabel="biological time (min)", ylabel=label, ylim=(0, None))
     axes[0].legend(fontsize=7)

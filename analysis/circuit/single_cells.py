@@ -44,17 +44,16 @@ def measure(seed: int = 0) -> dict[str, Any]:
     """Autorhythm at two time steps and slope of every cell type."""
     import numpy as np
 
-    found = {}
+    measured = {}
     for name, (_, steps, _) in PUBLISHED.items():
         rest = _rates(name, 8.0, DT, seed)
         fine = _rates(name, 4.0, DT / 10, seed)
         coarse = _rates(name, 4.0, DT, seed)
         first = [_first_rate(name, pA * 1e-12, seed + 1 + i) for i, pA in enumerate(steps)]
-        known = [i for i, rate in enumerate(first) if rate is not None]
-        slope = (
-            float(np.polyfit([steps[i] for i in known], [first[i] for i in known], 1)[0]) if len(known) > 1 else None
-        )
-        found[name] = {
+        known = [(step, rate) for step, rate in zip(steps, first, strict=True) if rate is not None]
+        x, y = [step for step, _ in known], [rate for _, rate in known]
+        slope = float(np.polyfit(x, y, 1)[0]) if len(known) > 1 else None
+        measured[name] = {
             "autorhythm": float(rest.mean()),
             "standard_error": float(rest.std(ddof=1) / CELLS**0.5),
             "at_coarse_step": float(coarse.mean()),
@@ -64,7 +63,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
             "slope": slope,
         }
     return {
-        "cells": found,
+        "cells": measured,
         "published": {
             "targets": PUBLISHED,
             "source": "cerebellar-models 4.2, tests/test_cell_models.py: autorhythm (Hz), steps (pA), slope (Hz/pA)",
@@ -79,7 +78,7 @@ def _respond(name: str, current: Any, dt: float, seed: int) -> tuple[Any, Any]:
     from cerebellum.description.circuit import load_model
 
     population, _, model = name.partition(", ")
-    parameters = load_model(model or "mouse").population[population].si()  # type: ignore[index]
+    parameters = load_model(model or "mouse").population[population].si()
     state = eglif.start(parameters, CELLS, np.random.default_rng(seed))
     return eglif.respond(parameters, {}, state, current, dt)
 
@@ -108,12 +107,12 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Whether each cell type's rhythm, slope and time step are as claimed."""
     out = {}
     for name, (rhythm, _, slope) in PUBLISHED.items():
-        found = numbers["cells"][name]
-        out[f"{name}: autorhythm within 2% of {rhythm:g} Hz"] = abs(found["autorhythm"] - rhythm) <= 0.02 * rhythm
+        measured = numbers["cells"][name]
+        out[f"{name}: autorhythm within 2% of {rhythm:g} Hz"] = abs(measured["autorhythm"] - rhythm) <= 0.02 * rhythm
         if slope is not None:
-            out[f"{name}: slope within 15% of {slope:g} Hz/pA"] = abs(found["slope"] - slope) <= 0.15 * slope
-        change = abs(found["at_fine_step"] - found["at_coarse_step"])
-        out[f"{name}: 0.01 ms changes the rate by less than 2%"] = change <= 0.02 * found["at_coarse_step"]
+            out[f"{name}: slope within 15% of {slope:g} Hz/pA"] = abs(measured["slope"] - slope) <= 0.15 * slope
+        change = abs(measured["at_fine_step"] - measured["at_coarse_step"])
+        out[f"{name}: 0.01 ms changes the rate by less than 2%"] = change <= 0.02 * measured["at_coarse_step"]
     return out
 
 
@@ -123,16 +122,16 @@ def draw(numbers: dict[str, Any]) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 5), layout="constrained")
-    shown = {name: found for name, found in numbers["cells"].items() if found["currents"]}
-    for axes, (name, found) in zip(figure.subplots(2, 4).flat, shown.items(), strict=True):
-        current = np.array(found["currents"], dtype=float)
-        rate = np.array([np.nan if r is None else r for r in found["first_rates"]], dtype=float)
-        axes.plot(current, rate, "o-", color="tab:blue", ms=4, label=f"here: {found['slope']:.3g} Hz/pA")
+    shown = {name: measured for name, measured in numbers["cells"].items() if measured["currents"]}
+    for axes, (name, measured) in zip(figure.subplots(2, 4).flat, shown.items(), strict=True):
+        current = np.array(measured["currents"], dtype=float)
+        rate = np.array([np.nan if r is None else r for r in measured["first_rates"]], dtype=float)
+        axes.plot(current, rate, "o-", color="tab:blue", ms=4, label=f"here: {measured['slope']:.3g} Hz/pA")
         published = PUBLISHED[name][2]
         line = rate[0] + published * (current - current[0])
         axes.plot(current, line, "--", color="0.5", label=f"published: {published:g}")
         axes.set(xlabel="current (pA)", ylabel="rate (Hz)")
-        axes.set_title(f"{name}: {found['autorhythm']:.1f} ({PUBLISHED[name][0]:g}) Hz", fontsize=8)
+        axes.set_title(f"{name}: {measured['autorhythm']:.1f} ({PUBLISHED[name][0]:g}) Hz", fontsize=8)
         axes.legend(fontsize=6)
     return figure
 

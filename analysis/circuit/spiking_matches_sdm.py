@@ -1,7 +1,7 @@
 """Claim: Purkinje spikes carry the weights of sparse distributed memory, and as far as SDM does, of attention.
 
 Two circuits (`kanerva`: Hamming balls over 256 bits; `jaeckel`: 4 of 256 bits, as granule cells have 4 dendrites)
-store 20 random patterns by climbing-fibre plasticity and are asked with cues of 0 to 32 flipped bits; `kanerva` also
+store 20 random patterns by climbing-fibre plasticity and recall them from cues of 0 to 32 flipped bits; `kanerva` also
 stores ten handwritten digits. Weights are regressed from Purkinje spikes alone and compared with the exact counts on
 the same connectome, with the expectation over connectomes, and with softmax attention (Bricken & Pehlevan 2021,
 arXiv:2111.05498). Ceilings and the shuffled control stand beside. About 4 minutes on two idle cores.
@@ -114,9 +114,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
     ]
     for shift, case in ((-0.2, "kanerva"), (0.2, "jaeckel")):
         for place, (_, key, colour) in enumerate(bars):
-            found = [run["r2"][key] for run in numbers[case]]
-            left.bar(place + shift, np.mean(found), 0.36, color=colour, alpha=1.0 if case == "kanerva" else 0.55)
-            left.plot([place + shift] * len(found), found, "k.", ms=4)
+            measured = [run["r2"][key] for run in numbers[case]]
+            left.bar(place + shift, np.mean(measured), 0.36, color=colour, alpha=1.0 if case == "kanerva" else 0.55)
+            left.plot([place + shift] * len(measured), measured, "k.", ms=4)
     left.set_xticks(range(len(bars)), [label for label, _, _ in bars], fontsize=8)
     left.set(
         ylabel="r2 of weights", title="Purkinje spikes against theory (dark kanerva, pale jaeckel)", ylim=(0, 1.05)

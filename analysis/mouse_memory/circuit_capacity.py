@@ -40,11 +40,11 @@ def measure(seed: int = 0) -> dict[str, Any]:
     """Recall of every protocol, size and reader."""
     numbers: dict[str, Any] = {"sizes": SIZES, "kanerva": {}, "mouse": {}}
     for size in SIZES:
-        found = {}
+        measured = {}
         for protocol in ("capacity", "critical_distance", "forgetting"):
-            found[protocol] = _one(protocol, "kanerva", "both", seed, {COUNT: str(size)})
+            measured[protocol] = _one(protocol, "kanerva", "both", seed, {COUNT: str(size)})
             print(size, protocol, file=sys.stderr, flush=True)
-        numbers["kanerva"][str(size)] = found
+        numbers["kanerva"][str(size)] = measured
     for protocol, noise in (("capacity", "[6]"), ("critical_distance", "[0, 4, 8, 12, 16, 20, 24]")):
         settings = {**MOUSE, **MOUSE_SHORT, "block.read.noise": noise}
         numbers["mouse"][protocol] = _one(f"mouse_{protocol}", "mouse_memory", "spiking", seed, settings)
@@ -59,9 +59,9 @@ def _one(protocol: str, model: str, engine: Any, seed: int, settings: dict[str, 
     blocks = summary.get("recall_by_block", {"read": {"stored": None, **summary["recall"]}})
     readers = [name for name in summary["recall"] if name not in ("attention", "granule")]
     return {
-        "stored": [found["stored"] for found in blocks.values()],
-        "patterns": {name: [found[name]["patterns"] for found in blocks.values()] for name in readers},
-        "bits": {name: [found[name]["bits"] for found in blocks.values()] for name in readers},
+        "stored": [measured["stored"] for measured in blocks.values()],
+        "patterns": {name: [measured[name]["patterns"] for measured in blocks.values()] for name in readers},
+        "bits": {name: [measured[name]["bits"] for measured in blocks.values()] for name in readers},
         "by_flips": {name: summary["recall"][name]["by_flips"] for name in readers},
         "by_pattern": {name: list(summary["recall"][name]["by_pattern"].values()) for name in readers},
     }
@@ -71,12 +71,12 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """The statements; a false one is a result."""
     kanerva, mouse = numbers["kanerva"], numbers["mouse"]
 
-    def gap(found: dict[str, Any], reader: str, upto: int | None = None) -> float:
-        spikes, exact = found["patterns"][reader][:upto], found["patterns"]["sdm_exact"][:upto]
+    def gap(measured: dict[str, Any], reader: str, upto: int | None = None) -> float:
+        spikes, exact = measured["patterns"][reader][:upto], measured["patterns"]["sdm_exact"][:upto]
         return max(abs(a - b) for a, b in zip(spikes, exact, strict=True))
 
-    def by_distance(found: dict[str, Any], reader: str) -> float:
-        spikes, exact = found["by_flips"][reader], found["by_flips"]["sdm_exact"]
+    def by_distance(measured: dict[str, Any], reader: str) -> float:
+        spikes, exact = measured["by_flips"][reader], measured["by_flips"]["sdm_exact"]
         return max(abs(spikes[level]["patterns"] - exact[level]["patterns"]) for level in exact)
 
     largest = kanerva[str(numbers["sizes"][-1])]
@@ -115,10 +115,10 @@ def draw(numbers: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(11, 6.6), layout="constrained")
     axes = figure.subplots(2, 3, sharey=True)
     shades = ("#a1d99b", "#41ab5d", "#005a32")
-    for shade, (size, found) in zip(shades, numbers["kanerva"].items(), strict=True):
-        _stages(axes[0, 0], found["capacity"], shade, f"{int(size):,} cells", "bits")
-        _distances(axes[0, 1], found["critical_distance"], shade)
-        _stages(axes[0, 2], found["forgetting"], shade, "", "bits")
+    for shade, (size, measured) in zip(shades, numbers["kanerva"].items(), strict=True):
+        _stages(axes[0, 0], measured["capacity"], shade, f"{int(size):,} cells", "bits")
+        _distances(axes[0, 1], measured["critical_distance"], shade)
+        _stages(axes[0, 2], measured["forgetting"], shade, "", "bits")
     _stages(axes[1, 0], numbers["mouse"]["capacity"], "#3182bd", "")
     _distances(axes[1, 1], numbers["mouse"]["critical_distance"], "#3182bd")
     last = numbers["kanerva"][str(numbers["sizes"][-1])]["capacity"]["by_pattern"]
@@ -153,19 +153,19 @@ def draw(numbers: dict[str, Any]) -> Figure:
     return figure
 
 
-def _stages(ax: Any, found: dict[str, Any], colour: str, label: str, share: str = "patterns") -> None:
+def _stages(ax: Any, measured: dict[str, Any], colour: str, label: str, share: str = "patterns") -> None:
     for name, style in (("purkinje", "o"), ("nuclear", "d"), ("rate", "x"), ("sdm_exact", "-"), ("sdm", "--")):
-        if name in found[share]:
-            ax.plot(found["stored"], found[share][name], style, ms=5, lw=1, color=colour)
+        if name in measured[share]:
+            ax.plot(measured["stored"], measured[share][name], style, ms=5, lw=1, color=colour)
     ax.plot([], [], "-", color=colour, label=label)
     ax.set_xscale("log", base=2)
-    ax.set_xticks(found["stored"], [str(stored) for stored in found["stored"]])
+    ax.set_xticks(measured["stored"], [str(stored) for stored in measured["stored"]])
 
 
-def _distances(ax: Any, found: dict[str, Any], colour: str) -> None:
+def _distances(ax: Any, measured: dict[str, Any], colour: str) -> None:
     for name, style in (("purkinje", "o"), ("nuclear", "d"), ("rate", "x"), ("sdm_exact", "-"), ("sdm", "--")):
-        if name in found["by_flips"]:
-            levels = found["by_flips"][name]
+        if name in measured["by_flips"]:
+            levels = measured["by_flips"][name]
             shares = [at["patterns"] for at in levels.values()]
             ax.plot([int(level) for level in levels], shares, style, ms=5, lw=1, color=colour)
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cerebellum.activity import statistics
-from cerebellum.experiment import schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +48,7 @@ def drive(result: Result) -> Floats:
     changed = csr_matrix(
         (naive - result.plastic[PLASTIC], (zone[edges.post], edges.pre)), shape=(circuit.zones, circuit.size("granule"))
     )
-    spikes = microzones.granule_counts(result, "read").astype(float)
+    spikes = result.outcomes["spiking"].counts("granule", microzones.by_pattern(result.schedule.of("read")))
     return np.asarray((changed @ spikes.T).T / np.bincount(zone, minlength=circuit.zones))
 
 
@@ -59,11 +58,11 @@ def chain(result: Result) -> dict[str, float]:
 
     predicted, signs = result.weights["sdm"], result.asked.signs
     stages = {**result.weights, "drive": agreement.effective_weights(drive(result), signs)}
-    found = {name: agreement.r2(stages[name], predicted) for name in STAGES if name in stages}
-    found["control"] = result.summary["agreement"]["control"]["r2"]
+    measured = {name: agreement.r2(stages[name], predicted) for name in STAGES if name in stages}
+    measured["control"] = result.summary["agreement"]["control"]["r2"]
     softmax = result.weights["attention"]
     against = {f"{name}_vs_attention": agreement.r2(stages[name], softmax) for name in stages if name != "attention"}
-    return {**found, **against}
+    return {**measured, **against}
 
 
 def signal(result: Result) -> dict[str, dict[str, float]]:
@@ -85,19 +84,26 @@ def signal(result: Result) -> dict[str, dict[str, float]]:
     return out
 
 
+def _rates(result: Result, population: str, role: str) -> Floats:
+    """Rate (Hz) of each cell in the window of each trial of a role, shape (trials, cells)."""
+    from cerebellum.readout import microzones
+
+    return result.outcomes["spiking"].mean_rates(population, microzones.windows_of(result.schedule.of(role)))
+
+
 def by_read_time(result: Result, lasts: list[float]) -> dict[str, list[float]]:
     """r2 against the prediction if only the first `lasts` (s) of each read window are counted."""
     from cerebellum.readout import agreement, microzones
 
-    circuit, plan = result.circuit, result.protocol
+    circuit = result.circuit
     out: dict[str, list[float]] = {"purkinje": [], "nuclear": []}
     for name, sign in (("purkinje", -1.0), ("nuclear", 1.0)):
         spikes, cells = result.spikes[name], circuit.size(name)
-        baseline = microzones.rates(spikes, cells, plan, result.schedule.of("baseline")).mean(axis=0)
+        baseline = _rates(result, name, "baseline").mean(axis=0)
         for duration in lasts:
             rows = []
             for trial in result.schedule.of("read"):
-                start, _ = schedule.window(plan, trial)
+                start, _ = trial.window
                 rows.append(statistics.counts(spikes, cells, start, start + duration) / duration)
             y = sign * microzones.zone_mean(np.array(rows) - baseline, circuit.zones)
             out[name].append(agreement.r2(agreement.effective_weights(y, result.asked.signs), result.weights["sdm"]))
@@ -107,24 +113,23 @@ def by_read_time(result: Result, lasts: list[float]) -> dict[str, list[float]]:
 def by_cells(result: Result, shares: list[float], rng: np.random.Generator, draws: int = 10) -> dict[str, list[float]]:
     """r2 against the prediction if only a share of each microzone's cells is read, mean over draws of cells."""
     from cerebellum.connectome.connectome import zone_of
-    from cerebellum.readout import agreement, microzones
+    from cerebellum.readout import agreement
 
-    circuit, plan = result.circuit, result.protocol
+    circuit = result.circuit
     out: dict[str, list[float]] = {"purkinje": [], "nuclear": []}
     for name, sign in (("purkinje", -1.0), ("nuclear", 1.0)):
-        spikes, cells = result.spikes[name], circuit.size(name)
-        baseline = microzones.rates(spikes, cells, plan, result.schedule.of("baseline")).mean(axis=0)
-        change = sign * (microzones.rates(spikes, cells, plan, result.schedule.of("read")) - baseline)
+        cells, baseline = circuit.size(name), _rates(result, name, "baseline").mean(axis=0)
+        change = sign * (_rates(result, name, "read") - baseline)
         zone = zone_of(cells, circuit.zones)
         members = [np.flatnonzero(zone == number) for number in range(circuit.zones)]
         for share in shares:
-            found = []
+            measured = []
             for _ in range(draws if share < 1 else 1):
                 chosen = [rng.choice(own, max(1, round(share * len(own))), replace=False) for own in members]
                 y = np.stack([change[:, own].mean(axis=1) for own in chosen], axis=1)
                 weights = agreement.effective_weights(y, result.asked.signs)
-                found.append(agreement.r2(weights, result.weights["sdm"]))
-            out[name].append(float(np.mean(found)))
+                measured.append(agreement.r2(weights, result.weights["sdm"]))
+            out[name].append(float(np.mean(measured)))
     return out
 
 
@@ -139,19 +144,19 @@ def by_parallel_fibers(result: Result, numbers: list[int], rng: np.random.Genera
     circuit, edges = result.circuit, result.connectome.edges[PLASTIC]
     zone = zone_of(circuit.size("purkinje"), circuit.zones)
     changed = circuit.projection[PLASTIC].weight.si - result.plastic[PLASTIC]  # type: ignore[union-attr]
-    spikes = microzones.granule_counts(result, "read").astype(float)
+    spikes = result.outcomes["spiking"].counts("granule", microzones.by_pattern(result.schedule.of("read")))
     rank = np.empty(len(edges))
     order = np.lexsort((rng.random(len(edges)), edges.post))
     first = np.searchsorted(edges.post[order], edges.post[order])
     rank[order] = np.arange(len(edges)) - first
-    found = []
+    measured = []
     for number in numbers:
         kept = rank < number
         shape = circuit.zones, circuit.size("granule")
         part = csr_matrix((changed[kept], (zone[edges.post[kept]], edges.pre[kept])), shape=shape)
         y = np.asarray((part @ spikes.T).T / np.bincount(zone, minlength=circuit.zones))
-        found.append(agreement.r2(agreement.effective_weights(y, result.asked.signs), result.weights["sdm"]))
-    return found
+        measured.append(agreement.r2(agreement.effective_weights(y, result.asked.signs), result.weights["sdm"]))
+    return measured
 
 
 def recall(result: Result) -> dict[str, Any]:

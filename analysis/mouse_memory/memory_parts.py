@@ -118,7 +118,8 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
 
     def within(part: str) -> bool:
         return all(
-            abs(found["purkinje"] / numbers[part]["150"]["purkinje"] - 1) <= 0.1 for found in numbers[part].values()
+            abs(measured["purkinje"] / numbers[part]["150"]["purkinje"] - 1) <= 0.1
+            for measured in numbers[part].values()
         )
 
     def falls(part: str, label: str) -> bool:
@@ -142,14 +143,14 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     }
 
 
-def _spread(found: dict[str, Any]) -> float:
+def _spread(measured: dict[str, Any]) -> float:
     """Largest beta of the kernel over the smallest."""
-    betas = [one["beta"]["sdm"] for one in found.values()]
+    betas = [one["beta"]["sdm"] for one in measured.values()]
     return float(max(betas) / min(betas))
 
 
-def _rising(found: dict[str, Any], key: str = "purkinje") -> bool:
-    values = [one["beta"]["sdm"] if key == "beta" else one[key] for one in found.values()]
+def _rising(measured: dict[str, Any], key: str = "purkinje") -> bool:
+    values = [one["beta"]["sdm"] if key == "beta" else one[key] for one in measured.values()]
     return all(a < b for a, b in pairwise(values))
 
 
@@ -169,13 +170,13 @@ def draw(numbers: dict[str, Any]) -> Figure:
             ("sdm_exact", "#888888", ":"),
             ("control", "#d6616b", "."),
         ):
-            upper.plot(x, [found[name] for found in variants.values()], style, ms=4, color=colour, label=name)
+            upper.plot(x, [measured[name] for measured in variants.values()], style, ms=4, color=colour, label=name)
         upper.plot(
-            x, [found["recall"]["purkinje"] for found in variants.values()], "x", color="#31a354", label="recall"
+            x, [measured["recall"]["purkinje"] for measured in variants.values()], "x", color="#31a354", label="recall"
         )
-        upper.plot(x, [found["recall"]["nuclear"] for found in variants.values()], "+", color="#756bb1")
+        upper.plot(x, [measured["recall"]["nuclear"] for measured in variants.values()], "+", color="#756bb1")
         for name, colour, style in (("sdm", "#222222", "-"), ("purkinje", "#31a354", "o")):
-            lower.plot(x, [found["beta"][name] for found in variants.values()], style, ms=4, color=colour)
+            lower.plot(x, [measured["beta"][name] for measured in variants.values()], style, ms=4, color=colour)
         upper.set(title=part, ylim=(-0.02, 1.05))
         upper.set_xticks([])
         lower.set_ylim(0, 6)

@@ -70,7 +70,7 @@ def _one(seed: int, settings: dict[str, str]) -> dict[str, Any]:
         "by_cells": memory_budget.by_cells(result, SHARES, rng),
         "by_fibers": memory_budget.by_parallel_fibers(result, [n for n in FIBERS if n <= known], rng),
         "weights": {name: np.round(result.weights[name], 5) for name in ("sdm", "purkinje", "nuclear")},
-        "rates": {name: found["mean_hz"] for name, found in summary["rates"].items()},
+        "rates": {name: measured["mean_hz"] for name, measured in summary["rates"].items()},
         "seconds": summary["timing"]["total"],
     }
 
@@ -123,9 +123,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
     scatter.legend(frameon=False)
     names = [*memory_budget.STAGES, "control"]
     for place, name in enumerate(names):
-        found = [run["r2"][name] for run in runs]
-        budget.bar(place - 0.18, np.mean(found), 0.36, color="#d6616b" if name == "control" else "#3182bd")
-        budget.plot([place - 0.18] * len(found), found, "k.", ms=5)
+        measured = [run["r2"][name] for run in runs]
+        budget.bar(place - 0.18, np.mean(measured), 0.36, color="#d6616b" if name == "control" else "#3182bd")
+        budget.plot([place - 0.18] * len(measured), measured, "k.", ms=5)
         budget.bar(place + 0.18, np.mean([run["r2"][name] for run in published]), 0.3, color="#bbbbbb")
     labels = [*memory_budget.STAGES.values(), "shuffled"]
     budget.set_xticks(range(len(names)), [label.replace(" ", "\n") for label in labels], fontsize=8)
@@ -135,8 +135,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
 
 
 def _response(ax: Any, runs: list[dict[str, Any]], published: list[dict[str, Any]]) -> None:
-    for found, colour, label in ((runs, "#3182bd", "mouse_memory"), (published, "#999999", "published parameters")):
-        for run in found:
+    for measured, colour, label in ((runs, "#3182bd", "mouse_memory"), (published, "#999999", "published parameters")):
+        for run in measured:
             ax.plot(range(5), run["response"]["asked"], "o-", ms=4, color=colour)
         ax.plot([], [], "o-", color=colour, label=label)
     ax.set(xlabel="inputs of four on in the cue, m", ylabel="spikes in a read, f(m)", xticks=range(5))

@@ -82,7 +82,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
 
     def within(column: str, tolerance: float) -> bool:
         pairs = zip(table["exact"], published[column], strict=True)
-        return all(abs(found - printed) <= tolerance * found for found, printed in pairs)
+        return all(abs(measured - printed) <= tolerance * measured for measured, printed in pairs)
 
     straight = {
         f"radius {curve['radius']}: a line over 0..{curve['radius'] - 1} explains {STRAIGHT:.0%} of ln I": (
@@ -94,8 +94,8 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         "I(2k - 1) = I(2k) exactly: the curve is a staircase": numbers["steps_of_two"],
         "expected neurons at n = 1,000 equal those of the paper's code (0.1%)": within("exact", 1e-3),
         "Kanerva's printed table is within 2% of the exact numbers (up to distance 200)": all(
-            abs(found - printed) <= 0.02 * found
-            for found, printed in zip(table["exact"][:7], published["kanerva"][:7], strict=True)
+            abs(measured - printed) <= 0.02 * measured
+            for measured, printed in zip(table["exact"][:7], published["kanerva"][:7], strict=True)
         ),
     }
 

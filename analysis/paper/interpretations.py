@@ -207,10 +207,10 @@ def draw(numbers: dict[str, Any]) -> Figure:
     left.set(ylabel="sd / mean of lengths", ylim=(0, None))
     left.tick_params(axis="x", rotation=20)
     left.legend(fontsize=7)
-    for layer, (found, colour) in enumerate(zip(numbers["feed_forward"], colours, strict=True)):
-        label = f"layer {layer}: {found['activity']:.0%} active, beta {found['beta']:.2f}, R2 {found['r2']:.3f}"
-        middle.plot(found["cosines"], found["shared"], "o", color=colour, label=label)
-        middle.plot(found["cosines"], found["shared_random_addresses"], color=colour)
+    for layer, (result, colour) in enumerate(zip(numbers["feed_forward"], colours, strict=True)):
+        label = f"layer {layer}: {result['activity']:.0%} active, beta {result['beta']:.2f}, R2 {result['r2']:.3f}"
+        middle.plot(result["cosines"], result["shared"], "o", color=colour, label=label)
+        middle.plot(result["cosines"], result["shared_random_addresses"], color=colour)
     middle.set(xlabel="cosine of two inputs", ylabel="share of active units in common", yscale="log")
     middle.yaxis.set_major_formatter("{x:.1f}")
     middle.yaxis.set_minor_formatter("{x:.1f}")

@@ -44,20 +44,16 @@ def measure(seed: int = 0) -> dict[str, Any]:
     """Descent, the weights it finds, and the spiking engine's rates with them."""
     import torch
 
-    from cerebellum.connectome import connectome, weights
-    from cerebellum.description.circuit import load_model
-    from cerebellum.description.protocol import load_protocol
-    from cerebellum.experiment import stimulus
+    from cerebellum import load_model, prepare
     from cerebellum.rate import simulate
     from cerebellum.rate.network import given_rates
 
     awake, slice_ = load_model("mouse", {"scale": SCALE}), load_model("mouse_vitro", {"scale": SCALE})
     factor = {name: _weight(awake, name) / _weight(slice_, name) for name in FITTED}
     begin = _with_weights(awake, {name: 1 / factor[name] for name in FITTED})
-    plan = load_protocol("background")
-    schedule = stimulus.schedule(plan, begin, None, seed)
-    wired = connectome.sample(begin, seed)
-    module = simulate.build(wired, weights.solve(begin), schedule)
+    made = prepare("background", begin, seed)
+    wired, schedule = made.connectome, made.schedule
+    module = simulate.build(wired, schedule)
     module.requires_grad_(False)
     record = _granular_layer(module, given_rates(schedule, begin, module.like))
     logs = torch.zeros(len(FITTED), requires_grad=True)
@@ -129,18 +125,16 @@ def _mean_rates(module: Any, record: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _spiking(circuit: Circuit, seed: int) -> dict[str, float]:
     """Rates from 1 to 3 s in the spiking engine."""
+    from cerebellum import load_protocol, prepare
     from cerebellum.activity import statistics
-    from cerebellum.connectome import connectome, weights
-    from cerebellum.description.protocol import load_protocol
-    from cerebellum.experiment import stimulus
     from cerebellum.spiking import network
 
     duration = {
         "block.rest.trial_duration": "3000", "block.rest.window.duration": "2000",
         "block.rest.stimulus.background.duration": "3000", "block.rest.stimulus.climbing.duration": "3000",
     }  # fmt: skip
-    schedule = stimulus.schedule(load_protocol("background", duration), circuit, None, seed)
-    run = network.simulate(connectome.sample(circuit, seed), weights.solve(circuit), schedule)
+    made = prepare(load_protocol("background", duration), circuit, seed)
+    run = network.simulate(made.connectome, made.schedule)
     return {name: float(statistics.rates(run.spikes[name], circuit.size(name), 1.0, 3.0).mean()) for name in PUBLISHED}
 
 

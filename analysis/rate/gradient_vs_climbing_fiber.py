@@ -51,8 +51,8 @@ def measure(seed: int = 0) -> dict[str, Any]:
     start = module.weight[PLASTIC].detach().clone()
     climbing, taught = _by_climbing_fibers(module, records, naive, POINTERS)
     largest = float((taught - start).abs().max()) / EPOCHS
-    descended, found = _by_gradient(module, records, naive, start, largest)
-    changes = [(weight - start).cpu().numpy().astype(float) for weight in (taught, found)]
+    descended, measured = _by_gradient(module, records, naive, start, largest)
+    changes = [(weight - start).cpu().numpy().astype(float) for weight in (taught, measured)]
     correlation = float(np.corrcoef(*changes)[0, 1])
     edges = module.connectome.edges[PLASTIC]
     control = _shuffled_correlation(changes, edges.post, module.circuit.size("purkinje"), seed)
@@ -69,7 +69,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
 
 def _circuit(seed: int) -> RateCircuit:
-    from cerebellum.connectome import connectome, weights
+    from cerebellum.connectome import connectome
     from cerebellum.description.circuit import load_model
     from cerebellum.experiment.schedule import Schedule
     from cerebellum.rate import simulate
@@ -80,9 +80,9 @@ def _circuit(seed: int) -> RateCircuit:
         for name, p in circuit.projection.items()
     }
     circuit = circuit.model_copy(update={"projection": projections})
-    # Nuclei are left out: the olive, their way back to the cortex, is told what to fire.
+    # Nuclei are left out: the olive, their way back to the cortex, is given its spikes.
     schedule = Schedule([], {}, 0.0, lesion=("nuclear", "nucleo_olivary"))
-    module = simulate.build(connectome.sample(circuit, seed), weights.solve(circuit), schedule)
+    module = simulate.build(connectome.sample(circuit, seed), schedule)
     return module.requires_grad_(False)
 
 

@@ -48,20 +48,16 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
 def _rates(model: str, settings: dict[str, str], protocol: str, own: dict[str, str], seed: int) -> dict[str, Any]:
     """Population -> mean rates (Hz) in the windows and the number of spikes they rest on."""
-    from cerebellum.connectome import connectome, weights
-    from cerebellum.description.circuit import load_model
-    from cerebellum.description.protocol import load_protocol
-    from cerebellum.experiment import stimulus
+    from cerebellum import prepare
     from cerebellum.rate import simulate
     from cerebellum.spiking import network
 
-    circuit, plan = load_model(model, {"scale": "0.3", **settings}), load_protocol(protocol, own)
-    schedule = stimulus.schedule(plan, circuit, None, seed)
-    wired, weights = connectome.sample(circuit, seed), weights.solve(circuit)
-    spikes = network.simulate(wired, weights, schedule).spikes
-    drawn = simulate.simulate(wired, weights, schedule, draws=DRAWS)
-    expected = simulate.simulate(wired, weights, schedule)
-    windows, out = [schedule.window(plan, trial) for trial in schedule.trials], {}
+    made = prepare(protocol, model, seed, {"scale": "0.3", **settings, **own})
+    circuit, wired, schedule = made.circuit, made.connectome, made.schedule
+    spikes = network.simulate(wired, schedule).spikes
+    drawn = simulate.simulate(wired, schedule, draws=DRAWS)
+    expected = simulate.simulate(wired, schedule)
+    windows, out = [trial.window for trial in schedule.trials], {}
     seconds = sum(stop - start for start, stop in windows)
     for name, one in spikes.items():
         if circuit.population[name].cell in ("source", "relay"):
@@ -80,10 +76,10 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Of every model and protocol, whether all populations are within 10%."""
     return {
         f"{model}, {protocol}: every population within {CLOSE:.0%}": all(
-            abs(one["drawn"] / one["spiking"] - 1) <= CLOSE for one in found.values() if one["spikes"] >= FEWEST
+            abs(one["drawn"] / one["spiking"] - 1) <= CLOSE for one in measured.values() if one["spikes"] >= FEWEST
         )
         for protocol, models in numbers.items()
-        for model, found in models.items()
+        for model, measured in models.items()
     }
 
 
@@ -97,7 +93,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
         ax.axhspan(1 - CLOSE, 1 + CLOSE, color="0.9")
         names = list(next(iter(models.values())))
         for place, name in enumerate(names):
-            rows = [found[name] for found in models.values()]
+            rows = [measured[name] for measured in models.values()]
             at = [i + (place - len(names) / 2) * 0.09 for i in range(len(rows)) if rows[i]["spikes"] >= FEWEST]
             for way, filled in (("drawn", True), ("expected", False)):
                 ratios = [one[way] / one["spiking"] for one in rows if one["spikes"] >= FEWEST]

@@ -60,37 +60,33 @@ def _protocol(name: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
 
     import numpy as np
 
+    from cerebellum import prepare
     from cerebellum.activity.rates import STEP
-    from cerebellum.connectome import connectome, weights
-    from cerebellum.description.circuit import load_model
-    from cerebellum.description.protocol import load_protocol
-    from cerebellum.experiment import stimulus
     from cerebellum.rate import simulate
     from cerebellum.readout.engine_agreement import correlation
     from cerebellum.spiking import network
 
-    circuit, plan = load_model(MODEL), load_protocol(name, settings)
-    schedule = stimulus.schedule(plan, circuit, None, seed)
-    wired, weights = connectome.sample(circuit, seed), weights.solve(circuit)
+    made = prepare(name, MODEL, seed, settings)
+    circuit, wired, schedule = made.circuit, made.connectome, made.schedule
     steps, seconds = round(schedule.duration / STEP), []
     counted = {p: np.zeros((RUNS[name], steps)) for p in circuit.population}
     each = {p: np.zeros(circuit.size(p)) for p in circuit.population}
     for run in range(RUNS[name]):  # the connectome's seed is that of its cells' noise, too
-        simulated = network.simulate(dataclasses.replace(wired, seed=seed + 1000 * run), weights, schedule)
+        simulated = network.simulate(dataclasses.replace(wired, seed=seed + 1000 * run), schedule)
         seconds.append(simulated.seconds["simulate"])
         for population, spikes in simulated.spikes.items():
             edges = np.arange(steps + 1) * STEP - 1e-9
             counted[population][run] = np.histogram(spikes.time, edges)[0] / (STEP * circuit.size(population))
             each[population] += np.bincount(spikes.cell, minlength=circuit.size(population))
-    drawn = simulate.simulate(wired, weights, schedule, draws=DRAWS)
-    expected = simulate.simulate(wired, weights, schedule)
+    drawn = simulate.simulate(wired, schedule, draws=DRAWS)
+    expected = simulate.simulate(wired, schedule)
     spans = [(trial.start, trial.stop) for trial in schedule.trials]
-    windows = [schedule.window(plan, trial) for trial in schedule.trials]
+    windows = [trial.window for trial in schedule.trials]
     agreement: dict[str, dict[str, Any]] = {"drawn": {}, "expected": {}}
     courses = {}
     for population, runs in counted.items():
-        for way, found in (("drawn", drawn), ("expected", expected)):
-            one = found.rates[population]
+        for way, measured in (("drawn", drawn), ("expected", expected)):
+            one = measured.rates[population]
             agreement[way][population] = _agreement(runs, one.mean, spans, windows)
             agreement[way][population]["cells_r"] = correlation(each[population], one.cells.mean(axis=0))
         rows = [runs.mean(axis=0), drawn.rates[population].mean, expected.rates[population].mean]
@@ -157,8 +153,8 @@ def _agreement(
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Every population of every protocol, drawn, means and time courses apart; those silent in both agree."""
     out = {}
-    for protocol, found in numbers["protocols"].items():
-        for population, one in found["agreement"]["drawn"].items():
+    for protocol, measured in numbers["protocols"].items():
+        for population, one in measured["agreement"]["drawn"].items():
             if population == "mossy_fiber":  # given to both
                 continue
             silent = one["mean_spiking"] == 0 and one["mean_rate"] < 0.01
@@ -178,21 +174,21 @@ def draw(numbers: dict[str, Any]) -> Figure:
     names = [name for name in next(iter(protocols.values()))["courses"] if name != "glomerulus"]
     figure = Figure(figsize=(13, 1.25 * len(names) + 0.8), layout="constrained")
     axes = figure.subplots(len(names), len(protocols), squeeze=False, sharex="col")
-    for column, (protocol, found) in enumerate(protocols.items()):
+    for column, (protocol, measured) in enumerate(protocols.items()):
         for row, name in enumerate(names):
-            ax, (counted, drawn, expected) = axes[row, column], found["courses"][name]
+            ax, (counted, drawn, expected) = axes[row, column], measured["courses"][name]
             edges = np.arange(len(counted) + 1) * 5.0
             ax.stairs(counted, edges, fill=True, color="tab:blue", alpha=0.45)
             ax.plot(edges[:-1] + 2.5, expected, color="tab:orange", lw=0.8)
             ax.plot(edges[:-1] + 2.5, drawn, color="black", lw=0.8)
-            one = found["agreement"]["drawn"][name]
+            one = measured["agreement"]["drawn"][name]
             r, other, best = ("-" if x is None else f"{x:.2f}" for x in one["20 ms"].values())
             title = f"{one['mean_spiking']:.1f} / {one['mean_rate']:.1f} Hz, r = {r} ({other}, {best})"
             ax.set_title(title, fontsize=7, loc="right", pad=2)
             ax.tick_params(labelsize=6)
             if column == 0:
                 ax.set_ylabel(name.replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
-        trials = f", {found['trials']} trials" if found["trials"] > 1 else ""
+        trials = f", {measured['trials']} trials" if measured["trials"] > 1 else ""
         axes[0, column].set_title(f"{protocol}{trials}", fontsize=9, loc="left")
         axes[-1, column].set_xlabel("time in trial (ms)", fontsize=8)
     return figure

@@ -1,6 +1,6 @@
 """The rate twin of the mouse's memory: recall weights of the rate circuit beside those of Purkinje spikes.
 
-Claim: the rate circuit, told nothing but the mossy-fibre and climbing-fibre spikes, writes and reads the weights that
+Claim: the rate circuit, given nothing but the mossy-fibre and climbing-fibre spikes, writes and reads the weights that
 the spiking circuit reads from its Purkinje cells. `mouse_recall` on `mouse_memory` at a quarter of its size (scale 2,
 23 microzones), six pairings a pattern, cues clean and with a fifth of the fibres moved. Background and spontaneous
 climbing-fibre spikes are on and the same in both; cells and wiring are those of Geminiani et al. (2024,
@@ -48,24 +48,19 @@ def measure(seed: int = 0) -> dict[str, Any]:
     import numpy as np
 
     import cerebellum
-    from cerebellum.connectome import weights
     from cerebellum.readout import agreement, microzones
     from cerebellum.spiking import network
 
     result = cerebellum.run("mouse_recall", "mouse_memory", "both", seed=seed, settings=SETTINGS, draws=DRAWS)
     expected = cerebellum.run("mouse_recall", "mouse_memory", "rate", seed=seed, settings=SETTINGS)
-    wired, patterns, plan, circuit = result.connectome, result.patterns, result.protocol, result.circuit
+    wired, patterns, circuit = result.connectome, result.patterns, result.circuit
     assert wired is not None
     assert patterns is not None
     runs = [result.readout["purkinje"]]
     for run in range(1, RUNS):  # the connectome's seed is that of its cells' noise, too
         noisy = dataclasses.replace(wired, seed=seed + 1000 * run)
-        spikes = network.simulate(noisy, weights.solve(circuit), result.schedule).spikes["purkinje"]
-        before, asked = (
-            microzones.rates(spikes, circuit.size("purkinje"), plan, result.schedule.of(role))
-            for role in ("baseline", "read")
-        )
-        runs.append(microzones.pause(before.mean(axis=0), asked, circuit.zones))
+        again = network.simulate(noisy, result.schedule)
+        runs.append(microzones.readout(again, circuit, result.schedule, "purkinje"))
 
     def weights(y: Any) -> Any:
         return agreement.effective_weights(y, patterns.signs)
@@ -114,7 +109,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         ),
         "shuffled control r2 <= 0.1": numbers["control"] <= 0.1,
         "every pattern is recalled by both from clean cues": all(
-            found["0"]["patterns"] == 1.0 for found in numbers["recall"].values()
+            measured["0"]["patterns"] == 1.0 for measured in numbers["recall"].values()
         ),
     }
 
@@ -134,10 +129,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
         ax.plot([min(points[0]), max(points[0])], [min(points[0]), max(points[0])], color="black", lw=0.8)
         ax.plot(*points, ".", color="black", alpha=0.5)
         ax.set(xlabel=f"weight, {along}", ylabel=f"weight, {up}")
-    along, up = ([value for row in numbers["weights"][name] for value in row] for name in ("spiking", "expected"))
+    weights = ([value for row in numbers["weights"][name] for value in row] for name in ("spiking", "expected"))
     left.plot(
-        along,
-        up,
+        *weights,
         ".",
         color="tab:orange",
         alpha=0.5,

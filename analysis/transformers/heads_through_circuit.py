@@ -1,6 +1,6 @@
 """Attention heads pushed through the circuit: its output and its weights against the heads' own.
 
-Claim: a circuit that stores a head's keys and values by climbing-fibre plasticity and is asked with its queries gives
+Claim: a circuit that stores a head's keys and values by climbing-fibre plasticity and is cued with its queries gives
 the head's output. Not in Bricken & Pehlevan (2021), doi:10.48550/arXiv.2111.05498, who compare betas; here the heads of
 two transformers trained on English prose run through `kanerva` token by token: keys and queries as bits on the mossy
 fibres, values as bits on the climbing fibres (`cerebellum.heads.encoding` says how). All heads on the rate engine, four
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from cerebellum.heads.states import HeadStates
 
 CLAIM = (
-    "Keys, queries and values of attention heads, written and asked in the circuit token by token, come out as the"
+    "Keys, queries and values of attention heads, written and recalled in the circuit token by token, come out as the"
     " head's output, as far as sparse distributed memory of the same size does."
 )
 CAPTION = (
-    "32 tokens, 25 queries, each asked when the keys that it sees have been written. Heads by beta: 8 of a transformer"
+    "32 tokens, 25 queries, each a cue once the keys that it sees have been written. Heads by beta: 8 of a transformer"
     " with query-key normalisation, 16 of a GPT-2 whose queries and keys have lengths. Granule threshold at the head's"
     " beta as far as the cells suffice (30 shared with a typical query's nearest key). Top left: cosine of output and"
     " the head's output; grey: plain average of the values. Top right: rank correlation of weights; grey: weights"
@@ -66,10 +66,10 @@ def measure(seed: int = 0, model: str | None = None) -> dict[str, Any]:
     torch.set_num_threads(1)
     if model is not None:
         return {"heads": [_pushed(model, states, seed, spikes=False) for states in _outside(model)]}
-    found = _trained(seed)
-    spikes = [id(states) for states in found[NORMALISED][:: len(found[NORMALISED]) // SPIKING]]
-    heads = [_pushed(group, states, seed, id(states) in spikes) for group, all_ in found.items() for states in all_]
-    memories = [encode(states, TOKENS, *BITS, generator(seed + 1, "head"), FIRST) for states in found[NORMALISED]]
+    measured = _trained(seed)
+    spikes = [id(states) for states in measured[NORMALISED][:: len(measured[NORMALISED]) // SPIKING]]
+    heads = [_pushed(group, states, seed, id(states) in spikes) for group, all_ in measured.items() for states in all_]
+    memories = [encode(states, TOKENS, *BITS, generator(seed + 1, "head"), FIRST) for states in measured[NORMALISED]]
     return {"heads": heads, "cells": list(CELLS), "larger": _larger(memories, seed)}
 
 
@@ -112,21 +112,21 @@ def _pushed(group: str, states: HeadStates, seed: int, spikes: bool) -> dict[str
     from cerebellum.heads.states import summarise
     from cerebellum.readout.granule_code import code_of
 
-    found = push(states, engine="both" if spikes else "rate", tokens=TOKENS, first=FIRST, seed=seed + 1)
-    shipped = found
-    if found.threshold != code_of(load_model("kanerva")).threshold:
+    measured = push(states, engine="both" if spikes else "rate", tokens=TOKENS, first=FIRST, seed=seed + 1)
+    shipped = measured
+    if measured.threshold != code_of(load_model("kanerva")).threshold:
         shipped = push(states, tokens=TOKENS, first=FIRST, match_beta=False, seed=seed + 1)
     summary = summarise(states)
     return {
         "group": group,
         "layer": states.layer,
         "head": states.head,
-        "beta": found.memory.beta,
+        "beta": measured.memory.beta,
         "beta_fit_r2": summary.beta_fit_r2,
         "key_norm_spread": summary.key_norm_sd / summary.key_norm,
-        "threshold": found.threshold,
-        "kernel_beta": found.kernel_beta,
-        "matched": {reader: asdict(numbers) for reader, numbers in found.agreement.items()},
+        "threshold": measured.threshold,
+        "kernel_beta": measured.kernel_beta,
+        "matched": {reader: asdict(numbers) for reader, numbers in measured.agreement.items()},
         "shipped": {reader: asdict(numbers) for reader, numbers in shipped.agreement.items()},
         "shipped_kernel_beta": shipped.kernel_beta,
     }
@@ -154,8 +154,8 @@ def _larger(memories: list[HeadMemory], seed: int) -> list[list[dict[str, Any]]]
             for size, cells in enumerate(CELLS):
                 if start < cells:
                     active = (matches >= thresholds[size][number]).astype(np.float32)
-                    stored, asked = np.split(active, [len(memory.addresses)])
-                    shared[size][number] += asked @ stored.T
+                    stored, cued = np.split(active, [len(memory.addresses)])
+                    shared[size][number] += cued @ stored.T
     rows = []
     for size in range(len(CELLS)):
         pairs = zip(memories, shared[size], thresholds[size], strict=True)
@@ -262,9 +262,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
         ("r2", "tab:orange", "r2 of weights"),
         ("cosine_beyond_average", "tab:cyan", "cosine beyond the average"),
     ):
-        found = np.array([[head[number] for head in row] for row in numbers["larger"]])
-        larger.plot(cells, found, color=colour, lw=0.5, alpha=0.4)
-        larger.plot(cells, found.mean(axis=1), "o-", color=colour, label=label)
+        measured = np.array([[head[number] for head in row] for row in numbers["larger"]])
+        larger.plot(cells, measured, color=colour, lw=0.5, alpha=0.4)
+        larger.plot(cells, measured.mean(axis=1), "o-", color=colour, label=label)
     larger.set(xscale="log", xlabel="granule cells", ylabel="exact SDM against the head", ylim=(0, 1.03))
     larger.set_xticks(cells, [f"{number:,}" for number in cells])
     larger.set_xticks([], minor=True)
@@ -277,8 +277,8 @@ def _by_head(axes: Axes, heads: list[dict[str, Any]], number: str, floor: str, l
     axes.bar(places, _values(heads, floor, number), 0.8, color="0.88", label=label)
     for reader, (name, marker, colour) in STYLES.items():
         own = [place for place, head in zip(places, heads, strict=True) if reader in head["matched"]]
-        found = _values([heads[place] for place in own], reader, number)
-        axes.plot(own, found, marker, color=colour, ms=5, mfc="none", label=name)
+        measured = _values([heads[place] for place in own], reader, number)
+        axes.plot(own, measured, marker, color=colour, ms=5, mfc="none", label=name)
     axes.axhline(0, color="0.5", lw=0.6)
     axes.set_xticks(places, [f"{head['beta']:.2g}" for head in heads], fontsize=6, rotation=90)
     axes.set(xlabel="head, by its beta (left: query-key normalised, right: GPT-2)", ylim=(-0.35, 1.05))
@@ -288,12 +288,12 @@ def table(numbers: dict[str, Any]) -> str:
     """The heads as lines of text."""
     lines = ["layer head   beta kernel | cosine average | rank  r2  one beta | exact SDM: cosine rank r2"]
     for head in numbers["heads"]:
-        found = head["matched"]
-        rate, exact = found["rate"], found["sdm_exact"]
+        measured = head["matched"]
+        rate, exact = measured["rate"], measured["sdm_exact"]
         lines.append(
             f"{head['layer']:5d} {head['head']:4d} {head['beta']:6.2f} {head['kernel_beta']:6.2f} |"
-            f" {rate['cosine']:6.2f} {found['uniform']['cosine']:7.2f} |"
-            f" {rate['rank_correlation']:4.2f} {rate['r2']:4.2f} {found['one_beta']['r2']:8.2f} |"
+            f" {rate['cosine']:6.2f} {measured['uniform']['cosine']:7.2f} |"
+            f" {rate['rank_correlation']:4.2f} {rate['r2']:4.2f} {measured['one_beta']['r2']:8.2f} |"
             f" {exact['cosine']:17.2f} {exact['rank_correlation']:4.2f} {exact['r2']:4.2f}"
         )
     return "\n".join(lines)

@@ -106,11 +106,12 @@ def _learn(
     if k:
         network = SDMLayer(64, UNITS, 10, k, switch, generator)
     else:
-        network = nn.Sequential(nn.Linear(64, UNITS), nn.ReLU(), nn.Linear(UNITS, 10))
+        layers = nn.Linear(64, UNITS), nn.Linear(UNITS, 10)
+        network = nn.Sequential(layers[0], nn.ReLU(), layers[1])
         for parameter in network.parameters():  # torch's own start, from our generator
             nn.init.uniform_(parameter, -1.0, 1.0, generator=generator)
         with torch.no_grad():
-            for layer in (network[0], network[2]):
+            for layer in layers:
                 layer.weight.div_(layer.in_features**0.5)
                 layer.bias.div_(layer.in_features**0.5)
     optimiser = torch.optim.SGD(network.parameters(), lr=learning_rate)
@@ -119,10 +120,11 @@ def _learn(
         present = training[torch.isin(digits[training], pair)]
         network.train()
         for _ in range(epochs):
-            for batch in present[torch.randperm(len(present), generator=generator)].split(BATCH):
+            order = torch.randperm(len(present), generator=generator)
+            for batch in torch.split(present[order], BATCH):
                 loss = functional.cross_entropy(network(images[batch]), digits[batch])
                 optimiser.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(network.parameters(), 1.0)
                 optimiser.step()
                 if isinstance(network, SDMLayer):
@@ -153,13 +155,13 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Whether each part of the claim is borne out, seed by seed."""
     import numpy as np
 
-    found = numbers["conditions"]
+    measured = numbers["conditions"]
 
     def final(name: str) -> Any:
-        return np.asarray(found[name]["final"])
+        return np.asarray(measured[name]["final"])
 
     sdm, joint = final("SDM layer"), final("SDM layer, all classes at once")
-    earlier = np.asarray(found["MLP, same settings"]["pairs_at_the_end"])[:, :-1]
+    earlier = np.asarray(measured["MLP, same settings"]["pairs_at_the_end"])[:, :-1]
     return {
         "the SDM layer ends above the MLP in every seed, with the same and with the MLP's best settings": bool(
             (sdm > final("MLP, same settings")).all() and (sdm > final("MLP, its best settings")).all()
@@ -184,12 +186,12 @@ def draw(numbers: dict[str, Any]) -> Figure:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    learned = {name: found for name, found in numbers["conditions"].items() if "at once" not in name}
+    learned = {name: measured for name, measured in numbers["conditions"].items() if "at once" not in name}
     colours = dict(zip(learned, ("tab:blue", "tab:cyan", "tab:red", "tab:orange"), strict=True))
     pairs = np.arange(1, PAIRS + 1)
-    for name, found in learned.items():
-        course = np.asarray(found["course"])
-        left.plot(pairs, course.mean(0), "o-", color=colours[name], ms=3, label=f"{name}: {found['mean']:.2f}")
+    for name, measured in learned.items():
+        course = np.asarray(measured["course"])
+        left.plot(pairs, course.mean(0), "o-", color=colours[name], ms=3, label=f"{name}: {measured['mean']:.2f}")
         left.fill_between(pairs, course.min(0), course.max(0), color=colours[name], alpha=0.15, lw=0)
     for name, style in (("SDM layer, all classes at once", ":"), ("MLP, all classes at once", "--")):
         mean = numbers["conditions"][name]["mean"]
@@ -198,8 +200,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
     left.set(xlabel="pairs learned", ylabel="accuracy on all ten digits", xticks=pairs, ylim=(0, 1.02))
     left.legend(fontsize=6.5, loc="upper left")
     width = 0.8 / len(learned)
-    for i, (name, found) in enumerate(learned.items()):
-        ends = np.asarray(found["pairs_at_the_end"])
+    for i, (name, measured) in enumerate(learned.items()):
+        ends = np.asarray(measured["pairs_at_the_end"])
         places = pairs + (i - (len(learned) - 1) / 2) * width
         right.bar(places, ends.mean(0), width, color=colours[name])
         right.plot(np.repeat(places[None], len(ends), axis=0), ends, ".", color="black", ms=2)

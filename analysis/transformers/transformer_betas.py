@@ -105,7 +105,7 @@ def train(folder: str, tokens: Any, vocabulary: int, seed: int) -> list[float]:
     import torch
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.manual_seed(seed)  # the library draws first weights and dropout from the global generator
     generator = torch.Generator().manual_seed(seed)
     model = transformers.GPT2LMHeadModel(
@@ -133,7 +133,7 @@ def train(folder: str, tokens: Any, vocabulary: int, seed: int) -> list[float]:
         logits = model(input_ids=windows[:, :-1]).logits
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()
@@ -146,9 +146,9 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """Whether each part of the claim is borne out by the model read."""
     import numpy as np
 
-    lines, found = numbers["lines"], numbers["trained"]
+    lines, measured = numbers["lines"], numbers["trained"]
     low, high = lines["critical distance"], lines["memory"]
-    statistic, norms = np.asarray(found["beta_max_logit"]), np.asarray(found["beta_norms"])
+    statistic, norms = np.asarray(measured["beta_max_logit"]), np.asarray(measured["beta_norms"])
 
     def inside(betas: Any) -> bool:
         return bool(((betas >= low) & (betas <= high)).mean() > 0.5)
@@ -160,7 +160,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         "most heads read here lie between critical distance and memory, by the authors' statistic": inside(statistic),
         "most heads read here lie between critical distance and memory, by norms of queries and keys": inside(norms),
         f"one beta describes most heads (R2 of logits on cosine above {GOOD_FIT})": bool(
-            (np.asarray(found["beta_fit_r2"]) > GOOD_FIT).mean() > 0.5
+            (np.asarray(measured["beta_fit_r2"]) > GOOD_FIT).mean() > 0.5
         ),
     }
 
@@ -172,14 +172,14 @@ def draw(numbers: dict[str, Any]) -> Figure:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    found = numbers["trained"]
-    layers = np.asarray(found["layer"])
+    measured = numbers["trained"]
+    layers = np.asarray(measured["layer"])
     if "untrained" in numbers:
         before = numbers["untrained"]
         left.plot(layers - 0.12, before["beta_max_logit"], "o", color="0.75", ms=4)
         left.plot(layers + 0.12, before["beta_norms"], "s", color="0.75", ms=4, label="before training")
-    left.plot(layers - 0.12, found["beta_max_logit"], "o", color="tab:blue", ms=4, label="largest logit (authors)")
-    left.plot(layers + 0.12, found["beta_norms"], "s", color="tab:orange", ms=4, label="norms of query and key")
+    left.plot(layers - 0.12, measured["beta_max_logit"], "o", color="tab:blue", ms=4, label="largest logit (authors)")
+    left.plot(layers + 0.12, measured["beta_norms"], "s", color="tab:orange", ms=4, label="norms of query and key")
     for name, beta in numbers["lines"].items():
         left.axhline(beta, color="0.3", lw=1)
         left.annotate(
@@ -188,8 +188,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
     left.axhspan(*numbers["published"]["most common"], color="0.92", zorder=0, label="most published heads of GPT-2")
     left.set(xlabel="layer", ylabel="beta", yscale="log", xticks=np.unique(layers))
     left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-    spread = np.asarray(found["key_norm_sd"]) / np.asarray(found["key_norm"])
-    points = right.scatter(spread, found["beta_fit_r2"], c=layers, cmap="viridis", s=20)
+    spread = np.asarray(measured["key_norm_sd"]) / np.asarray(measured["key_norm"])
+    points = right.scatter(spread, measured["beta_fit_r2"], c=layers, cmap="viridis", s=20)
     right.axhline(GOOD_FIT, color="0.3", lw=1)
     right.set(xlabel="sd / mean of key norms", ylabel="R2 of logits on cosine", ylim=(None, 1.0))
     figure.colorbar(points, ax=right, label="layer", ticks=np.unique(layers))

@@ -24,7 +24,7 @@ _FORMATS = (".json", ".png", ".svg")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Verdict:
     """What came of one claim module.
 
     name : without ``analysis.SUBJECT.``
@@ -80,7 +80,7 @@ def run_figures(
     out: Path | None = None,
     progress: Progress = silent,
     root: Path | None = None,
-) -> list[Outcome]:
+) -> list[Verdict]:
     """Run claim modules one after the other, and collect what holds.
 
     Parameters
@@ -92,7 +92,7 @@ def run_figures(
 
     Returns
     -------
-    One outcome per module. One that fails does not stop the others: its outcome has an `error`.
+    One verdict per module. One that fails does not stop the others: its verdict has an `error`.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def run_figures(
     return outcomes
 
 
-def _run(name: str, root: Path, folder: Path) -> Outcome:
+def _run(name: str, root: Path, folder: Path) -> Verdict:
     files = tuple(folder / f"{name}{ending}" for ending in _FORMATS)
     for path in files:
         path.unlink(missing_ok=True)  # so that what is there afterwards is of this run
@@ -135,6 +135,6 @@ def _run(name: str, root: Path, folder: Path) -> Outcome:
     written = tuple(path for path in files if path.is_file())
     if finished.returncode != 0 or len(written) < len(files):
         lines = (finished.stderr or finished.stdout).strip().splitlines()
-        return Outcome(name, "", {}, written, seconds, "\n".join(lines[-5:]) or f"exit code {finished.returncode}")
+        return Verdict(name, "", {}, written, seconds, "\n".join(lines[-5:]) or f"exit code {finished.returncode}")
     content = json.loads(files[0].read_text(encoding="utf-8"))
-    return Outcome(name, content["claim"], content["holds"], files, seconds)
+    return Verdict(name, content["claim"], content["holds"], files, seconds)

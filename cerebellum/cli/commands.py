@@ -103,46 +103,44 @@ def check(file: str) -> None:
 def run(
     protocol: str,
     model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
-    engine: Annotated[str, typer.Option(help="spiking, rate or both.")] = "spiking",
+    engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seed: Annotated[int, typer.Option(min=0)] = 1,
     setting: Settings = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/PROTOCOL-MODEL-ENGINE-SEED.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False,
-    device: Annotated[str, typer.Option(help="Of the rate engine: cpu or cuda.")] = "cpu",
-    dtype: Annotated[str, typer.Option(help="Of the rate engine: float32 or float64.")] = "float32",
+    device: Annotated[str | None, typer.Option(help="Of engines of rates: cpu (default) or cuda.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="Of engines of rates: float32 (default) or float64.")] = None,
     draws: Annotated[
-        int, typer.Option(min=0, help="Of the rate engine: realizations to average; 0: expectations.")
-    ] = 0,
-    target: Annotated[str, typer.Option(help="Of the spiking engine: standalone, runtime or numpy.")] = "standalone",
-    threads: Annotated[int, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = 1,
+        int | None, typer.Option(min=0, help="Of the rate engine: realizations to average; 0: expectations (default).")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Of the spiking engine: standalone (default), runtime or numpy.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = None,
 ) -> None:
     """Run a protocol; prints what was found and writes a run folder."""
     from cerebellum.cli import tables
     from cerebellum.machine import progress
     from cerebellum.simulation import run
 
-    if dtype not in ("float32", "float64"):
-        raise InputError(f"--dtype {dtype}: wanted float32 or float64")
+    options = {"device": device, "dtype": dtype, "draws": draws, "target": target, "threads": threads}
     stem = "-".join([Path(protocol).stem, Path(model).stem, engine, str(seed)])
     folder = out or Path("runs") / stem
     with progress.bar() as bar:
         result = run.run(
             protocol,
             model,
-            engine,  # type: ignore[arg-type]
+            engine,
             seed=seed,
             settings=_settings(setting),
             out=folder,
             force=force,
-            device=device,
-            dtype=dtype,
-            draws=draws,
-            target=target,
-            threads=threads,
             progress=bar,
+            **{key: value for key, value in options.items() if value is not None},
         )
     console = _console()
     console.print(tables.run_tables(result.summary))
+    console.print(f"Engine: {' and '.join(result.outcomes)}")
     console.print(f"{result.summary['timing']['total']:.1f} s for {result.schedule.duration:.1f} s of biological time")
     console.print(f"Run folder: {folder}  (pictures in {folder / 'figures'})")
 
@@ -152,7 +150,7 @@ def sweep(
     protocol: str,
     vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,C", help="Values of a key; may be repeated.")],
     model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
-    engine: Annotated[str, typer.Option(help="spiking, rate or both.")] = "spiking",
+    engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 1..N for every combination.")] = 1,
     setting: Settings = None,
     out: Annotated[Path | None, typer.Option(help="Sweep folder; default runs/sweep-PROTOCOL-MODEL.")] = None,

@@ -16,7 +16,7 @@ from cerebellum.experiment.schedule import trials
 from cerebellum.results.result import NAMES
 
 if TYPE_CHECKING:
-    from cerebellum.cli.claims import Outcome
+    from cerebellum.cli.claims import Verdict
 
 
 def run_tables(summary: dict[str, Any]) -> RenderableType:
@@ -157,7 +157,7 @@ def comparison_table(numbers: dict[str, tuple[float, float]], names: tuple[str, 
     return table
 
 
-def claims_table(outcomes: Sequence[Outcome]) -> Table:
+def claims_table(outcomes: Sequence[Verdict]) -> Table:
     """Every statement of every claim module, whether it holds, and its picture."""
     table = Table("claim", "statement", "holds", "picture", title="Claims")
     for outcome in outcomes:

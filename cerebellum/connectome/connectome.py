@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cerebellum.connectome import placement, wiring
-from cerebellum.connectome.wiring import Edges, zone_of
+from cerebellum.cells import Port
+from cerebellum.connectome import placement, weights, wiring
+from cerebellum.connectome.wiring import Edges, expected_synapses, zone_of
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.projection import GapJunction
 from cerebellum.errors import ArgumentError
@@ -32,6 +33,8 @@ class Connectome:
     start : population -> fraction of the way from reset to threshold at time 0, shape (cells,); only 'spread' ones
     positions : population -> soma centres, m, shape (cells, 3); empty for a circuit without a volume
     gaps : gap junction -> its coupled pairs, each in both directions; only those that conduct
+    weight : projection -> weight of one contact, A or S, solved ones too; none onto relay cells
+    held : population -> receptor -> mean current at time 0 from cells that fire by themselves, A
     """
 
     circuit: Circuit
@@ -41,6 +44,16 @@ class Connectome:
     start: dict[str, Floats]
     positions: dict[str, Floats] = field(default_factory=dict)
     gaps: dict[str, Edges] = field(default_factory=dict)
+    weight: dict[str, float] = field(default_factory=dict)
+    held: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def size(self, population: str) -> int:
+        """Number of cells of a population."""
+        return self.circuit.size(population)
+
+    def ports(self, population: str) -> dict[str, Port]:
+        """Receptors of a population in SI units, by name."""
+        return {name: receptor.port for name, receptor in self.circuit.population[population].receptor.items()}
 
     def matrix(self, projection: str) -> Cells:
         """Sources of every target cell, shape (targets, convergence).
@@ -58,7 +71,14 @@ class Connectome:
 
 
 def sample(circuit: Circuit, seed: int) -> Connectome:
-    """Draw a connectome; the same circuit and seed give the same arrays."""
+    """Draw a connectome, and solve the weights that its file leaves open; the same arguments give the same arrays.
+
+    Raises
+    ------
+    ModelFileError
+        If a weight cannot be solved.
+    """
+    solved = weights.solve(circuit)
     places = placement.positions(circuit, seed)
     edges: dict[str, Edges] = {}
     for name, projection in circuit.projection.items():
@@ -78,7 +98,7 @@ def sample(circuit: Circuit, seed: int) -> Connectome:
         for name, junction in circuit.gap_junction.items()
         if junction.conductance.number > 0
     }
-    return Connectome(circuit, seed, edges, parameters, start, places, gaps)
+    return Connectome(circuit, seed, edges, parameters, start, places, gaps, solved.weight, solved.held)
 
 
 def _coupled(junction: GapJunction, places: Floats, rng: np.random.Generator) -> Edges:
@@ -89,11 +109,6 @@ def _coupled(junction: GapJunction, places: Floats, rng: np.random.Generator) ->
     share = min(1.0, junction.partners.number * len(places) / (2 * max(len(pairs), 1)))
     chosen = pairs[rng.random(len(pairs)) < share].astype(np.int32)
     return wiring.ordered(np.concatenate([chosen[:, 0], chosen[:, 1]]), np.concatenate([chosen[:, 1], chosen[:, 0]]))
-
-
-def expected_synapses(circuit: Circuit) -> dict[str, int]:
-    """Number of synapses of each projection, before sampling."""
-    return {name: wiring.expected(circuit, projection) for name, projection in circuit.projection.items()}
 
 
 @dataclass(frozen=True)

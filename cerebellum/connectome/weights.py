@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 from scipy.stats import binom, norm
 
 from cerebellum.cells import lif
-from cerebellum.connectome.connectome import expected_synapses
+from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description.circuit import Circuit, Dendrites
 from cerebellum.description.population import Population
 from cerebellum.description.projection import CancelWeight, Projection, ThresholdWeight
@@ -27,7 +27,7 @@ TRAIN = 10  # volleys of that train
 
 
 @dataclass(frozen=True)
-class Balance:
+class SolvedWeights:
     """Solved numbers of a circuit.
 
     Attributes
@@ -40,7 +40,7 @@ class Balance:
     held: dict[str, dict[str, float]]
 
 
-def solve(circuit: Circuit) -> Balance:
+def solve(circuit: Circuit) -> SolvedWeights:
     """Weights (A) of all projections, and the currents that hold at rest.
 
     Raises
@@ -57,8 +57,8 @@ def solve(circuit: Circuit) -> Balance:
             held.setdefault(projection.target, {})[projection.receptor] = current
     for name, projection in circuit.projection.items():
         if isinstance(projection.weight, CancelWeight):
-            weight[name] = _cancelling(circuit, name, projection, Balance(weight, held))
-    return Balance(weight, held)
+            weight[name] = _cancelling(circuit, name, projection, SolvedWeights(weight, held))
+    return SolvedWeights(weight, held)
 
 
 def fewest_matches(circuit: Circuit, excitation: str) -> int:
@@ -118,7 +118,7 @@ def _over_cells(population: Population) -> dict[str, float | Floats]:
     return parameters
 
 
-def matches_response(circuit: Circuit, projection: str, balance: Balance) -> Floats:
+def matches_response(circuit: Circuit, projection: str, solved: SolvedWeights) -> Floats:
     """f(m): spikes of a target cell of `projection` for m = 0..dendrites inputs at once, shape (dendrites + 1,).
 
     Measured on the single cell's equations under the held inhibition, so it is a step only if the cell makes it one.
@@ -127,17 +127,17 @@ def matches_response(circuit: Circuit, projection: str, balance: Balance) -> Flo
     assert isinstance(own.rule, Dendrites)
     population = circuit.population[own.target]
     cell, tau = population.si(), population.receptor[own.receptor].tau.si
-    inhibition = sum(balance.held.get(own.target, {}).values())
+    inhibition = sum(solved.held.get(own.target, {}).values())
     time = FINE * (np.arange(round(RESPONSE / FINE)) + 0.5)
-    volley = balance.weight[projection] * np.arange(int(own.rule.dendrites.number) + 1)
+    volley = solved.weight[projection] * np.arange(int(own.rule.dendrites.number) + 1)
     current = np.exp(-time / tau)[:, None] * volley - inhibition
     rest = cell["E_L"] + cell["tau_m"] * (cell["I_e"] - inhibition) / cell["C_m"]
     return lif.respond(cell, current, rest, FINE).sum(axis=0).astype(float)
 
 
-def expected_active(circuit: Circuit, projection: str, balance: Balance) -> float:
+def expected_active(circuit: Circuit, projection: str, solved: SolvedWeights) -> float:
     """Expected spikes of the whole target population of `projection` for one random address."""
-    response = matches_response(circuit, projection, balance)
+    response = matches_response(circuit, projection, solved)
     probability = binom.pmf(np.arange(len(response)), len(response) - 1, 0.5)
     return float(circuit.size(circuit.projection[projection].target) * (probability * response).sum())
 
@@ -161,18 +161,18 @@ def _relay(circuit: Circuit, name: str) -> str:
     )
 
 
-def mean_field(circuit: Circuit, balance: Balance) -> Balance:
-    """The same circuit's balance for an engine of rates: cancelling weights solved for mean currents, not for volleys.
+def mean_field(circuit: Circuit, solved: SolvedWeights) -> SolvedWeights:
+    """The same circuit's weights for an engine of rates: cancelling weights solved for mean currents, not for volleys.
 
     A train of volleys moves a cell a little differently from its mean current, and what cancels in one engine leaves a
     common offset in the other; the model file asks for cancellation, so each engine solves it for its own dynamics.
     """
-    weight = dict(balance.weight)
+    weight = dict(solved.weight)
     for name, projection in circuit.projection.items():
         if isinstance(projection.weight, CancelWeight):
             feed, excitation = _relay(circuit, name), projection.weight.of
             driver = _driver(circuit, circuit.projection[excitation].source)
-            volleys = expected_active(circuit, driver, balance) * projection.weight.volley_rate.si
+            volleys = expected_active(circuit, driver, solved) * projection.weight.volley_rate.si
             synapses = expected_synapses(circuit)
 
             def charge(key: str, synapses: dict[str, int] = synapses) -> float:
@@ -185,7 +185,7 @@ def mean_field(circuit: Circuit, balance: Balance) -> Balance:
             driven = population_rate(relays, np.array(volleys * weight[feed] * charge(feed)))
             extra = float(driven - population_rate(relays, np.array(0.0))) * circuit.size(projection.source)
             weight[name] = volleys * weight[excitation] * charge(excitation) / (extra * charge(name))
-    return Balance(weight, balance.held)
+    return SolvedWeights(weight, solved.held)
 
 
 def _driver(circuit: Circuit, population: str) -> str:
@@ -199,7 +199,7 @@ def _driver(circuit: Circuit, population: str) -> str:
     )
 
 
-def _cancelling(circuit: Circuit, name: str, projection: Projection, balance: Balance) -> float:
+def _cancelling(circuit: Circuit, name: str, projection: Projection, solved: SolvedWeights) -> float:
     """Inhibitory weight (A) at which a train of average volleys leaves the target's mean rate where it was.
 
     Both populations are run as uncoupled cells under their mean input, first without and then with the train.
@@ -208,7 +208,7 @@ def _cancelling(circuit: Circuit, name: str, projection: Projection, balance: Ba
     excitation, feed = projection.weight.of, _relay(circuit, name)
     own = circuit.projection[excitation]
     synapses, dt = expected_synapses(circuit), circuit.dt
-    active = expected_active(circuit, _driver(circuit, own.source), balance) / circuit.size(own.source)
+    active = expected_active(circuit, _driver(circuit, own.source), solved) / circuit.size(own.source)
     interval = round(1.0 / projection.weight.volley_rate.si / dt)
     train = np.zeros(round(REST / dt) + TRAIN * interval)
     train[round(REST / dt) :: interval] = active
@@ -226,8 +226,8 @@ def _cancelling(circuit: Circuit, name: str, projection: Projection, balance: Ba
         start = cells["V_reset"] + PHASES * (cells["V_th"] - cells["V_reset"])
         return lif.respond(cells, current[:, None], start, dt).mean(axis=1)
 
-    relayed = drive(name, rates(projection.source, balance.weight[feed] * drive(feed, train)))
-    excited = balance.weight[excitation] * drive(excitation, train)
+    relayed = drive(name, rates(projection.source, solved.weight[feed] * drive(feed, train)))
+    excited = solved.weight[excitation] * drive(excitation, train)
     half = round(REST / dt / 2)  # the first half of the rest lets the currents settle
 
     def excess(weight: float) -> float:

@@ -279,3 +279,8 @@ def expected(circuit: Circuit, projection: Projection) -> int:
         contacted = expected(circuit, circuit.projection[rule.of]) / targets
         return round(targets * sources * (1 - (1 - 1 / sources) ** contacted))
     return sources * targets // (circuit.zones if isinstance(rule, Microzone) else 1)
+
+
+def expected_synapses(circuit: Circuit) -> dict[str, int]:
+    """Number of synapses of each projection, before sampling."""
+    return {name: expected(circuit, projection) for name, projection in circuit.projection.items()}

@@ -228,6 +228,10 @@ class Circuit(Table):
         )
         return round(described.density.si * x * y * depth)
 
+    def with_role(self, role: str) -> str | None:
+        """The population with this role; None if there is none."""
+        return role if role in self.population else None
+
 
 def load_model(name: str, settings: dict[str, str] | None = None) -> Circuit:
     """The circuit of a shipped model's name, or of a path ending in .toml.

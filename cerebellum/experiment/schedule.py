@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cerebellum.activity.outcome import Windows
 from cerebellum.description.protocol import Protocol
-
-
-def window(protocol: Protocol, trial: Trial) -> tuple[float, float]:
-    """Start and stop (s) of a trial's read window; the whole trial where its block has none."""
-    chosen = protocol.block[trial.block].window
-    if chosen is None:
-        return trial.start, trial.stop
-    return trial.start + chosen.onset.si, trial.start + chosen.onset.si + chosen.duration.si
+from cerebellum.experiment.patterns import Patterns
 
 
 @dataclass(frozen=True)
@@ -26,6 +21,8 @@ class Trial:
     role: str
     start: float
     stop: float
+    window: tuple[float, float]
+    """In which spikes are counted: the block's, or the whole trial where it has none."""
     plasticity: bool
     pattern: int = -1
     """Number of the stored pattern or cue shown; -1 for none."""
@@ -57,6 +54,8 @@ class Schedule:
     events : spikes of every source population, and of the afferents of the cells that a stimulus drives
     currents : population -> injected currents
     lesion : what the protocol blocks
+    protocol, patterns : that all this was drawn from; None of one made by hand
+    counted : population -> groups of windows in which its spikes will be asked for; an engine of rates adds them up
     """
 
     trials: list[Trial]
@@ -64,6 +63,9 @@ class Schedule:
     duration: float
     currents: dict[str, list[Pulse]] = field(default_factory=dict)
     lesion: tuple[str, ...] = ()
+    protocol: Protocol | None = None
+    patterns: Patterns | None = None
+    counted: Mapping[str, Windows] = field(default_factory=dict)
 
     def of(self, role: str) -> list[Trial]:
         """Trials of the block with this role."""
@@ -72,7 +74,7 @@ class Schedule:
 
 def trials(protocol: Protocol) -> list[Trial]:
     """The trials of a protocol, one after another."""
-    out, now, asked = [], 0.0, 0
+    out, now, cued = [], 0.0, 0
     for name, block in protocol.block.items():
         for number in range(protocol.trials_in(block)):
             stop = now + block.trial_duration.si
@@ -81,8 +83,12 @@ def trials(protocol: Protocol) -> list[Trial]:
                 shown = block.shown(protocol.pattern_count)
                 pattern = shown[number % len(shown)]
             elif block.over == "cues":
-                pattern, asked = asked, asked + 1
-            out.append(Trial(name, block.role, now, stop, block.plasticity, pattern))
+                pattern, cued = cued, cued + 1
+            window = (now, stop)
+            if block.window is not None:
+                onset = now + block.window.onset.si
+                window = (onset, onset + block.window.duration.si)
+            out.append(Trial(name, block.role, now, stop, window, block.plasticity, pattern))
             now = stop
     return out
 

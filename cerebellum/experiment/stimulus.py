@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.connectome import placement
-from cerebellum.connectome.connectome import generator, zone_of
+from cerebellum.connectome.connectome import Connectome, generator, zone_of
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.stimulus import (
@@ -32,8 +31,9 @@ from cerebellum.experiment.schedule import Events, Pulse, Schedule, Trial, trial
 from cerebellum.typing import Bits, Cells, Floats
 
 
-def schedule(protocol: Protocol, circuit: Circuit, patterns: Patterns | None, seed: int) -> Schedule:
+def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | None, seed: int) -> Schedule:
     """Draw the spikes of every source population; the same arguments give the same spikes."""
+    circuit, places = connectome.circuit, connectome.positions
     all_trials = trials(protocol)
     stimuli = [s for block in protocol.block.values() for s in block.stimulus.values()]
     driven = {s.population for s in stimuli if not isinstance(s, CurrentStep)}
@@ -42,7 +42,6 @@ def schedule(protocol: Protocol, circuit: Circuit, patterns: Patterns | None, se
     }
     cells: dict[str, list[Cells]] = {name: [] for name in times}
     currents: dict[str, list[Pulse]] = {}
-    places = placement.positions(circuit, seed)
     begun: dict[str, int] = {}
     rng = {(n, key): generator(seed, "stimulus", n, key) for n, b in protocol.block.items() for key in b.stimulus}
     for trial in all_trials:
@@ -60,7 +59,7 @@ def schedule(protocol: Protocol, circuit: Circuit, patterns: Patterns | None, se
             times[stimulus.population].append(trial.start + when)
             cells[stimulus.population].append(who)
     events = {name: _on_grid(times[name], cells[name], circuit.dt) for name in times}
-    return Schedule(all_trials, events, protocol.duration, currents, tuple(protocol.lesion))
+    return Schedule(all_trials, events, protocol.duration, currents, tuple(protocol.lesion), protocol, patterns)
 
 
 def _shown(trial: Trial, over: str, stimulus: Stimulus, patterns: Patterns | None) -> NDArray[np.int64] | Bits:

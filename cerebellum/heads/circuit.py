@@ -23,7 +23,7 @@ from cerebellum.errors import ArgumentError
 from cerebellum.heads import encoding
 from cerebellum.machine.atomic import scratch_folder
 from cerebellum.readout import agreement, granule_code
-from cerebellum.simulation.run import Engine, run
+from cerebellum.simulation.run import run
 from cerebellum.theory.attention import softmax_weights
 from cerebellum.theory.granule import log_overlap
 from cerebellum.typing import Floats
@@ -84,7 +84,7 @@ class Pushed:
 def push(
     states: HeadStates,
     model: str = "kanerva",
-    engine: Engine = "rate",
+    engine: str = "volley",
     *,
     tokens: int = 32,
     first: int = 7,
@@ -96,14 +96,14 @@ def push(
     Parameters
     ----------
     model : shipped name or path of a circuit that states its granule threshold
-    engine : 'rate', 'spiking' or 'both'
+    engine : 'volley', 'spiking' or 'both'
     tokens, first : keys, and the first token whose query is asked
     match_beta : whether the threshold is moved to the head's beta (`adapted`); else the model runs as it is
 
     Raises
     ------
     ArgumentError
-        As `head_memory.encode`, or the model states no threshold.
+        As `encoding.encode`, or the model states no threshold.
     """
     circuit = load_model(model)
     code = granule_code.code_of(circuit)

@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 
 from cerebellum.connectome.connectome import Connectome
-from cerebellum.connectome.weights import Balance
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ProtocolFileError
@@ -53,7 +52,6 @@ class RateCircuit(torch.nn.Module):
     def __init__(
         self,
         connectome: Connectome,
-        balance: Balance,
         surfaces: dict[str, TransferSurface],
         lesion: tuple[str, ...] = (),
         device: torch.device | str = "cpu",
@@ -64,7 +62,7 @@ class RateCircuit(torch.nn.Module):
         if draws < 0 or (draws and not set(DRAWN) & set(surfaces)):
             raise ProtocolFileError(f"draws: found {draws}; wanted 0, or 1 or more and one of {', '.join(DRAWN)} cells")
         self.draws = draws
-        self.connectome, self.balance, self.circuit = connectome, balance, connectome.circuit
+        self.connectome, self.circuit = connectome, connectome.circuit
         self.like: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
         circuit, cut = self.circuit, set(lesion)
         if set(connectome.gaps) - lesions.gap_junctions(cut, circuit):
@@ -95,7 +93,7 @@ class RateCircuit(torch.nn.Module):
                 self.fans[tuple(names)] = Fan(connectome, names, self.like["dtype"], self.like["device"])
         self.weight = torch.nn.ParameterDict(
             {
-                n: torch.nn.Parameter(torch.full((len(connectome.edges[n]),), balance.weight[n], **self.like))
+                n: torch.nn.Parameter(torch.full((len(connectome.edges[n]),), connectome.weight[n], **self.like))
                 for n in self.names
                 if circuit.projection[n].plasticity is not None
             }
@@ -184,7 +182,7 @@ class RateCircuit(torch.nn.Module):
             projection = circuit.projection[name]
             if projection.target != population:
                 continue
-            weight = 1.0 if name in state.plastic else self.balance.weight[name]
+            weight = 1.0 if name in state.plastic else self.connectome.weight[name]
             _add(weighted, projection.receptor, arrived * (self.gain[name] * weight))
         outside = circuit.population[population].afferent
         if outside is not None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cerebellum.activity.outcome import Windows
 from cerebellum.activity.rates import STEP, Rates
 from cerebellum.description.circuit import Circuit
 from cerebellum.rate.time_step import BIN
 
 KEPT = 2_000_000  # numbers of one population
 WIDTHS = (1, 5, 10, 25, 50, 100, 250, 500, 1000)  # ms; bins of single cells
-
-
-Windows = Sequence[Sequence[tuple[float, float]]]
-"""Groups of windows [start, stop) (s)."""
 
 
 def over_draws(values: Tensor) -> Tensor:
@@ -53,7 +49,7 @@ class Tally:
     """Expected spikes of every cell in groups of windows, shape (groups, cells)."""
 
     def __init__(self, cells: int, windows: Windows, steps: int) -> None:
-        self.counts = np.zeros((len(windows), cells))
+        self.windows, self.counts = windows, np.zeros((len(windows), cells))
         self.within = np.zeros((steps, len(windows)), np.int64)
         for group, own in enumerate(windows):
             for start, stop in own:

@@ -8,47 +8,23 @@ windows.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from cerebellum.activity.rates import Rates
+from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome.connectome import Connectome
-from cerebellum.connectome.weights import Balance
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Schedule, plastic_spans
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate import time_step, transfer
 from cerebellum.rate.network import RateCircuit, given_rates
-from cerebellum.rate.recording import Keeper, Tally, Windows, over_draws
+from cerebellum.rate.recording import Keeper, Tally, over_draws
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
 
 
-@dataclass(frozen=True)
-class CircuitRun:
-    """What a simulation leaves.
-
-    Attributes
-    ----------
-    rates : of all populations; with draws, as the other values, the mean over them
-    weights : plastic projection -> weights at the end (S), in the order of the connectome's edges
-    counts : population -> expected spikes of each cell in the windows asked for, shape (groups of windows, cells)
-    seconds : of building and simulating
-    """
-
-    rates: dict[str, Rates]
-    weights: dict[str, NDArray[np.float64]]
-    counts: dict[str, NDArray[np.float64]]
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
 def build(
     connectome: Connectome,
-    balance: Balance,
     schedule: Schedule,
     *,
     device: torch.device | str = "cpu",
@@ -73,35 +49,33 @@ def build(
     for name, population in circuit.population.items():
         if population.cell not in ("source", "relay") and name not in schedule.lesion:
             progress(f"transfer function of {name} cells", None)
-            surfaces[name] = TransferSurface(transfer.of(circuit, balance, name, draws > 0), dtype)
-    return RateCircuit(connectome, balance, surfaces, schedule.lesion, device, dtype, draws)
+            surfaces[name] = TransferSurface(transfer.of(connectome, name, draws > 0), dtype)
+    return RateCircuit(connectome, surfaces, schedule.lesion, device, dtype, draws)
 
 
 def simulate(
     connectome: Connectome,
-    balance: Balance,
     schedule: Schedule,
     *,
     device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    dtype: str = "float32",
     draws: int = 0,
     progress: Progress = silent,
-    counted: Mapping[str, Windows] | None = None,
-) -> CircuitRun:
+) -> Outcome:
     """Run a schedule, without gradients.
 
     Parameters
     ----------
     draws : realizations of drawn spikes to average, all different by the connectome's seed; 0: expectations only
-    counted : population -> groups of windows in which its cells' expected spikes are added up
     """
     clock = time.perf_counter()
-    module = build(connectome, balance, schedule, device=device, dtype=dtype, draws=draws, progress=progress)
+    precision: torch.dtype = getattr(torch, dtype)
+    module = build(connectome, schedule, device=device, dtype=precision, draws=draws, progress=progress)
     seconds = {"build": time.perf_counter() - clock}
     clock = time.perf_counter()
     circuit, steps = connectome.circuit, round(schedule.duration / BIN)
     keepers = {name: Keeper(circuit, name, steps) for name in circuit.population}
-    tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in (counted or {}).items()}
+    tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in schedule.counted.items()}
     given = given_rates(schedule, circuit, module.like)
     with torch.no_grad():
         state = module.begin(plastic_spans(schedule.trials), connectome.seed)
@@ -116,5 +90,10 @@ def simulate(
                 progress("rate engine", step / steps)
     seconds["simulate"] = time.perf_counter() - clock
     weights = {name: over_draws(one.weight.detach().double()).cpu().numpy() for name, one in state.plastic.items()}
-    counts = {name: tally.counts for name, tally in tallies.items()}
-    return CircuitRun({n: k.rates() for n, k in keepers.items()}, weights, counts, seconds)
+    return Outcome(
+        {name: circuit.size(name) for name in circuit.population},
+        rates={name: keeper.rates() for name, keeper in keepers.items()},
+        weights=weights,
+        tallied={name: (tally.windows, tally.counts) for name, tally in tallies.items()},
+        seconds=seconds,
+    )

@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from cerebellum.cells import conductance_lif, eglif
-from cerebellum.connectome.connectome import expected_synapses
-from cerebellum.connectome.weights import Balance
-from cerebellum.description.circuit import Circuit
+from cerebellum.connectome.connectome import Connectome, expected_synapses
 from cerebellum.description.population import Population
 from cerebellum.errors import ArgumentError
 from cerebellum.rate.time_step import BIN, steps_within
@@ -54,20 +52,21 @@ class Input:
     known: bool
 
 
-def spike_weight(circuit: Circuit, balance: Balance, projection: str) -> float:
+def spike_weight(connectome: Connectome, projection: str) -> float:
     """Peak conductance (S) that one spike opens, all contacts together; of short-term plastic synapses when rested."""
-    described = circuit.projection[projection]
+    described = connectome.circuit.projection[projection]
     contacts = described.contacts.mean.number if described.contacts is not None else 1.0
     released = described.short_term.U.si if described.short_term is not None else 1.0
-    return balance.weight[projection] * contacts * released
+    return connectome.weight[projection] * contacts * released
 
 
-def inputs(circuit: Circuit, balance: Balance, population: str, drawn: bool = False) -> dict[str, Input]:
+def inputs(connectome: Connectome, population: str, drawn: bool = False) -> dict[str, Input]:
     """Projections onto a population, and as '' its outside fibre, one a cell.
 
     Known are the spikes that the protocol gives, and those of cells with an outside fibre: the olive fires at that. If
     `drawn`, those of `DRAWN` populations, too.
     """
+    circuit = connectome.circuit
     synapses, out = expected_synapses(circuit), {}
     afferent = circuit.population[population].afferent
     if afferent is not None:
@@ -80,7 +79,7 @@ def inputs(circuit: Circuit, balance: Balance, population: str, drawn: bool = Fa
         known |= drawn and projection.source in DRAWN
         # Two digits, so that circuits of different size, whose means differ by rounding, share what is measured.
         number = float(f"{synapses[name] / circuit.size(population):.2g}")
-        weight = spike_weight(circuit, balance, name)
+        weight = spike_weight(connectome, name)
         out[name] = Input(projection.receptor, projection.source, number, weight, known)
     return out
 

@@ -22,8 +22,7 @@ import torch
 from scipy.interpolate import BSpline
 
 from cerebellum import cells
-from cerebellum.connectome.weights import Balance
-from cerebellum.description.circuit import Circuit
+from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.population import Population
 from cerebellum.machine import cache
 from cerebellum.machine.streams import generator
@@ -84,12 +83,13 @@ def coordinate(volts: Floats) -> Floats:
     return np.asarray(np.arcsinh(np.asarray(volts, float) / SCALE))
 
 
-def of(circuit: Circuit, balance: Balance, population: str, drawn: bool = False) -> Transfer:
+def of(connectome: Connectome, population: str, drawn: bool = False) -> Transfer:
     """The transfer function of a population's cells, from the cache or measured now (some seconds).
 
     `drawn` : as of `single_cell.inputs`
     """
-    described, given = circuit.population[population], single_cell.inputs(circuit, balance, population, drawn)
+    circuit = connectome.circuit
+    described, given = circuit.population[population], single_cell.inputs(connectome, population, drawn)
     name = _key(described, given, circuit.dt)
     if (kept := cache.find("transfer", name)) and (known := _load(kept)):
         return known

@@ -1,48 +1,39 @@
-"""The rate engine: the same connectome, protocol and plasticity rule as the spiking engine, in torch, batched.
+"""The volley engine: connectome, protocol and plasticity rule as in the spiking engine, in rates, without time.
 
-Spikes become counts: a granule cell fires f(m) times a volley when m of its inputs match (`balance.matches_response`,
+Spikes become counts: a granule cell fires f(m) times a volley when m of its inputs match (`weights.matches_response`,
 measured on the same cell), tonically firing cells follow the closed-form rate of their mean current. What is lost is
 spike timing and the graininess of spike counts; the comparison of the engines shows what that costs.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cerebellum.connectome.connectome import Connectome, zone_of
-from cerebellum.connectome.weights import Balance, matches_response, mean_field
+from cerebellum.activity.outcome import Outcome, Window, Windows
+from cerebellum.cells import MODELS
+from cerebellum.connectome.connectome import Connectome, expected_synapses, zone_of
+from cerebellum.connectome.weights import SolvedWeights, matches_response, mean_field
 from cerebellum.description.block import Block
 from cerebellum.description.circuit import Circuit, Dendrites
 from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.description.population import Population
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.stimulus import Pointer, Volley
-from cerebellum.errors import ProtocolFileError
+from cerebellum.errors import ArgumentError, ProtocolFileError
 from cerebellum.experiment.patterns import Patterns
-from cerebellum.machine.device import choose_device as choose_device
+from cerebellum.experiment.schedule import Schedule
+from cerebellum.machine.device import choose_device
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.memory.granule_layer import Activity, GranuleCode
-from cerebellum.typing import Bits
-
-
-@dataclass(frozen=True)
-class RateRun:
-    """What the rate engine returns.
-
-    Attributes
-    ----------
-    baseline : Purkinje rates without input, Hz, shape (cells,)
-    purkinje : Purkinje rates in the read window, Hz, shape (cues, cells)
-    weights : parallel-fibre weights after the write block, A, shape (granule cells, Purkinje cells)
-    """
-
-    baseline: NDArray[np.float64]
-    purkinje: NDArray[np.float64]
-    weights: NDArray[np.float64]
+from cerebellum.rate.engine import SYNAPSE, check_device
+from cerebellum.typing import Bits, Floats
 
 
 def fibers_of(addresses: Bits, fibers: int) -> NDArray[np.bool_]:
@@ -62,7 +53,7 @@ def lif_rate(parameters: dict[str, torch.Tensor | float], current: torch.Tensor)
     return torch.where(fires, 1.0 / period, 0.0)
 
 
-class RateCircuit:
+class VolleyCircuit:
     """The circuit's rate equations on one device.
 
     Raises
@@ -71,13 +62,11 @@ class RateCircuit:
         If the circuit is not of the form mossy fibre -> granule -> Purkinje with one plastic projection.
     """
 
-    def __init__(
-        self, connectome: Connectome, balance: Balance, device: torch.device, dtype: torch.dtype = torch.float32
-    ) -> None:
+    def __init__(self, connectome: Connectome, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
         self.circuit, self.device, self.dtype = connectome.circuit, device, dtype
-        self.balance = mean_field(connectome.circuit, balance)
-        self.connectome = connectome
-        circuit = self.circuit
+        self.connectome, circuit = connectome, self.circuit
+        solved = SolvedWeights(connectome.weight, connectome.held)
+        self.naive = mean_field(circuit, solved).weight
         self.input = _only(circuit, lambda p: isinstance(p.rule, Dendrites), "from mossy fibres with dendrites")
         self.plastic = _only(circuit, lambda p: p.plasticity is not None, "with climbing-fibre plasticity")
         rule = circuit.projection[self.plastic].plasticity
@@ -85,7 +74,7 @@ class RateCircuit:
         self.rule: PlasticityRule = rule
         self.fibers = circuit.size(circuit.projection[self.input].source)
         self.granule = GranuleCode(
-            connectome.matrix(self.input), matches_response(circuit, self.input, balance), self.fibers, device, dtype
+            connectome.matrix(self.input), matches_response(circuit, self.input, solved), self.fibers, device, dtype
         )
         self.weights = self._naive_weights()
         teacher = connectome.edges[rule.teacher]
@@ -100,11 +89,11 @@ class RateCircuit:
         shape = self.circuit.size(projection.source), self.circuit.size(projection.target)
         self.present: torch.Tensor | None = None
         if len(edges) == shape[0] * shape[1]:
-            return torch.full(shape, self.balance.weight[self.plastic], dtype=self.dtype, device=self.device)
+            return torch.full(shape, self.naive[self.plastic], dtype=self.dtype, device=self.device)
         present = torch.zeros(shape, dtype=self.dtype, device=self.device)
         present[torch.as_tensor(edges.pre, dtype=torch.int64), torch.as_tensor(edges.post, dtype=torch.int64)] = 1.0
         self.present = present
-        return present * self.balance.weight[self.plastic]
+        return present * self.naive[self.plastic]
 
     def write(self, activity: Activity, row: int, lags: NDArray[np.float64]) -> None:
         """One volley's weight change at the synapses of its active cells, clipped.
@@ -149,7 +138,7 @@ class RateCircuit:
                 continue
             rate = self._relay_rate(projection.source, activity, volley_rate)
             mean = share * rate + (1.0 - share) * self._relay_rate(projection.source, None, volley_rate)
-            weight = sign * self.balance.weight[name] * receptor.tau.si
+            weight = sign * self.naive[name] * receptor.tau.si
             current += weight * (mean.sum(1, keepdim=True) if self._full(name) else mean @ self._contacts(name))
         return lif_rate(self._parameters(target), current)
 
@@ -162,7 +151,7 @@ class RateCircuit:
             if fed and activity is not None:
                 tau = population.receptor[projection.receptor].tau.si
                 total = activity.total()[:, None] if self._full(key) else activity.summed(self._contacts(key))
-                current += self.balance.weight[key] * tau * volley_rate * total
+                current += self.naive[key] * tau * volley_rate * total
         return lif_rate(self._parameters(name), current)
 
     def _no_current(self, name: str, activity: Activity | None) -> torch.Tensor:
@@ -200,52 +189,94 @@ class RateCircuit:
         return self.granule(fired)
 
 
+class VolleyOutcome(Outcome):
+    """Rates that are steady within a window, tallied as such."""
+
+    def counts(self, population: str, windows: Windows) -> Floats:
+        """Expected spikes of each cell in groups of windows, shape (groups, cells)."""
+        seconds = [sum(stop - start for start, stop in group) for group in windows]
+        rows = [self.mean_rates(population, group).mean(axis=0) for group in windows]
+        return np.array(rows) * np.array(seconds)[:, None]
+
+    def mean_rates(self, population: str, windows: Sequence[Window]) -> Floats:
+        """Rate (Hz) of each cell in each window, shape (windows, cells)."""
+        known, rows = self.tallied[population]
+        place = {group: number for number, group in enumerate(known)}
+        return rows[[place[(window,)] for window in windows]]
+
+
 def simulate(
     connectome: Connectome,
-    balance: Balance,
-    protocol: Protocol,
-    patterns: Patterns,
+    schedule: Schedule,
     *,
     device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    dtype: str = "float32",
     progress: Progress = silent,
-) -> RateRun:
+) -> VolleyOutcome:
     """Go through the protocol's write and read blocks; the cues of a block are read all at once.
+
+    Its outcome has the rates of Purkinje cells in the windows of baseline and of reads, and the weights.
 
     Raises
     ------
     ProtocolFileError
         If the protocol has no write and read blocks of volleys, which is what this engine computes.
     """
-    for role in ("write", "read"):
-        if protocol.block_of(role) is None:
-            raise ProtocolFileError(
-                f"the rate engine wants a block with role = {role!r}; run this protocol with --engine spiking"
-            )
-    circuit = RateCircuit(connectome, balance, choose_device(device), dtype)
-    progress("rate engine", 0.0)
-    asked, purkinje = 0, []
+    begun = time.perf_counter()
+    protocol, patterns = schedule.protocol, schedule.patterns
+    assert protocol is not None
+    refuse(protocol)
+    assert patterns is not None
+    circuit = VolleyCircuit(connectome, choose_device(device), getattr(torch, dtype))
+    progress("rates of volleys", 0.0)
+    cued, purkinje = 0, []
     with torch.no_grad():
         for number, block in enumerate(protocol.block.values()):
             if block.role == "write":
                 _write(circuit, protocol, block, patterns)
             elif block.role == "read":
-                cues = patterns.cues[patterns.asked == asked]
-                asked += 1
+                cues = patterns.cues[patterns.asked == cued]
+                cued += 1
                 volley = _volley(block)
                 assert block.window is not None
                 share = min(1.0, volley.volleys.number * volley.interval.si / block.window.duration.si)
                 purkinje.append(circuit.purkinje_rates(circuit.activity(cues), 1.0 / volley.interval.si, share))
                 baseline = circuit.purkinje_rates(None, 1.0 / volley.interval.si, share)[0]
-            progress("rate engine", (number + 1) / len(protocol.block))
-    return RateRun(
-        baseline.double().cpu().numpy(),
-        torch.cat(purkinje).double().cpu().numpy(),
-        circuit.weights.double().cpu().numpy(),
+            progress("rates of volleys", (number + 1) / len(protocol.block))
+    resting, read = schedule.of("baseline"), schedule.of("read")
+    rates = np.concatenate(
+        [np.tile(baseline.double().cpu().numpy(), (len(resting), 1)), torch.cat(purkinje).double().cpu().numpy()]
+    )
+    edges, described = connectome.edges[circuit.plastic], connectome.circuit
+    windows = [(trial.window,) for trial in (*resting, *read)]
+    return VolleyOutcome(
+        {name: described.size(name) for name in described.population},
+        weights={circuit.plastic: circuit.weights.double().cpu().numpy()[edges.pre, edges.post]},
+        tallied={described.projection[circuit.plastic].target: (windows, rates)},
+        seconds={"simulate": time.perf_counter() - begun},
     )
 
 
-def _write(circuit: RateCircuit, protocol: Protocol, block: Block, patterns: Patterns) -> None:
+def refuse(protocol: Protocol) -> None:
+    """Complain about what is no memory of volleys.
+
+    Raises
+    ------
+    InputError
+        With the reason.
+    """
+    if protocol.patterns is None:
+        raise ArgumentError("engine", "volley", "it wants a protocol with patterns; run with engine spiking")
+    if protocol.lesion:
+        raise ArgumentError("engine", "volley", f"it cannot block {', '.join(protocol.lesion)}")
+    for role in ("write", "read"):
+        if protocol.block_of(role) is None:
+            raise ProtocolFileError(
+                f"the engine volley wants a block with role = {role!r}; run this protocol with --engine spiking"
+            )
+
+
+def _write(circuit: VolleyCircuit, protocol: Protocol, block: Block, patterns: Patterns) -> None:
     shown, train = block.shown(protocol.pattern_count), _volley(block)
     written = circuit.activity(patterns.addresses[shown.start : shown.stop])
     for _ in range(int(block.repeats.number) if block.repeats else 1):
@@ -255,7 +286,7 @@ def _write(circuit: RateCircuit, protocol: Protocol, block: Block, patterns: Pat
                 circuit.write(written, row, lags - volley_number * train.interval.si)
 
 
-def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float64]:
+def _lags(circuit: VolleyCircuit, block: Block, pointer: Bits) -> NDArray[np.float64]:
     """t_CF - t_PF (s) at each Purkinje cell for a pattern's first volley, (cells, 1); nan where no CF comes."""
     description, rule = circuit.circuit, circuit.rule
     stimulus = next((s for s in block.stimulus.values() if isinstance(s, Pointer)), None)
@@ -278,7 +309,7 @@ def _lags(circuit: RateCircuit, block: Block, pointer: Bits) -> NDArray[np.float
 def _volley(block: Block) -> Volley:
     volley = next((s for s in block.stimulus.values() if isinstance(s, Volley)), None)
     if volley is None:
-        raise ProtocolFileError("the rate engine wants a volley stimulus in its write and read blocks")
+        raise ProtocolFileError("the volley engine wants a volley stimulus in its write and read blocks")
     return volley
 
 
@@ -286,6 +317,57 @@ def _only(circuit: Circuit, wanted: object, what: str) -> str:
     names = [name for name, projection in circuit.projection.items() if wanted(projection)]  # type: ignore[operator]
     if len(names) != 1:
         raise ProtocolFileError(
-            f"the rate engine wants exactly one projection {what}, found {', '.join(names) or 'none'}"
+            f"the volley engine wants exactly one projection {what}, found {', '.join(names) or 'none'}"
         )
     return names[0]
+
+
+@dataclass(frozen=True)
+class VolleyOptions:
+    """device, dtype : 'cpu' or 'cuda', 'float32' or 'float64'."""
+
+    device: str = "cpu"
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        check_device(self.device, self.dtype)
+
+
+class VolleyEngine:
+    """Rates of a memory of currents, volley by volley, behind the door of `simulation.engines.Engine`."""
+
+    name = "volley"
+    options = VolleyOptions
+    readers: Mapping[str, str] = MappingProxyType({"purkinje": "rate"})
+
+    def suits(self, circuit: Circuit) -> bool:
+        """Whether every cell with a membrane takes currents."""
+        return all(MODELS[p.cell].synapse in (None, "exponential") for p in circuit.population.values())
+
+    def check(self, circuit: Circuit, protocol: Protocol, options: VolleyOptions) -> None:
+        """Refuse a circuit of conductances, and a protocol without a memory.
+
+        Raises
+        ------
+        InputError
+            With the reason.
+        """
+        if not self.suits(circuit):
+            raise ProtocolFileError(
+                "the volley engine wants cells that take currents, and some of this model's take conductances: "
+                "run with --engine rate or spiking"
+            )
+        refuse(protocol)
+
+    def memory(self, circuit: Circuit, options: VolleyOptions) -> float:
+        """Bytes needed beside the interpreter, roughly."""
+        return float(SYNAPSE * sum(expected_synapses(circuit).values()))
+
+    def simulate(
+        self, connectome: Connectome, schedule: Schedule, options: VolleyOptions, progress: Progress
+    ) -> Outcome:
+        """Go through a memory's blocks."""
+        return simulate(connectome, schedule, device=options.device, dtype=options.dtype, progress=progress)
+
+
+ENGINE = VolleyEngine()

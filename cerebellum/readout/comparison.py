@@ -8,7 +8,6 @@ from typing import Any
 
 from cerebellum.description.protocol import Protocol
 from cerebellum.errors import InputError
-from cerebellum.experiment import schedule
 from cerebellum.experiment.schedule import trials
 from cerebellum.readout import engine_agreement
 from cerebellum.results.result import Result
@@ -45,7 +44,7 @@ def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str,
             all_trials = trials(plan)
             shown = [trial for trial in all_trials if trial.block == all_trials[-1].block]
             spans = [(trial.start, trial.stop) for trial in shown]
-            return engine_agreement.engines(spikes, rates, spans, [schedule.window(plan, trial) for trial in shown])
+            return engine_agreement.engines(spikes, rates, spans, [trial.window for trial in shown])
     return None
 
 

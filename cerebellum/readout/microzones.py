@@ -1,29 +1,17 @@
-"""From spikes to numbers: rates in windows, per cell and per microzone."""
+"""From activity to the readout of a memory: rates in windows, per cell and per microzone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from cerebellum.activity.spikes import Spikes
-from cerebellum.activity.statistics import counts
+from cerebellum.activity.outcome import Outcome, Window, Windows
 from cerebellum.connectome.connectome import zone_of
-from cerebellum.description.protocol import Protocol
-from cerebellum.experiment.schedule import Trial, window
-from cerebellum.typing import Floats, Ints
+from cerebellum.description.circuit import Circuit
+from cerebellum.experiment.schedule import Schedule, Trial
+from cerebellum.typing import Floats
 
-if TYPE_CHECKING:
-    from cerebellum.results.result import Result
-
-
-def rates(spikes: Spikes, cells: int, protocol: Protocol, trials: list[Trial]) -> Floats:
-    """Rate (Hz) of each cell in the window of each trial, shape (trials, cells)."""
-    out = np.empty((len(trials), cells))
-    for row, trial in enumerate(trials):
-        start, stop = window(protocol, trial)
-        out[row] = counts(spikes, cells, start, stop) / (stop - start)
-    return out
+SIGN = {"purkinje": -1.0, "nuclear": 1.0}
+"""By role of a population: whether its cells say 1 by a pause or by a burst."""
 
 
 def zone_mean(values: Floats, zones: int) -> Floats:
@@ -34,21 +22,39 @@ def zone_mean(values: Floats, zones: int) -> Floats:
     return total / np.bincount(zone, minlength=zones)
 
 
-def pause(baseline: Floats, asked: Floats, zones: int) -> Floats:
-    """The Purkinje readout y: baseline minus rate, Hz, mean over the microzone, shape (trials, zones).
+def readout(outcome: Outcome, circuit: Circuit, schedule: Schedule, role: str) -> Floats:
+    """The readout y of the cells with this role, Hz, mean over the microzone, shape (read trials, zones).
 
-    Positive where the climbing fibre wrote a 1: its depression made the cells pause.
+    Purkinje cells: baseline minus rate, positive where the climbing fibre wrote a 1, as its depression makes them
+    pause. Nuclear cells: rate minus baseline.
     """
-    return zone_mean(baseline[None, :] - asked, zones)
+    population = circuit.with_role(role)
+    assert population is not None
+    baseline = outcome.mean_rates(population, windows_of(schedule.of("baseline"))).mean(axis=0)
+    cued = outcome.mean_rates(population, windows_of(schedule.of("read")))
+    return SIGN[role] * zone_mean(cued - baseline, circuit.zones)
 
 
-def granule_counts(result: Result, role: str) -> Ints:
-    """Granule spikes in the windows of all trials of a role, those that show the same pattern or cue added up.
+def windows_of(trials: list[Trial]) -> list[Window]:
+    """Window of each trial."""
+    return [trial.window for trial in trials]
 
-    Shape (patterns or cues, cells).
-    """
-    spikes, cells, trials = result.spikes["granule"], result.circuit.size("granule"), result.schedule.of(role)
-    out = np.zeros((max(trial.pattern for trial in trials) + 1, cells), dtype=np.int64)
+
+def by_pattern(trials: list[Trial]) -> Windows:
+    """Windows of the trials that show the same pattern, or cue, as one group each."""
+    groups: list[list[Window]] = [[] for _ in range(max(trial.pattern for trial in trials) + 1)]
     for trial in trials:
-        out[trial.pattern] += counts(spikes, cells, *window(result.protocol, trial))
-    return out
+        groups[trial.pattern].append(trial.window)
+    return [tuple(group) for group in groups]
+
+
+def asked_for(circuit: Circuit, schedule: Schedule) -> dict[str, Windows]:
+    """What the readers of a memory count: granule spikes of each pattern and cue, Purkinje spikes of each trial."""
+    if schedule.patterns is None or not schedule.of("read"):
+        return {}
+    granule, purkinje = circuit.with_role("granule"), circuit.with_role("purkinje")
+    if granule is None or purkinje is None:
+        return {}
+    trials = [*schedule.of("baseline"), *schedule.of("read")]
+    shown = [*by_pattern(schedule.of("write")), *by_pattern(schedule.of("read"))]
+    return {granule: shown, purkinje: [(trial.window,) for trial in trials]}

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome.connectome import Connectome, generator, zone_of
 from cerebellum.experiment.patterns import Patterns
-from cerebellum.readout import agreement
+from cerebellum.experiment.schedule import Schedule
+from cerebellum.readout import agreement, granule_code
 from cerebellum.readout.granule_code import Code, matches
+from cerebellum.readout.microzones import by_pattern
 from cerebellum.results.result import READERS, Readings
 from cerebellum.theory import attention
 from cerebellum.typing import Floats
@@ -146,3 +149,30 @@ def summarize(blocks: list[Readings], names: list[str], code: Code, patterns: Pa
             for name, own, found in zip(names, stored, recall, strict=True)
         }
     return out
+
+
+def observed(
+    outcome: Outcome, connectome: Connectome, schedule: Schedule, code: Code
+) -> tuple[Code, Floats, dict[str, Any]]:
+    """The granule code as the circuit that ran shows it.
+
+    Returns
+    -------
+    the code; the spikes that cues and patterns share, shape (cues, patterns); and for the summary the granule response
+    where it had to be measured, and how well the weights written follow the ideal counters
+    """
+    circuit, patterns = connectome.circuit, schedule.patterns
+    assert patterns is not None
+    granule = circuit.with_role("granule")
+    assert granule is not None
+    written, cued = (outcome.counts(granule, by_pattern(schedule.of(role))) for role in ("write", "read"))
+    summary: dict[str, Any] = {}
+    if not granule_code.states_threshold(circuit):
+        on = [granule_code.matches(connectome, code, addresses) for addresses in (patterns.addresses, patterns.cues)]
+        code = granule_code.tuned(code, (on[0], written), (on[1], cued))
+        summary["granule_response"] = {"written": code.written, "asked": code.asked}
+    summary["written_weights"] = {
+        name: {"r_ideal_counters": written_correlation(connectome, code, patterns, own, name)}
+        for name, own in outcome.weights.items()
+    }
+    return code, cued @ written.T, summary

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import Connectome
@@ -21,11 +22,12 @@ class Result:
 
     Attributes
     ----------
-    rates : rates over time of every population, of the rate engine on a circuit of conductances
+    outcomes : engine that ran -> what it left
+    spikes, rates : of every population, of the engines that have them
     readout : reader -> y, shape (cues, pointer bits); readers that decode by its sign
     weights : reader -> effective weights, shape (cues, patterns), rows sum to 1
     blocks : readout and weights of every block that asks; the two above are the last one's
-    plastic : plastic projection -> weights at the run's end, A or S, in the order of the connectome's edges
+    plastic : plastic projection -> weights at the end of the first engine's run, A or S, in the order of the edges
     summary : the numbers of summary.json
     provenance : the contents of run.json
     """
@@ -43,6 +45,7 @@ class Result:
     summary: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     connectome: Connectome | None = None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @property
     def asked(self) -> Patterns:

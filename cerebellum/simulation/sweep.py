@@ -23,7 +23,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cerebellum.errors import ArgumentError, CerebellumError, InputError
+from cerebellum.errors import CerebellumError, InputError
 from cerebellum.machine.atomic import whole_file
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.readout.comparison import numbers_of
@@ -57,15 +57,15 @@ def points(
         If the engine does not exist, a value cannot be set, or two values give the same circuit and protocol.
     """
     from cerebellum.description.compatibility import check_together
-    from cerebellum.simulation.run import ENGINES, resolve
+    from cerebellum.simulation.engines import choose
+    from cerebellum.simulation.prepare import resolve
 
-    if engine not in ENGINES:
-        raise ArgumentError("engine", engine, f"wanted one of {', '.join(ENGINES)}")
     out: dict[str, Point] = {}
     for values in itertools.product(*vary.values()):
         varied = tuple(zip(vary, values, strict=True))
         circuit, plan = resolve(model, protocol, {**fixed, **dict(varied)})
         check_together(plan, circuit)
+        choose(engine, circuit)
         described = circuit.model_dump_json(by_alias=True) + plan.model_dump_json() + engine
         for seed in seeds:
             key = hashlib.sha256(f"{described}{seed}".encode()).hexdigest()[:20]
@@ -222,7 +222,7 @@ def _run_point(protocol: str, model: str, engine: str, settings: dict[str, str],
 
     torch.set_num_threads(1)  # the workers share the cores already
     with _ONE_AT_A_TIME:  # Brian2 has one device a process
-        return run(protocol, model, engine, seed=seed, settings=settings).summary  # type: ignore[arg-type]
+        return run(protocol, model, engine, seed=seed, settings=settings).summary
 
 
 def _file(store: Path, point: Point) -> Path:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import gc
 import shutil
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +19,9 @@ import brian2 as b2
 import numpy as np
 from numpy.typing import NDArray
 
+from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import Connectome
-from cerebellum.connectome.weights import Balance
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import CerebellumError
@@ -34,33 +34,14 @@ from cerebellum.spiking import neurons, standalone, synapses
 Target = Literal["standalone", "runtime", "numpy"]
 
 
-@dataclass(frozen=True)
-class SpikingRun:
-    """What a simulation leaves.
-
-    Attributes
-    ----------
-    spikes : of every population
-    weights : plastic projection -> weights at the end, A or S, shape (synapses,)
-    snapshots : plastic projection -> block with plasticity on -> weights that spikes up to its end have made
-    seconds : spent in each part
-    """
-
-    spikes: dict[str, Spikes]
-    weights: dict[str, NDArray[np.float64]]
-    snapshots: dict[str, dict[str, NDArray[np.float64]]]
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
 def simulate(
     connectome: Connectome,
-    balance: Balance,
     schedule: Schedule,
     *,
     target: Target = "standalone",
     threads: int = 1,
     progress: Progress = silent,
-) -> SpikingRun:
+) -> Outcome:
     """Run a schedule.
 
     Parameters
@@ -73,7 +54,7 @@ def simulate(
     gc.collect()  # objects of an earlier run keep their names, and other names are other code to compile
     with scratch_folder() as folder, temporary_files_in(folder), _device(target, folder, threads):
         progress("building the network", None)
-        network = _Network(connectome, balance, schedule)
+        network = _Network(connectome, schedule)
         seconds["build"] = time.perf_counter() - started
         if target == "standalone":
             network.brian.add(standalone.ticker(schedule.duration))
@@ -85,7 +66,13 @@ def simulate(
             network.brian.run(schedule.duration * b2.second, report=report, report_period=0.5 * b2.second)
             seconds["simulate"] = time.perf_counter() - started
         weights = network.weights()
-        return SpikingRun(network.spikes(), weights, network.snapshots(schedule, weights), seconds)
+        return Outcome(
+            {name: connectome.size(name) for name in connectome.circuit.population},
+            spikes=network.spikes(),
+            weights=weights,
+            snapshots=network.snapshots(schedule, weights),
+            seconds=seconds,
+        )
 
 
 @contextmanager
@@ -120,14 +107,14 @@ def _runtime_report(progress: Progress) -> Any:
 class _Network:
     """The Brian2 objects of one run."""
 
-    def __init__(self, connectome: Connectome, balance: Balance, schedule: Schedule) -> None:
+    def __init__(self, connectome: Connectome, schedule: Schedule) -> None:
         self.circuit: Circuit = connectome.circuit
         clock = b2.Clock(dt=self.circuit.dt * b2.second, name="clock")
         cut = set(schedule.lesion)
         gaps = set(connectome.gaps) - lesions.gap_junctions(cut, self.circuit)
         coupled = {self.circuit.gap_junction[name].population for name in gaps}
         self.groups = {
-            name: neurons.make(name, connectome, balance, schedule, name in coupled, clock)
+            name: neurons.make(name, connectome, schedule, name in coupled, clock)
             for name in self.circuit.population
             if name not in cut
         }
@@ -136,9 +123,7 @@ class _Network:
         blocked = lesions.projections(cut, self.circuit)
         for name, p in self.circuit.projection.items():
             if name not in blocked and len(connectome.edges[name]):
-                made = synapses.make(
-                    name, connectome, balance, schedule, self.groups[p.source], self.groups[p.target], clock
-                )
+                made = synapses.make(name, connectome, schedule, self.groups[p.source], self.groups[p.target], clock)
                 self.synapses[name] = made[0]
                 others += made[1:]
         for name in gaps:
@@ -185,7 +170,12 @@ class _Network:
 
 
 def working_target(wanted: Target) -> Target:
-    """`wanted` if this machine can compile for it, else 'numpy'."""
-    if wanted != "numpy" and shutil.which(cpp_compiler()[0]) is None:
-        return "numpy"
-    return wanted
+    """`wanted` if this machine can compile for it, else 'numpy', with a warning."""
+    if wanted == "numpy" or shutil.which(cpp_compiler()[0]) is not None:
+        return wanted
+    warnings.warn(
+        f"no C++ compiler found, so the spiking engine runs on numpy, some 50 times slower than {wanted}; "
+        "install g++ (Debian: apt install g++) or set CXX",
+        stacklevel=3,
+    )
+    return "numpy"

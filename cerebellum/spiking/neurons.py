@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from cerebellum.cells import MODELS, CellModel
 from cerebellum.connectome.connectome import Connectome
-from cerebellum.connectome.weights import Balance
 from cerebellum.description.circuit import Circuit
 from cerebellum.experiment.schedule import Events, Pulse, Schedule
 from cerebellum.machine.streams import generator
@@ -40,7 +39,7 @@ def given(name: str, cells: int, events: Events, clock: Any) -> Any:
     return b2.SpikeGeneratorGroup(cells, events.cell, times, clock=clock, name=name, sorted=True)
 
 
-def make(name: str, connectome: Connectome, balance: Balance, schedule: Schedule, coupled: bool, clock: Any) -> Any:
+def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, clock: Any) -> Any:
     """The group of a population; `coupled` if gap junctions bring it a current `I_gap`."""
     circuit = connectome.circuit
     population = circuit.population[name]
@@ -96,7 +95,7 @@ def make(name: str, connectome: Connectome, balance: Balance, schedule: Schedule
         group.run_regularly(text, when="groups", name=f"{name}_update")
     for key, value in drawn.items():
         setattr(group, key, value)
-    _begin(group, name, connectome, balance, model)
+    _begin(group, name, connectome, model)
     for time in times:
         setattr(group, time, NEVER * b2.second)
     for key in released:
@@ -122,9 +121,9 @@ def _injected(pulses: list[Pulse], duration: float, dt: float, model: CellModel,
     return b2.TimedArray(values * b2.amp if model.differential else values, dt=dt * b2.second, name=f"stimulus_{name}")
 
 
-def _begin(group: Any, name: str, connectome: Connectome, balance: Balance, model: CellModel) -> None:
+def _begin(group: Any, name: str, connectome: Connectome, model: CellModel) -> None:
     """State at time 0."""
-    parameters, held = connectome.parameters[name], balance.held.get(name, {})
+    parameters, held = connectome.parameters[name], connectome.held.get(name, {})
     if model.start is not None:
         rng = generator(connectome.seed, "cells", name)
         for key, value in model.start(parameters, connectome.circuit.size(name), rng).items():

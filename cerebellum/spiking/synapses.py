@@ -9,7 +9,6 @@ import numpy as np
 
 from cerebellum.cells import MODELS
 from cerebellum.connectome.connectome import Connectome
-from cerebellum.connectome.weights import Balance
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.description.population import Afferent
@@ -22,9 +21,7 @@ RELEASE = -3  # before the synapses transmit what is released
 TEACHING = -2  # before synapses learn, so that a teacher's spike at the window's edge counts
 
 
-def make(
-    name: str, connectome: Connectome, balance: Balance, schedule: Schedule, source: Any, target: Any, clock: Any
-) -> list[Any]:
+def make(name: str, connectome: Connectome, schedule: Schedule, source: Any, target: Any, clock: Any) -> list[Any]:
     """The Brian2 objects of a projection; the synapses themselves, named as the projection, come first."""
     circuit = connectome.circuit
     projection, edges = circuit.projection[name], connectome.edges[name]
@@ -32,7 +29,7 @@ def make(
     common = {"source": source, "target": target, "clock": clock, "name": name}
     rule = projection.plasticity
     if rule is not None:
-        made = [_plastic(projection, rule, connectome, balance, schedule, common)]
+        made = [_plastic(projection, rule, connectome, schedule, common)]
         if projection.short_term is not None:
             made.append(_release(name, projection.short_term, source, delay, clock))
         return made
@@ -40,7 +37,7 @@ def make(
     namespace = _namespace(circuit, projection.target, projection.receptor)
     amount, equations, unit = "weight", "", _unit(circuit, projection.target)
     if projection.receptor:
-        namespace["weight"] = balance.weight[name] * unit
+        namespace["weight"] = connectome.weight[name] * unit
     if edges.contacts is not None:
         amount, equations = "w", f"w : {_unit_text(circuit, projection.target)} (constant)"
     if projection.short_term is not None:
@@ -60,7 +57,7 @@ def make(
         synapses.pre.order = TEACHING
     synapses.connect(i=edges.pre, j=edges.post)
     if edges.contacts is not None:
-        synapses.w = edges.contacts * balance.weight[name] * unit
+        synapses.w = edges.contacts * connectome.weight[name] * unit
     if projection.short_term is None:
         return [synapses]
     return [synapses, _release(name, projection.short_term, source, delay, clock)]
@@ -153,7 +150,6 @@ def _plastic(
     projection: Projection,
     rule: PlasticityRule,
     connectome: Connectome,
-    balance: Balance,
     schedule: Schedule,
     common: dict[str, Any],
 ) -> Any:
@@ -182,7 +178,7 @@ def _plastic(
     )
     synapses.connect(i=edges.pre, j=edges.post)
     for variable in variables:
-        setattr(synapses, variable, balance.weight[name] * unit)
+        setattr(synapses, variable, connectome.weight[name] * unit)
     return synapses
 
 

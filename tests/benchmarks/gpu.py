@@ -277,7 +277,7 @@ def rate_engine(run: Run) -> Iterator[str]:
 
 def rate_circuit(run: Run) -> Iterator[str]:
     """The rate circuit of the mouse at rest for 200 ms: expectations, the CPU's beside, and drawn spikes."""
-    from cerebellum.connectome import connectome, weights
+    from cerebellum.connectome import connectome
     from cerebellum.description.circuit import load_model
     from cerebellum.description.protocol import load_protocol
     from cerebellum.experiment import stimulus
@@ -293,13 +293,13 @@ def rate_circuit(run: Run) -> Iterator[str]:
     plan = load_protocol("background", brief | {"block.rest.window.onset": "100", "block.rest.window.duration": "100"})
     for scale in ("0.3",) if run.small else ("1", "4", "16"):
         circuit = load_model("mouse", {"scale": scale})
-        wired, weights = connectome.sample(circuit, 0), weights.solve(circuit)
-        schedule = stimulus.schedule(plan, circuit, None, 0)
-        there = simulate.simulate(wired, weights, schedule, device=run.device)
-        drawn = simulate.simulate(wired, weights, schedule, device=run.device, draws=8)
+        wired = connectome.sample(circuit, 0)
+        schedule = stimulus.schedule(plan, wired, None, 0)
+        there = simulate.simulate(wired, schedule, device=run.device)
+        drawn = simulate.simulate(wired, schedule, device=run.device, draws=8)
         off = "-"
         if float(scale) <= 1:
-            here = simulate.simulate(wired, weights, schedule, device="cpu").rates
+            here = simulate.simulate(wired, schedule, device="cpu").rates
             apart = max(float(np.abs(one.mean - here[name].mean).max()) for name, one in there.rates.items())
             if apart > 1.0:  # single precision, steep thresholds: a step's rate of a small population is one cell's
                 raise AssertionError(f"device and CPU differ by {apart:.2g} Hz")

@@ -11,7 +11,7 @@ import platform
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
@@ -23,7 +23,7 @@ import psutil
 import pytest
 import torch
 
-from cerebellum.connectome import connectome, weights
+from cerebellum.connectome import connectome
 from cerebellum.description.circuit import load_model
 from cerebellum.description.protocol import load_protocol
 from cerebellum.experiment import patterns, stimulus
@@ -35,10 +35,11 @@ SCALES = (0.1, 0.3, 1.0, 3.0, 10.0)
 SIZES = (20_000, 100_000, 1_000_000)
 
 
-def spiking_case(model: str) -> tuple[Any, Any, Any]:
+def spiking_case(model: str) -> tuple[Any, Any]:
     circuit, protocol = load_model(model), load_protocol("recall", RANDOM)
     made = patterns.make_patterns(protocol, circuit.size("mossy_fiber") // 2, circuit.zones, 1)
-    return connectome.sample(circuit, 1), weights.solve(circuit), stimulus.schedule(protocol, circuit, made, 1)
+    wired = connectome.sample(circuit, 1)
+    return wired, stimulus.schedule(protocol, wired, made, 1)
 
 
 def synaptic_events(wired: Any, spikes: dict[str, Any]) -> int:
@@ -91,8 +92,8 @@ def median_seconds(call: Callable[[], Any], rounds: int = 5) -> float:
 def test_spiking(benchmark: Any, model: str) -> None:
     from cerebellum.spiking import network
 
-    wired, solved, scheduled = spiking_case(model)
-    run = benchmark.pedantic(network.simulate, args=(wired, solved, scheduled), rounds=1, warmup_rounds=1)
+    wired, scheduled = spiking_case(model)
+    run = benchmark.pedantic(network.simulate, args=(wired, scheduled), rounds=1, warmup_rounds=1)
     benchmark.extra_info |= {**run.seconds, "events": synaptic_events(wired, run.spikes)}
     assert len(run.spikes["granule"]) > 0
 
@@ -104,7 +105,7 @@ def test_rate_read(benchmark: Any) -> None:
     assert found.shape == (BATCH, OUTPUTS)
 
 
-def fresh_and_warm(case: tuple[Any, Any, Any], threads: int = 1) -> tuple[float, Any, float]:
+def fresh_and_warm(case: tuple[Any, Any], threads: int = 1) -> tuple[float, Any, float]:
     """Seconds to the first step with an empty cache, a second run, and the peak memory of both processes (GiB)."""
     from cerebellum.spiking import network
 
@@ -139,19 +140,19 @@ class PeakMemory:
             time.sleep(0.05)
 
 
-def before_first_step(seconds: dict[str, float]) -> float:
+def before_first_step(seconds: Mapping[str, float]) -> float:
     return seconds["build"] + seconds["write"] + seconds["compile"]
 
 
-def spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: object, threads: int = 1) -> str:
+def spiking_row(label: str, make: Callable[[Any], tuple[Any, Any]], of: object, threads: int = 1) -> str:
     """One row of the table, measured in a process of its own, so that memory of one row is not in the next."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_spiking_row, label, make, of, threads).result()
 
 
-def _spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: object, threads: int) -> str:
+def _spiking_row(label: str, make: Callable[[Any], tuple[Any, Any]], of: object, threads: int) -> str:
     case = make(of)
-    wired, _, scheduled = case
+    wired, scheduled = case
     cold, warm, memory = fresh_and_warm(case, threads)
     synapses = sum(len(edges) for edges in wired.edges.values())
     cells = sum(wired.circuit.size(name) for name in wired.circuit.population)
@@ -164,10 +165,11 @@ def _spiking_row(label: str, make: Callable[[Any], tuple[Any, Any, Any]], of: ob
     )
 
 
-def mouse_case(scale: float) -> tuple[Any, Any, Any]:
+def mouse_case(scale: float) -> tuple[Any, Any]:
     circuit = load_model("mouse", {"scale": str(scale)})
     protocol = load_protocol("background")
-    return connectome.sample(circuit, 1), weights.solve(circuit), stimulus.schedule(protocol, circuit, None, 1)
+    wired = connectome.sample(circuit, 1)
+    return wired, stimulus.schedule(protocol, wired, None, 1)
 
 
 def scaling_figure(rows: list[str], path: Path) -> None:

@@ -1,7 +1,7 @@
 """One read of 256 cues from a million granule cells of 4 dendrites, 256 address bits: against torchhd and the machine.
 
     python -m tests.benchmarks.test_large_read [--cells 1e6] [--rounds 15]      prints the section of docs/benchmarks.md
-    pytest -m slow tests/benchmarks/test_large_read.py                          the same through pytest-benchmark
+    pytest -m slow --benchmark-enable tests/benchmarks/test_large_read.py       the same through pytest-benchmark
 
 The limits are measured in the same process, in alternating rounds: adding as many rows of 64 counters as the read must
 add, in the same vectors and a random order, and testing all pairs of cue and cell, 256 cues at once, both out of the

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cerebellum.connectome import connectome, weights
+from cerebellum.connectome import connectome
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.experiment.schedule import Events, Schedule, Trial
 
@@ -25,7 +25,7 @@ SECONDS = 2.0
 DELAY = 1e-3
 
 
-def case() -> tuple[connectome.Connectome, weights.Balance, Schedule]:
+def case() -> tuple[connectome.Connectome, Schedule]:
     """Mossy fibres at 4 Hz, a random quarter bursting (150 Hz, 50 ms) every 200 ms; climbing fibres at 1 Hz."""
     circuit = load_model(MODEL)
     rng = np.random.default_rng(7)
@@ -39,8 +39,8 @@ def case() -> tuple[connectome.Connectome, weights.Balance, Schedule]:
         "mossy_fiber": Events(fired[0], fired[1].astype(np.int32)),
         "inferior_olive": Events(taught[0], taught[1].astype(np.int32)),
     }
-    schedule = Schedule([Trial("run", "other", 0.0, SECONDS, False)], events, SECONDS)
-    return connectome.sample(circuit, 7), weights.solve(circuit), schedule
+    schedule = Schedule([Trial("run", "other", 0.0, SECONDS, (0.0, SECONDS), False)], events, SECONDS)
+    return connectome.sample(circuit, 7), schedule
 
 
 def hand_written(wired: connectome.Connectome, schedule: Schedule) -> tuple[dict[str, int], float]:
@@ -99,29 +99,27 @@ def _group(b2: Any, wired: connectome.Connectome, schedule: Schedule, name: str)
     return group
 
 
-def this_engine(
-    wired: connectome.Connectome, solved: weights.Balance, schedule: Schedule
-) -> tuple[dict[str, int], float]:
+def this_engine(wired: connectome.Connectome, schedule: Schedule) -> tuple[dict[str, int], float]:
     """Spike counts of this engine, and the wall time of its run (s), without building."""
     from cerebellum.spiking import network
 
-    run = network.simulate(wired, solved, schedule)
+    run = network.simulate(wired, schedule)
     return {name: len(spikes) for name, spikes in run.spikes.items()}, run.seconds["run"]
 
 
 @pytest.mark.slow
 def test_same_spikes_as_a_plain_script() -> None:
-    wired, solved, schedule = case()
-    assert this_engine(wired, solved, schedule)[0] == hand_written(wired, schedule)[0]
+    wired, schedule = case()
+    assert this_engine(wired, schedule)[0] == hand_written(wired, schedule)[0]
 
 
 def main() -> None:
-    wired, solved, schedule = case()
+    wired, schedule = case()
     synapses = sum(len(edges) for edges in wired.edges.values())
     print(f"{synapses:,} synapses, {SECONDS:g} s of biological time, medians of three")
     for label, run in (
         ("plain Brian2 script", lambda: hand_written(wired, schedule)),
-        ("this engine", lambda: this_engine(wired, solved, schedule)),
+        ("this engine", lambda: this_engine(wired, schedule)),
     ):
         found = [run() for _ in range(3)]
         taken = float(np.median([seconds for _, seconds in found]))

@@ -1,7 +1,7 @@
 """How fast a million neurons are read: 256 queries of 64 bits, against torchhd's SparseDistributed and the hardware.
 
     python tests/benchmarks/test_memory_read.py [--threads 1] [--rounds 7]      one line of JSON per radius
-    pytest -m slow tests/benchmarks/test_memory_read.py                         the same through pytest-benchmark
+    pytest -m slow --benchmark-enable tests/benchmarks/test_memory_read.py      the same through pytest-benchmark
 
 torchhd is given our addresses, threshold and counters, so both return the same sums. Rounds of the two alternate, so
 that a busy machine slows both; the ratio is that of the medians. The ceilings are measured in the same process: XOR and
@@ -16,6 +16,7 @@ import json
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ PATTERNS = 64
 RADII = (11, 15, 19)
 
 
-def build(radius: int) -> tuple[NeuronSDM, torch.nn.Module, np.ndarray]:
+def build(radius: int) -> tuple[NeuronSDM, Any, np.ndarray]:
     """Our memory, torchhd's with the same addresses and counters, and queries of -1 and +1."""
     torchhd = pytest.importorskip("torchhd")
     rng = np.random.default_rng(5)
@@ -56,6 +57,7 @@ def sums(ours: NeuronSDM, queries: np.ndarray) -> torch.Tensor:
     """What torchhd calls a read: the sums of counters, before they are divided by the number of patterns."""
     from cerebellum.memory.neurons import _sum_rows
 
+    assert ours.counters is not None
     return _sum_rows(ours.counters, *ours._active(ours._vectors("queries", queries, BITS), writing=False))
 
 
@@ -89,6 +91,7 @@ def compare(radius: int, rounds: int) -> dict[str, float]:
         "search_numpy": lambda: hamming.within(ours._words, NEURONS, packed, radius, torch.get_num_threads(), "numpy"),
         "torchhd": lambda: theirs.read(float_queries),
     }
+    assert ours.counters is not None
     spare = ours.counters.clone()
     with torch.no_grad():
         assert torch.equal(sums(ours, queries), theirs.read(float_queries).as_subclass(torch.Tensor))

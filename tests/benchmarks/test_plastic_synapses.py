@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cerebellum.connectome import connectome, weights
+from cerebellum.connectome import connectome
 from cerebellum.description.circuit import load_model
 from cerebellum.description.protocol import load_protocol
 from cerebellum.experiment import stimulus
@@ -23,12 +23,12 @@ def seconds(model: str, convergence: int, mossy_rate: float) -> tuple[int, float
     circuit = load_model(model, {"scale": "0.3", CONVERGENCE: str(convergence)})
     plan = load_protocol("background", {"block.rest.stimulus.background.rate": str(mossy_rate)})
     blocks = {name: block.model_copy(update={"plasticity": True}) for name, block in plan.block.items()}
-    schedule = stimulus.schedule(plan.model_copy(update={"block": blocks}), circuit, None, 1)
-    wired, solved = connectome.sample(circuit, 1), weights.solve(circuit)
+    wired = connectome.sample(circuit, 1)
+    schedule = stimulus.schedule(plan.model_copy(update={"block": blocks}), wired, None, 1)
     target: Any = network.working_target("standalone")
     times = []
     for _ in range(ROUNDS):
-        done = network.simulate(wired, solved, schedule, target=target).seconds
+        done = network.simulate(wired, schedule, target=target).seconds
         times.append(done.get("run", done["simulate"]))
     return sum(len(wired.edges[n]) for n, p in circuit.projection.items() if p.plasticity is not None), min(times)
 

@@ -1,0 +1,125 @@
+"""The rate engine of circuits of conductances behind the door that all engines share (`simulation.engines.Engine`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from cerebellum.activity.outcome import Outcome
+from cerebellum.cells import MODELS
+from cerebellum.connectome.connectome import Connectome, expected_synapses
+from cerebellum.description.circuit import Circuit
+from cerebellum.description.protocol import Protocol
+from cerebellum.errors import ArgumentError, ProtocolFileError, ResourceError
+from cerebellum.experiment.schedule import Schedule
+from cerebellum.machine.device import choose_device, free_bytes
+from cerebellum.machine.progress import Progress
+from cerebellum.rate.time_step import steps_within
+
+DTYPES = ("float32", "float64")
+SYNAPSE = 24  # bytes
+CELL = 160  # bytes a cell in each realization or age class; mouse with 64 draws peaks at 0.74 GB
+AGES, FINE_AGES, FEW = 7, 73, 5_000  # age classes of large populations, of others, and the size that divides them
+PAST = 4 / 5e-4  # bytes a second of presynaptic spikes that plasticity remembers, of a cell and realization
+MEASURING = 1e9  # beside the interpreter, of measuring a transfer function for the first time: a peak of 1.46 GB
+
+
+@dataclass(frozen=True)
+class RateOptions:
+    """How to run.
+
+    device, dtype : 'cpu' or 'cuda', 'float32' or 'float64'
+    draws : realizations of drawn spikes to average; 0: expectations
+    """
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    dtype: Literal["float32", "float64"] = "float32"
+    draws: int = 0
+
+    def __post_init__(self) -> None:
+        check_device(self.device, self.dtype)
+        if self.draws < 0:
+            raise ArgumentError("draws", self.draws, "wanted 0, or 1 or more")
+
+
+def check_device(device: str, dtype: str) -> None:
+    """Whether there is such a device and such a type.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    if dtype not in DTYPES:
+        raise ArgumentError("dtype", dtype, f"wanted one of {', '.join(DTYPES)}")
+    choose_device(device)
+
+
+class RateEngine:
+    """Rates of every cell through time, its transfer function measured on that cell."""
+
+    name = "rate"
+    options = RateOptions
+    readers: Mapping[str, str] = MappingProxyType({"purkinje": "rate"})
+
+    def suits(self, circuit: Circuit) -> bool:
+        """Whether every cell with a membrane takes conductances."""
+        return all(MODELS[p.cell].synapse in (None, "alpha") for p in circuit.population.values())
+
+    def check(self, circuit: Circuit, protocol: Protocol, options: RateOptions) -> None:
+        """Refuse a circuit of currents, and what does not fit on the device.
+
+        Raises
+        ------
+        InputError
+            With the reason.
+        """
+        if not self.suits(circuit):
+            raise ProtocolFileError(
+                "the rate engine knows cells by their conductances, and some of this model's take currents: "
+                "run with --engine volley or spiking"
+            )
+        steps_within(circuit.dt)
+        injected = [s for block in protocol.block.values() for s in block.stimulus.values() if hasattr(s, "amplitudes")]
+        if injected:
+            raise ProtocolFileError("the rate engine knows cells by their conductances and cannot inject currents")
+        if options.device == "cuda":
+            need, have = self._device_bytes(circuit, options), free_bytes(choose_device("cuda"))
+            if need > have:
+                less = "make --draws smaller, " if options.draws > AGES else ""
+                raise ResourceError(
+                    f"the rate engine needs about {need / 2**30:.1f} GiB on the CUDA device and {have / 2**30:.1f} GiB "
+                    f"are free: {less}choose a smaller circuit with --set, or run with --device cpu"
+                )
+
+    def memory(self, circuit: Circuit, options: RateOptions) -> float:
+        """Bytes needed beside the interpreter, roughly."""
+        return max(MEASURING, self._device_bytes(circuit, options) if options.device == "cpu" else 0.0)
+
+    def _device_bytes(self, circuit: Circuit, options: RateOptions) -> float:
+        """Bytes on its device, in single precision, roughly."""
+        synapses, draws = expected_synapses(circuit), options.draws
+        plastic = sum(n for name, n in synapses.items() if circuit.projection[name].plasticity is not None)
+        sizes = [circuit.size(name) for name, one in circuit.population.items() if one.cell not in ("source", "relay")]
+        states = sum(size * max(draws, AGES) if size > FEW else size * FINE_AGES * max(draws, 1) for size in sizes)
+        past: dict[str, float] = {}
+        for projection in circuit.projection.values():
+            if projection.plasticity is not None:
+                seconds = max(past.get(projection.source, 0.0), projection.plasticity.timing.support)
+                past[projection.source] = seconds
+        remembered = PAST * sum(seconds * circuit.size(source) for source, seconds in past.items())
+        static = sum(synapses.values()) - plastic
+        return SYNAPSE * static + max(draws, 1) * (SYNAPSE * plastic + remembered) + CELL * states
+
+    def simulate(self, connectome: Connectome, schedule: Schedule, options: RateOptions, progress: Progress) -> Outcome:
+        """Run a schedule, without gradients."""
+        from cerebellum.rate import simulate
+
+        return simulate.simulate(
+            connectome, schedule, device=options.device, dtype=options.dtype, draws=options.draws, progress=progress
+        )
+
+
+ENGINE = RateEngine()

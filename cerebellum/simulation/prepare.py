@@ -1,0 +1,84 @@
+"""From names to all that an engine needs: one connectome, its patterns and its schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cerebellum.connectome.connectome import Connectome, sample
+from cerebellum.description.circuit import Circuit, load_model
+from cerebellum.description.compatibility import check_together
+from cerebellum.description.protocol import Protocol, load_protocol
+from cerebellum.errors import ArgumentError, UnknownNameError
+from cerebellum.experiment import stimulus
+from cerebellum.experiment.patterns import Patterns, make_patterns
+from cerebellum.experiment.schedule import Schedule
+from cerebellum.readout import granule_code, microzones
+from cerebellum.readout.granule_code import Code
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A protocol on a sampled circuit, ready for any engine.
+
+    Attributes
+    ----------
+    code : granule code of the description; None for a protocol without patterns, as are `patterns`
+    """
+
+    circuit: Circuit
+    protocol: Protocol
+    connectome: Connectome
+    schedule: Schedule
+    patterns: Patterns | None
+    code: Code | None
+
+    @property
+    def reads(self) -> bool:
+        """Whether a memory is asked for what it stores."""
+        return self.patterns is not None and self.protocol.block_of("read") is not None
+
+
+def prepare(
+    protocol: str | Protocol, model: str | Circuit, seed: int = 1, settings: dict[str, str] | None = None
+) -> Experiment:
+    """Sample the connectome and draw what drives it; the same arguments give the same numbers.
+
+    Parameters
+    ----------
+    protocol, model : shipped name, path ending in .toml, or what `load_protocol` and `load_model` return
+    settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
+
+    Raises
+    ------
+    InputError
+        If anything asked for does not exist or does not fit together.
+    """
+    circuit, plan = resolve(model, protocol, settings or {})
+    check_together(plan, circuit)
+    return sample_experiment(circuit, plan, seed)
+
+
+def sample_experiment(circuit: Circuit, protocol: Protocol, seed: int) -> Experiment:
+    """The same of a circuit and a protocol that have been checked together."""
+    code = granule_code.code_of(circuit, protocol.active_lines) if protocol.patterns is not None else None
+    patterns = make_patterns(protocol, code.lines, circuit.zones, seed) if code is not None else None
+    connectome = sample(circuit, seed)
+    schedule = stimulus.schedule(protocol, connectome, patterns, seed)
+    schedule = replace(schedule, counted=microzones.asked_for(circuit, schedule))
+    return Experiment(circuit, protocol, connectome, schedule, patterns, code)
+
+
+def resolve(model: str | Circuit, protocol: str | Protocol, settings: dict[str, str]) -> tuple[Circuit, Protocol]:
+    """Model and protocol with the settings given to the one whose file has the key's first part."""
+    of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in Protocol.model_fields}
+    of_model = {key: text for key, text in settings.items() if key not in of_protocol}
+    known = [*Circuit.model_fields, *Protocol.model_fields]
+    for key in of_model:
+        if key.split(".")[0] not in known:
+            listed = ", ".join(dict.fromkeys(known))
+            raise UnknownNameError(f"--set {key}: no such key; a model and a protocol together have: {listed}")
+    plan = load_protocol(protocol, of_protocol) if isinstance(protocol, str) else protocol
+    circuit = load_model(model, of_model) if isinstance(model, str) else model
+    if (of_protocol and not isinstance(protocol, str)) or (of_model and not isinstance(model, str)):
+        raise ArgumentError("settings", settings, "apply to names and paths; pass them to load_model or load_protocol")
+    return circuit, plan
