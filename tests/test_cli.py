@@ -172,6 +172,9 @@ def test_graph_writes_graphml_and_asks_before_replacing(call, tmp_path: Path) ->
     assert call("graph", "jaeckel", "--out", out, *few)[0] == 2
     code, said, _ = call("graph", "jaeckel", "--out", out, "--force", "--cells", "mossy_fiber_to_granule", *few)
     assert (code, "200 edges" in said) == (0, True)
+    code, _, said = call("graph", "jaeckel", "--out", str(tmp_path), "--force", *few)
+    assert (code, "exists already; choose another --out\n" in said) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["jaeckel.graphml"]
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(call, tmp_path: Path) -> None:

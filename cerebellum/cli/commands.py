@@ -218,16 +218,19 @@ def graph(
     from cerebellum.connectome import graph as graphs
     from cerebellum.connectome.connectome import sample
     from cerebellum.description.circuit import load_model
+    from cerebellum.results.folder import refuse_unwritable
 
-    if out.exists() and not force:
-        raise InputError(f"{out} exists already; choose another --out, or add --force to replace it")
+    if out.exists() and not (force and out.is_file()):
+        remedy = ", or add --force to replace it" if out.is_file() else ""
+        raise InputError(f"{out} exists already; choose another --out{remedy}")
+    refuse_unwritable(out)
     circuit = load_model(model, _settings(setting))
     for name in cells or []:
         if name not in circuit.projection:
             raise UnknownNameError.of("projection", name, list(circuit.projection))
     connectome = sample(circuit, seed)
     made = graphs.cell_graph(connectome, cells) if cells else graphs.population_graph(connectome)
-    graphs.write_graphml(made, out)
+    graphs.write_graphml(made, out, replace=force)
     _console().print(f"{out}: {made.number_of_nodes()} nodes, {made.number_of_edges()} edges")
 
 
