@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -42,6 +43,22 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         return code, captured.out, captured.err
 
     return run
+
+
+def test_handlers_of_signals_are_set_back_and_ignored_signals_stay_ignored(call, monkeypatch) -> None:
+    def seen() -> None:
+        handlers.append([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)])
+
+    handlers: list[object] = []
+    monkeypatch.setattr(commands, "app", seen)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of a job that a script puts into the background
+    try:
+        call("list")
+        assert handlers == [[signal.SIG_IGN, commands._stopped]]
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not commands._stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_list_has_every_shipped_file_with_its_title(call, root: Path) -> None:

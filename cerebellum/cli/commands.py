@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -257,13 +259,26 @@ def _stopped(number: int, _: object) -> NoReturn:
     sys.exit(128 + number)
 
 
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Ctrl-C and kill end the block by `_stopped`, unless whoever started this process has them ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _stopped)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def main() -> None:
     """Entry point: exit 0 done, 2 the user's input is at fault, 1 anything else, 128 + N stopped by signal N."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stopped)
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
-        app()
+        with _signals():
+            app()
     except SystemExit as stop:
         for note in getattr(stop, "__notes__", ()):  # what an interrupted sweep has kept
             print(note, file=sys.stderr)
