@@ -19,7 +19,7 @@ import pytest
 
 from cerebellum.errors import CerebellumError, InputError
 from cerebellum.machine import cache, compiler
-from cerebellum.machine.atomic import PART, scratch_folder, whole_file, whole_folder
+from cerebellum.machine.atomic import PART, scratch_folder, temporary_files_in, whole_file, whole_folder
 from cerebellum.machine.compiler import Unit
 from cerebellum.machine.process import child
 
@@ -249,8 +249,9 @@ def test_without_a_cache_one_warning_and_a_temporary_folder(tmp_path: Path, monk
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     monkeypatch.setenv("CEREBELLUM_CACHE", str(blocked / "cache"))
-    with pytest.warns(UserWarning, match=r"file/cache: no cache \(Not a directory\).*set CEREBELLUM_CACHE"):
-        cache.keep("objects", cache.key("x"), b"content")
+    with pytest.warns(UserWarning, match=r"file/cache: no cache \(Not a directory\).*set CEREBELLUM_CACHE"):  # noqa: SIM117
+        with scratch_folder() as run, temporary_files_in(run):  # where a run compiles; the next one finds it
+            cache.keep("objects", cache.key("x"), b"content")
     found = cache.find("objects", cache.key("x"))  # a second warning would fail
     assert found is not None
     assert found.read_bytes() == b"content"

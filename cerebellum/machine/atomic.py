@@ -91,6 +91,8 @@ def scratch_folder() -> Iterator[Path]:
         If the disk does not take what is written there.
     """
     parent = Path(tempfile.gettempdir())
+    if parent.name.endswith(SCRATCH):  # inside `temporary_files_in`: beside that folder, not to go with it
+        parent = parent.parent
     _clear(parent, f"cerebellum_*{SCRATCH}")
     with _owned(parent, "cerebellum_", SCRATCH, lambda new: new.mkdir(0o700)) as folder, _told(folder):
         yield folder
