@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cerebellum.errors import ArgumentError, UnknownNameError
+from cerebellum.machine.atomic import whole_file
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -152,7 +153,8 @@ def record(name: str, seed: int = 0, out: Path | None = None) -> Evidence:
         "versions": _versions(),
     }
     json_path = folder / f"{stem}.json"
-    json_path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with whole_file(json_path) as part:
+        part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     figure_paths = _save(module.draw(numbers), module.CAPTION, folder, stem)
     return Evidence(stem, module.CLAIM, numbers, holds, seconds, (json_path, *figure_paths))
 
@@ -220,6 +222,8 @@ def _save(figure: Figure, caption: str, folder: Path, stem: str) -> tuple[Path, 
     figure.text(0.02, -0.01, wrapped, fontsize=size, va="top", ha="left")
     paths = folder / f"{stem}.png", folder / f"{stem}.svg"
     with matplotlib.rc_context({"svg.hashsalt": stem}):
-        figure.savefig(paths[0], dpi=150, bbox_inches="tight")
-        figure.savefig(paths[1], metadata={"Date": None}, bbox_inches="tight")
+        with whole_file(paths[0]) as part:
+            figure.savefig(part, dpi=150, bbox_inches="tight")
+        with whole_file(paths[1]) as part:
+            figure.savefig(part, metadata={"Date": None}, bbox_inches="tight")
     return paths

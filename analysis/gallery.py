@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import evidence
+from cerebellum.machine.atomic import whole_file
 
 DOCS = evidence.FOLDER.parent / "docs"
 GROUPS = {
@@ -111,10 +112,12 @@ def build(source: Path = evidence.OUTPUT, docs: Path = DOCS) -> list[str]:
             sections.append(_section(name, content))
         if sections:
             page += [f"## {title}\n", *sections]
-    (docs / "gallery.md").write_text("\n".join(page), encoding="utf-8")
+    with whole_file(docs / "gallery.md") as part:
+        part.write_text("\n".join(page), encoding="utf-8")
     # a line for each claim: small, and a change shows where it belongs
     lines = [f'"{name}": {json.dumps(content, ensure_ascii=False)}' for name, content in gathered.items()]
-    (docs / "figures" / "numbers.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    with whole_file(docs / "figures" / "numbers.json") as part:
+        part.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     return missing
 
 
@@ -141,7 +144,8 @@ def _picture(name: str, numbers: dict[str, Any], path: Path) -> None:
 
     drawn = io.BytesIO()
     evidence.load(name).draw(numbers).savefig(drawn, format="png", dpi=100, bbox_inches="tight")
-    Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    with whole_file(path) as part:
+        Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(part, optimize=True)
 
 
 def _section(name: str, content: dict[str, Any]) -> str:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import networkx as nx
-import psutil
 import pytest
 
 from cerebellum.cli import commands
@@ -48,6 +43,22 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         return code, captured.out, captured.err
 
     return run
+
+
+def test_handlers_of_signals_are_set_back_and_ignored_signals_stay_ignored(call, monkeypatch) -> None:
+    def seen() -> None:
+        handlers.append([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)])
+
+    handlers: list[object] = []
+    monkeypatch.setattr(commands, "app", seen)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of a job that a script puts into the background
+    try:
+        call("list")
+        assert handlers == [[signal.SIG_IGN, commands._stopped]]
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not commands._stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_list_has_every_shipped_file_with_its_title(call, root: Path) -> None:
@@ -178,6 +189,9 @@ def test_graph_writes_graphml_and_asks_before_replacing(call, tmp_path: Path) ->
     assert call("graph", "jaeckel", "--out", out, *few)[0] == 2
     code, said, _ = call("graph", "jaeckel", "--out", out, "--force", "--cells", "mossy_fiber_to_granule", *few)
     assert (code, "200 edges" in said) == (0, True)
+    code, _, said = call("graph", "jaeckel", "--out", str(tmp_path), "--force", *few)
+    assert (code, "exists already; choose another --out\n" in said) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["jaeckel.graphml"]
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(call, tmp_path: Path) -> None:
@@ -213,56 +227,3 @@ def test_without_a_compiler_in_the_path_it_warns_and_runs_on_numpy(call, monkeyp
     assert code == 0, err
     assert "warning: no C++ compiler found" in err
     assert "Run folder" in out
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "cerebellum", *arguments]
-
-
-def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    try:
-        return psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-@pytest.mark.parametrize(
-    ("stop", "codes", "words"),
-    [(signal.SIGINT, (1, 130), ""), (signal.SIGTERM, (143,), "Terminated.")],  # typer's own of Ctrl-C: old, new
-    ids=["SIGINT", "SIGTERM"],
-)
-def test_a_run_that_is_stopped_leaves_no_folder_and_no_child(
-    stop: signal.Signals, codes: tuple[int, ...], words: str, tmp_path: Path, small_settings: dict[str, str]
-) -> None:
-    """Ctrl-C or kill while the compiled simulation runs: it is stopped as well, and what was written goes."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    settings = {**small_settings, "block.read.trial_duration": "200000"}  # minutes of simulation
-    long = [word for key, text in settings.items() for word in ("--set", f"{key}={text}")]
-    process = subprocess.Popen(
-        command("run", "recall", "--model", "jaeckel", "--out", str(tmp_path / "run"), *long),
-        cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(scratch)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        until = time.monotonic() + 120
-        started: list[psutil.Process] = []
-        while not started and time.monotonic() < until:
-            assert process.poll() is None
-            with contextlib.suppress(psutil.NoSuchProcess):  # a compiler that ends between being listed and asked
-                started = [child for child in children_of(process) if child.name() == "main"]
-            time.sleep(0.05)
-        assert started, "the simulation never began"
-        process.send_signal(stop)
-        assert words in process.communicate(timeout=30)[1].decode()
-        assert process.returncode in codes
-        assert not psutil.wait_procs(started, timeout=5)[1]
-        assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
-        assert [path.name for path in scratch.iterdir() if path.name.startswith("cerebellum")] == []
-    finally:
-        for child in children_of(process):
-            child.kill()
-        process.kill()
-        process.wait()

@@ -77,6 +77,7 @@ def test_an_old_file_is_not_taken_for_a_new_one(root, tmp_path):
     (outcome,) = claims.run_figures(["broken"], tmp_path / "out", root=root)
     assert outcome.files == ()
     assert outcome.error
+    assert (tmp_path / "out" / "broken.json").read_text() == "{}"  # and is not lost either
 
 
 def test_an_unknown_name_lists_the_known_and_nothing_runs(root, tmp_path):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 
 from cerebellum.errors import InputError
-from cerebellum.results.folder import whole_folder, write_json
+from cerebellum.results.folder import NAMES, whole_folder, write_json
 from cerebellum.results.result import Result
 from cerebellum.results.saved import open_run
 
@@ -53,6 +56,77 @@ def test_force_replaces_nothing_but_a_run_folder(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no run folder"):
             whole_folder(target, force=True).__enter__()
     assert (thesis / "chapter.tex").read_text() == "years of work"
+
+
+def test_a_run_folder_with_something_of_the_users_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for force in (False, True):
+        with whole_folder(out, force) as part:
+            (part / "run.json").write_text("{}")
+    (out / "notes.txt").write_text("what I saw")
+    with pytest.raises(InputError, match=r"run holds notes\.txt, which no run has written, and --force replaces"):
+        whole_folder(out, force=True).__enter__()
+    assert (out / "notes.txt").read_text() == "what I saw"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_was_put_there_while_the_run_was_written_stays(tmp_path: Path, force: bool) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(InputError, match="someone else"), whole_folder(out, force) as part:  # noqa: PT012
+        (part / "run.json").write_text("{}")
+        out.mkdir()
+        (out / "thesis.tex").write_text("years of work")
+    assert (out / "thesis.tex").read_text() == "years of work"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_of_two_writers_one_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(InputError, match="someone else"), whole_folder(out, force=False) as slow:  # noqa: PT012
+        (slow / "run.json").write_text("slow")
+        with whole_folder(out, force=False) as fast:
+            (fast / "run.json").write_text("fast")
+    assert (out / "run.json").read_text() == "fast"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_link_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    for force in (False, True):
+        with pytest.raises(InputError, match="exists already" if not force else "no run folder"):
+            whole_folder(tmp_path / "link", force).__enter__()
+
+
+def test_a_run_writes_no_other_names_than_those_known(finished: tuple[Result, Path]) -> None:
+    """A folder with any other is taken for one that holds something of the user's."""
+    assert {path.name for path in finished[1].iterdir()} <= set(NAMES)
+
+
+@pytest.mark.parametrize("blocks", [0, 4, 100])
+def test_a_full_disk_is_one_line_and_leaves_nothing(finished: tuple[Result, Path], tmp_path: Path, blocks: int) -> None:
+    """No file may grow beyond so many KiB: the JSON, the spikes or a figure fails. HDF5 once ended the process here."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import pickle, resource, sys\n"
+        "from pathlib import Path\n"
+        "from cerebellum.errors import CerebellumError\n"
+        "from cerebellum.simulation.run import save\n"
+        "result = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
+        "most = 1024 * int(sys.argv[3])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
+        "try:\n"
+        "    save(result, Path(sys.argv[2]))\n"
+        "except CerebellumError as error:\n"
+        "    sys.exit(f'{error}')\n"
+    )
+    saved = tmp_path / "result.pickle"
+    saved.write_bytes(pickle.dumps(finished[0]))
+    out = tmp_path / "runs" / "run"
+    command = [sys.executable, str(script), str(saved), str(out), str(blocks)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == f"{out} could not be written, and nothing of it is left: [Errno 27] File too large\n"
+    assert list(out.parent.iterdir()) == []
 
 
 def test_missing_parents_are_made_and_the_folder_is_readable(tmp_path: Path) -> None:

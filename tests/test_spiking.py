@@ -8,6 +8,8 @@ cell may be ordered differently by threads; no such difference reached a spike i
 from __future__ import annotations
 
 import functools
+import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ from cerebellum.experiment.stimulus import schedule
 from cerebellum.machine import cache
 from cerebellum.machine.streams import generator
 from cerebellum.readout.granule_code import active_sets, code_of
+from cerebellum.spiking import standalone
 from cerebellum.spiking.network import Target, simulate, working_target
 
 # One second of biological time: rest, two writes, two reads.
@@ -169,6 +172,24 @@ def test_a_failing_compiler_is_told_with_what_it_printed(
     with pytest.raises(CerebellumError, match="no such luck"):
         simulate(connectome, short)
     assert list((tmp_path / "cache").rglob("*")) == []
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("cut", ["last_run_info.txt", "_dynamic_array_spikes_granule_t"])
+def test_results_cut_short_by_a_full_disk_are_no_results(
+    connectome: Connectome, short: Schedule, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """Brian2's program does not look whether what it writes arrives."""
+    run = standalone._run
+
+    def full(folder: Path, *others: object) -> None:
+        run(folder, *others)  # type: ignore[arg-type]
+        (path,) = (path for path in (folder / "results").iterdir() if re.fullmatch(rf"{cut}(_\d+)?", path.name))
+        os.truncate(path, path.stat().st_size // 2 // 8 * 8 if "array" in cut else 0)
+
+    monkeypatch.setattr(standalone, "_run", full)
+    with pytest.raises(CerebellumError, match="is the disk full"):
+        simulate(connectome, short)
 
 
 def test_a_compiler_given_with_a_wrapper_is_called_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ A newer version that changes one of these fails here, by name, and not as a wron
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
@@ -109,13 +110,35 @@ def test_brian2_reads_results_once_it_believes_that_it_ran() -> None:
     relied_on("core.stop_on_keyboard_interrupt" in brian2.prefs, "brian2", what, "network._device")
 
 
-def test_brian2_sets_a_handler_of_interrupts_when_it_is_imported() -> None:
-    """Which Python allows in the main thread only: a worker's thread imports it with that switched off."""
-    code = "import threading, brian2; threading.excepthook = None"
-    inside = f"import threading; t = threading.Thread(target=lambda: exec({code!r})); t.start(); t.join()"
-    printed = subprocess.run([sys.executable, "-c", inside], capture_output=True, text=True).stderr
-    what = "its import fails in a thread; where it does not, sweep._load_spiking_engine is needed no more"
-    relied_on("signal only works in main thread" in printed, "brian2", what, "sweep._load_spiking_engine")
+IMPORTED = """
+import os, pathlib, signal, sys, tempfile, threading, warnings
+before = signal.getsignal(signal.SIGINT), sys.excepthook, warnings.showwarning
+thread = threading.Thread(target=lambda: __import__("cerebellum.spiking.network"))
+thread.start()
+thread.join()
+assert "cerebellum.spiking.network" in sys.modules, "the import fails in a thread"
+assert before == (signal.getsignal(signal.SIGINT), sys.excepthook, warnings.showwarning), "a hook is left"
+left = os.listdir(tempfile.gettempdir())
+assert not left, f"files are left: {left}"
+import brian2
+brian2.BrianLogger.suppress_name("base")
+brian2.NeuronGroup(1, "v : 1").v = 1
+with brian2.std_silent():
+    pass
+left = os.listdir(tempfile.gettempdir())
+assert not left, f"files are written later: {left}"
+"""
+
+
+def test_brian2_is_imported_without_hooks_handlers_and_files(tmp_path: Path) -> None:
+    script, temporary = tmp_path / "script.py", tmp_path / "temporary"
+    script.write_text(IMPORTED)
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment)
+    last = (done.stderr.strip().splitlines() or [""])[-1]
+    what = f"its handler, hooks and log files can be taken back ({last})"
+    relied_on(done.returncode == 0, "brian2", what, "cerebellum/spiking/__init__.py")
 
 
 FAULTS = """

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cerebellum
 from cerebellum.errors import InputError, UnknownNameError
+from cerebellum.machine.process import child
 from cerebellum.machine.progress import Progress, silent
 
 _CLAIM = re.compile(r"^CLAIM\b", re.MULTILINE)
@@ -118,23 +119,23 @@ def run_figures(
 
 def _run(name: str, root: Path, folder: Path) -> Verdict:
     files = tuple(folder / f"{name}{ending}" for ending in _FORMATS)
-    for path in files:
-        path.unlink(missing_ok=True)  # so that what is there afterwards is of this run
+    before = [_written(path) for path in files]
     start = time.perf_counter()
     # The checkout comes first: an installed `analysis` of someone else must not be taken for this one.
     search = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
-    finished = subprocess.run(
-        [sys.executable, "-m", _modules(root / "analysis")[name], "--out", str(folder)],
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": search},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", _modules(root / "analysis")[name], "--out", str(folder)]
+    with child(command, root, stdout=subprocess.PIPE, environment=os.environ | {"PYTHONPATH": search}) as process:
+        printed, errors = process.communicate()
     seconds = time.perf_counter() - start
-    written = tuple(path for path in files if path.is_file())
-    if finished.returncode != 0 or len(written) < len(files):
-        lines = (finished.stderr or finished.stdout).strip().splitlines()
-        return Verdict(name, "", {}, written, seconds, "\n".join(lines[-5:]) or f"exit code {finished.returncode}")
+    # What stood there before is not of this run, and stays if the run fails.
+    written = tuple(path for path, old in zip(files, before, strict=True) if _written(path) not in (None, old))
+    if process.returncode != 0 or len(written) < len(files):
+        lines = (errors or printed).strip().splitlines()
+        return Verdict(name, "", {}, written, seconds, "\n".join(lines[-5:]) or f"exit code {process.returncode}")
     content = json.loads(files[0].read_text(encoding="utf-8"))
     return Verdict(name, content["claim"], content["holds"], files, seconds)
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    """What tells one writing of a file from another; None of no file."""
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.is_file() else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -218,16 +220,19 @@ def graph(
     from cerebellum.connectome import graph as graphs
     from cerebellum.connectome.connectome import sample
     from cerebellum.description.circuit import load_model
+    from cerebellum.results.folder import refuse_unwritable
 
-    if out.exists() and not force:
-        raise InputError(f"{out} exists already; choose another --out, or add --force to replace it")
+    if out.exists() and not (force and out.is_file()):
+        remedy = ", or add --force to replace it" if out.is_file() else ""
+        raise InputError(f"{out} exists already; choose another --out{remedy}")
+    refuse_unwritable(out)
     circuit = load_model(model, _settings(setting))
     for name in cells or []:
         if name not in circuit.projection:
             raise UnknownNameError.of("projection", name, list(circuit.projection))
     connectome = sample(circuit, seed)
     made = graphs.cell_graph(connectome, cells) if cells else graphs.population_graph(connectome)
-    graphs.write_graphml(made, out)
+    graphs.write_graphml(made, out, replace=force)
     _console().print(f"{out}: {made.number_of_nodes()} nodes, {made.number_of_edges()} edges")
 
 
@@ -254,13 +259,26 @@ def _stopped(number: int, _: object) -> NoReturn:
     sys.exit(128 + number)
 
 
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Ctrl-C and kill end the block by `_stopped`, unless whoever started this process has them ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _stopped)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def main() -> None:
     """Entry point: exit 0 done, 2 the user's input is at fault, 1 anything else, 128 + N stopped by signal N."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stopped)
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
-        app()
+        with _signals():
+            app()
     except SystemExit as stop:
         for note in getattr(stop, "__notes__", ()):  # what an interrupted sweep has kept
             print(note, file=sys.stderr)

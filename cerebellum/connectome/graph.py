@@ -1,30 +1,46 @@
-"""The connectome as networkx graphs, for inspection and for GraphML, which other tools read."""
+"""The connectome as networkx graphs, for inspection and for GraphML, which other tools read.
+
+All numbers are in SI units: positions x, y, z of cells in m, delays in s, weights in S (conductances) or A (currents).
+The weight of a synapse is that of all its `contacts` together, and of a plastic one that at the begin.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cerebellum.connectome.connectome import Connectome, degrees
+from cerebellum.connectome.wiring import Edges
 from cerebellum.errors import ResourceError
+from cerebellum.machine.atomic import whole_file
+from cerebellum.typing import Floats, Ints
 
 if TYPE_CHECKING:
     import networkx as nx
 
+UNITS = "positions x, y, z: m; delay: s; weight: S or A, of all contacts of a synapse together, before any learning"
 MAX_CELL_EDGES = 5_000_000
 """A networkx edge takes several hundred bytes: above this the cell graph would fill a small machine's memory."""
 
 
 def population_graph(connectome: Connectome) -> nx.MultiDiGraph:
-    """Populations as nodes (`cells`, `cell_model`), projections as edges with their degree statistics."""
+    """Populations as nodes, projections as edges with their degree statistics.
+
+    Nodes have `cells`, `cell_model` and the middle of their cells; edges are keyed by the projection and have means
+    over their synapses of `weight` and `contacts`.
+    """
     import networkx as nx
 
     circuit = connectome.circuit
-    graph = nx.MultiDiGraph(title=circuit.title, seed=connectome.seed)
+    graph = nx.MultiDiGraph(title=circuit.title, seed=connectome.seed, units=UNITS)
     for name, population in circuit.population.items():
-        graph.add_node(name, cells=circuit.size(name), cell_model=population.cell)
+        middle = np.mean(connectome.positions[name], axis=0, keepdims=True) if name in connectome.positions else None
+        graph.add_node(name, cells=circuit.size(name), cell_model=population.cell, **_place(middle, 0))
     for degree in degrees(connectome):
-        projection = circuit.projection[degree.projection]
+        projection, edges = circuit.projection[degree.projection], connectome.edges[degree.projection]
+        contacts = float(_contacts(edges).mean()) if len(edges) else 0.0
         graph.add_edge(
             projection.source,
             projection.target,
@@ -38,12 +54,18 @@ def population_graph(connectome: Connectome) -> nx.MultiDiGraph:
             divergence_sd=degree.divergence_sd,
             described_convergence=degree.described_convergence,
             plastic=projection.plasticity is not None,
+            delay=projection.delay.si,
+            contacts=contacts,
+            **_weight(connectome, degree.projection, contacts),
         )
     return graph
 
 
 def cell_graph(connectome: Connectome, projections: list[str] | None = None) -> nx.MultiDiGraph:
     """Cells as nodes '<population>/<number>', synapses as edges of the given projections (default: all).
+
+    Edges are keyed '<projection>/<number>' and have `projection`, `delay`, `contacts`, and a `weight` but onto relay
+    cells; nodes have `population` and, in a circuit with a volume, their position.
 
     Raises
     ------
@@ -60,25 +82,47 @@ def cell_graph(connectome: Connectome, projections: list[str] | None = None) -> 
             f"a cell graph of {total:,} synapses does not fit networkx; wanted at most {MAX_CELL_EDGES:,}: "
             f"choose projections (of {', '.join(connectome.edges)}) or a smaller circuit"
         )
-    graph = nx.MultiDiGraph(title=circuit.title, seed=connectome.seed)
-    for name in dict.fromkeys(
-        end for key in chosen for end in (circuit.projection[key].source, circuit.projection[key].target)
-    ):
-        graph.add_nodes_from((f"{name}/{cell}" for cell in range(circuit.size(name))), population=name)
+    graph = nx.MultiDiGraph(title=circuit.title, seed=connectome.seed, units=UNITS)
+    ends = [end for key in chosen for end in (circuit.projection[key].source, circuit.projection[key].target)]
+    for name in dict.fromkeys(ends):
+        places = connectome.positions.get(name)
+        for cell in range(circuit.size(name)):
+            graph.add_node(f"{name}/{cell}", population=name, **_place(places, cell))
     for key in chosen:
         projection, edges = circuit.projection[key], connectome.edges[key]
-        graph.add_edges_from(
-            (
-                (f"{projection.source}/{pre}", f"{projection.target}/{post}")
-                for pre, post in zip(edges.pre.tolist(), edges.post.tolist(), strict=True)
-            ),
-            projection=key,
-        )
+        same = {"projection": key, "delay": projection.delay.si}
+        synapses = zip(edges.pre.tolist(), edges.post.tolist(), _contacts(edges).tolist(), strict=True)
+        for number, (pre, post, contacts) in enumerate(synapses):
+            own = same | {"contacts": contacts} | _weight(connectome, key, contacts)
+            graph.add_edge(f"{projection.source}/{pre}", f"{projection.target}/{post}", f"{key}/{number}", **own)
     return graph
 
 
-def write_graphml(graph: nx.MultiDiGraph, path: Path) -> None:
-    """Write a graph as GraphML."""
+def _place(places: Floats | None, cell: int) -> dict[str, float]:
+    return {} if places is None else dict(zip("xyz", places[cell].tolist(), strict=True))
+
+
+def _contacts(edges: Edges) -> Ints:
+    return np.ones(len(edges), np.int64) if edges.contacts is None else np.rint(edges.contacts).astype(np.int64)
+
+
+def _weight(connectome: Connectome, projection: str, contacts: float) -> dict[str, float]:
+    one = connectome.weight.get(projection)
+    return {} if one is None else {"weight": one * contacts}
+
+
+def write_graphml(graph: nx.MultiDiGraph, path: Path, replace: bool = False) -> None:
+    """Write a graph as GraphML, whole or not at all; the edges' keys are their ids.
+
+    Raises
+    ------
+    InputError
+        If not `replace` and there is something at `path`.
+    CerebellumError
+        If the disk does not take it.
+    """
     import networkx as nx
 
-    nx.write_graphml(graph, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, replace) as part:
+        nx.write_graphml(graph, part)

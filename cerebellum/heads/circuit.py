@@ -1,9 +1,9 @@
 """Attention heads pushed through the circuit, and the circuit's output against the head's.
 
-`push` writes a head's keys and values token by token, asks its queries (`head_memory`) and gives back, for every reader
+`push` writes a head's keys and values token by token, asks its queries (`encoding`) and gives back, for every reader
 of the circuit, weights and outputs beside the head's own. A head says by its beta how sharp its softmax is; the circuit
 by its granule threshold. `adapted` moves the threshold to the head's beta, as Golgi inhibition would, and keeps the
-parallel fibres' total drive where it was; what beta a number of granule cells allows, `head_memory.threshold_for` says.
+parallel fibres' total drive where it was; what beta a number of granule cells allows, `encoding.threshold_for` says.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cerebellum.errors import InputError
+from cerebellum.errors import CerebellumError, InputError
 
 PART = ".cerebellum-part"
 SCRATCH = ".scratch"
@@ -34,9 +34,12 @@ def whole_file(path: Path, replace: bool = True) -> Iterator[Path]:
     ------
     InputError
         If not `replace` and there is something at `path` by then; that stays as it is.
+    CerebellumError
+        If the disk does not take it.
     """
     _clear(path.parent, f".*{PART}*")
-    with _owned(path.parent, f".{path.stem}.", f"{PART}{path.suffix}", lambda new: new.touch(exist_ok=False)) as part:
+    ending = f"{PART}{path.suffix}"
+    with _told(path), _owned(path.parent, f".{path.stem}.", ending, lambda new: new.touch(exist_ok=False)) as part:
         yield part
         _sync(part)
         if replace:
@@ -58,9 +61,11 @@ def whole_folder(path: Path, replaceable: Callable[[Path], bool]) -> Iterator[Pa
     ------
     InputError
         If it may not; it stays as it is.
+    CerebellumError
+        If the disk does not take the new one.
     """
     _clear(path.parent, f".*{PART}*")
-    with _owned(path.parent, f".{path.name}.", PART, Path.mkdir) as part:
+    with _told(path), _owned(path.parent, f".{path.name}.", PART, Path.mkdir) as part:
         yield part
         for file in part.rglob("*"):
             _sync(file)
@@ -78,11 +83,34 @@ def whole_folder(path: Path, replaceable: Callable[[Path], bool]) -> Iterator[Pa
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder in the system's temporary one, removed when the block ends."""
+    """A folder in the system's temporary one, removed when the block ends.
+
+    Raises
+    ------
+    CerebellumError
+        If the disk does not take what is written there.
+    """
     parent = Path(tempfile.gettempdir())
+    if parent.name.endswith(SCRATCH):  # inside `temporary_files_in`: beside that folder, not to go with it
+        parent = parent.parent
     _clear(parent, f"cerebellum_*{SCRATCH}")
-    with _owned(parent, "cerebellum_", SCRATCH, lambda new: new.mkdir(0o700)) as folder:
+    with _owned(parent, "cerebellum_", SCRATCH, lambda new: new.mkdir(0o700)) as folder, _told(folder):
         yield folder
+
+
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """What this process and those that it starts meanwhile make of temporary files lies in `folder`."""
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable
 
 
 def _replace(part: Path, path: Path, replaceable: Callable[[Path], bool]) -> None:
@@ -97,6 +125,15 @@ def _replace(part: Path, path: Path, replaceable: Callable[[Path], bool]) -> Non
         os.rename(aside, part)
         raise _taken(path)
     os.rename(aside, part)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What the system says does not name the file that somebody wanted."""
+    try:
+        yield
+    except OSError as error:
+        raise CerebellumError(f"{path} could not be written, and nothing of it is left: {error}") from error
 
 
 def _taken(path: Path) -> InputError:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import platformdirs
 
+from cerebellum.errors import CerebellumError
 from cerebellum.machine.atomic import scratch_folder, whole_file
 
 LIMIT = 256 * 2**20  # bytes
@@ -59,8 +60,8 @@ def keep(kind: str, name: str, content: bytes) -> None:
         with whole_file(folder / kind / name) as part:
             part.write_bytes(content)
         _prune(folder)
-    except OSError as error:
-        warnings.warn(f"{folder}: nothing is kept there for later runs ({error.strerror})", stacklevel=2)
+    except (OSError, CerebellumError) as error:
+        warnings.warn(f"nothing is kept for later runs: {error}", stacklevel=2)
 
 
 def _prune(folder: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cerebellum.errors import CerebellumError
 from cerebellum.machine import cache
-from cerebellum.machine.atomic import scratch_folder
+from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.process import child
 from cerebellum.machine.progress import Progress, silent
 
@@ -69,13 +69,13 @@ def compiled(command: Command, units: Sequence[Unit], folder: Path, progress: Pr
     missing = [each for each, path in enumerate(found) if path is None]
     if missing:
         progress("compiling", None)
-    with ExitStack() as stack:
+    with temporary_files_in(folder), ExitStack() as stack:  # a compiler that is killed leaves its own
         running = []
         for each in missing:
             unit = units[each]
             (folder / unit.source).write_text(unit.text)
             call = [*command, *unit.flags, unit.source, "-o", str(outputs[each])]
-            running.append((call, stack.enter_context(child(call, folder, environment=_environment(folder)))))
+            running.append((call, stack.enter_context(child(call, folder))))
         for call, process in running:
             _wait(call, process)
     for each in missing:
@@ -91,13 +91,8 @@ def call(command: Sequence[str], folder: Path) -> None:
     CerebellumError
         If it fails; with what it printed.
     """
-    with child(command, folder, environment=_environment(folder)) as process:
+    with temporary_files_in(folder), child(command, folder) as process:
         _wait(command, process)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """A compiler that is killed leaves its intermediate files: there they go with the rest."""
-    return {**os.environ, "TMPDIR": str(folder)}
 
 
 def _wait(command: Sequence[str], process: subprocess.Popen[str]) -> None:

@@ -9,7 +9,6 @@ and says so.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import itertools
 import json
 import logging
@@ -222,25 +221,8 @@ def _run_point(protocol: str, model: str, engine: str, settings: dict[str, str],
     from cerebellum.simulation.run import run
 
     torch.set_num_threads(1)  # the workers share the cores already
-    if engine != "rate":
-        _load_spiking_engine()
     with _ONE_AT_A_TIME:  # Brian2 has one device a process
         return run(protocol, model, engine, seed=seed, settings=settings).summary
-
-
-def _load_spiking_engine() -> None:
-    """Import Brian2 in a worker's thread.
-
-    Brian2 sets a handler of Ctrl-C when it is imported, which Python allows in the main thread only.
-    """
-    if threading.current_thread() is threading.main_thread():
-        return
-    set_handler = signal.signal
-    signal.signal = lambda *_: None
-    try:
-        importlib.import_module("cerebellum.spiking.network")
-    finally:
-        signal.signal = set_handler
 
 
 def _file(store: Path, point: Point) -> Path:

@@ -24,8 +24,9 @@ from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
+from cerebellum.errors import CerebellumError
 from cerebellum.experiment.schedule import Schedule, plastic_ends
-from cerebellum.machine.atomic import scratch_folder
+from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.spiking import neurons, plasticity, standalone, synapses
@@ -51,7 +52,7 @@ def simulate(
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     gc.collect()  # objects of an earlier run keep their names, and other names are other code to compile
-    with scratch_folder() as folder, _device(target, folder, threads):
+    with scratch_folder() as folder, temporary_files_in(folder), _device(target, folder, threads):
         progress("building the network", None)
         network = _Network(connectome, schedule)
         seconds["build"] = time.perf_counter() - started
@@ -139,12 +140,15 @@ class _Network:
 
     def spikes(self) -> dict[str, Spikes]:
         none = Spikes(np.empty(0), np.empty(0, np.int32))
-        return {
-            name: Spikes(np.asarray(self.monitors[name].t / b2.second), np.asarray(self.monitors[name].i, np.int32))
-            if name in self.monitors
-            else none
-            for name in self.circuit.population
-        }
+        found = {}
+        for name in self.circuit.population:
+            if (monitor := self.monitors.get(name)) is None:
+                found[name] = none
+                continue
+            found[name] = Spikes(np.asarray(monitor.t / b2.second), np.asarray(monitor.i, np.int32))
+            if not len(found[name].time) == len(found[name].cell) == monitor.num_spikes:
+                raise CerebellumError(f"{name}: not all its spikes came back from the simulation; is the disk full?")
+        return found
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
         plastic = (n for n, p in self.circuit.projection.items() if p.plasticity is not None and n in self.synapses)

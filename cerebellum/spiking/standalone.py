@@ -48,13 +48,15 @@ def compile_and_run(folder: Path, duration: float, threads: int, progress: Progr
     # Brian2 reads results from disk once it believes that it has run the program.
     b2.get_device().has_been_run = True
     finished = time.perf_counter()
-    # Brian2's own clock of the time steps alone, without reading and writing arrays.
-    stepping = float((Path(b2.get_device().results_dir) / "last_run_info.txt").read_text().split()[0])
+    # Brian2's own clock of the time steps alone, without reading and writing arrays; the program writes it last.
+    told = (Path(b2.get_device().results_dir) / "last_run_info.txt").read_text().split()
+    if not told:
+        raise CerebellumError(f"{folder}: the simulation could not write all its results there; is the disk full?")
     return {
         "write": written - started,
         "compile": compiled - written,
         "simulate": finished - compiled,
-        "run": stepping,
+        "run": float(told[0]),
     }
 
 
