@@ -14,7 +14,7 @@ from cerebellum.cells.alpha import AlphaConductance
 from cerebellum.description.circuit import load_model
 from cerebellum.rate import refractory_density, single_cell
 from cerebellum.rate.membrane import Membrane
-from cerebellum.rate.refractory_density import COARSE, FINE, Ages, classes
+from cerebellum.rate.refractory_density import COARSE_CLASSES, FINE_CLASSES, RefractoryDensity, classes
 from cerebellum.rate.time_step import BIN
 
 LIKE: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}
@@ -30,9 +30,9 @@ RECEPTORS = {
 HOLD = 5  # whole steps of refractoriness after that of the spike
 
 
-def plain(cells: int) -> Ages:
+def plain(cells: int) -> RefractoryDensity:
     """Plain cells at rest."""
-    return Ages(Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), cells)
+    return RefractoryDensity(Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), cells)
 
 
 @pytest.mark.parametrize("hazard", [5.0, 100.0, 900.0])
@@ -76,26 +76,26 @@ def exact_interval(conductance: float) -> float:
     return interval
 
 
-@pytest.mark.parametrize(("stays", "within"), [((1,) * 800, 1e-9), (FINE, 0.005)])
+@pytest.mark.parametrize(("stays", "within"), [((1,) * 800, 1e-9), (FINE_CLASSES, 0.005)])
 @pytest.mark.parametrize("conductance", [1.5e-9, 3e-9, 8e-9])
 def test_the_rate_under_a_constant_input_is_the_inverse_interval(
     stays: tuple[int, ...], within: float, conductance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exactly with one age a step, nearly with fewer."""
-    monkeypatch.setattr(refractory_density, "FINE", stays)
+    monkeypatch.setattr(refractory_density, "FINE_CLASSES", stays)
     cell = plain(1)
     rates = [float(cell.advance(steep, {"excitatory": torch.tensor([conductance], **LIKE)})) for _ in range(8000)]
     assert np.mean(rates[-1000:]) == pytest.approx(1 / exact_interval(conductance), rel=within)
 
 
 def test_a_clock_keeps_time_in_coarser_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The course of the rate from a common begin, in `FINE` and with one age a step: cells stay in step as long.
+    """The course of the rate from a common begin, in `FINE_CLASSES` and with one age a step: in step as long.
 
     Handing on a share every step, as this circuit did first, gives r = 0.94.
     """
     courses = []
-    for stays in (FINE, (1,) * 800):
-        monkeypatch.setattr(refractory_density, "FINE", stays)
+    for stays in (FINE_CLASSES, (1,) * 800):
+        monkeypatch.setattr(refractory_density, "FINE_CLASSES", stays)
         cell, given = plain(1), {"excitatory": torch.tensor([3e-9], **LIKE)}
         hazard = lambda distance, change: steep(5 * distance, change)  # noqa: E731
         courses.append(np.array([float(cell.advance(hazard, given)) for _ in range(1000)]))
@@ -104,17 +104,17 @@ def test_a_clock_keeps_time_in_coarser_classes(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_coarse_ages_slow_a_regular_cell_by_a_seventh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `COARSE` costs a cell that fires by itself at 15 Hz: between 10 and 20 %, no more."""
-    monkeypatch.setattr(refractory_density, "MANY", 0)
+    """What `COARSE_CLASSES` costs a cell that fires by itself at 15 Hz: between 10 and 20 %, no more."""
+    monkeypatch.setattr(refractory_density, "MANY_CELLS", 0)
     cell = plain(1)
     rates = [float(cell.advance(steep, {"excitatory": torch.tensor([1.5e-9], **LIKE)})) for _ in range(5000)]
     assert 0.8 < np.mean(rates[-1000:]) * exact_interval(1.5e-9) < 0.9
 
 
 def test_classes_hold_the_refractory_steps_apart() -> None:
-    assert classes(10, 0) == FINE
-    assert classes(10**6, 2) == COARSE
-    assert classes(10**6, 5)[:6] == (1,) * 5 + COARSE[2:3]
+    assert classes(10, 0) == FINE_CLASSES
+    assert classes(10**6, 2) == COARSE_CLASSES
+    assert classes(10**6, 5)[:6] == (1,) * 5 + COARSE_CLASSES[2:3]
 
 
 @pytest.mark.parametrize("population", ["granule", "golgi", "basket"])
@@ -124,7 +124,7 @@ def test_known_input_gives_the_single_cells_rates(population: str, monkeypatch: 
     Nothing is measured here, so what differs is the step and the classes of age, of granule cells the coarse
     ones. 5 ms bins of some 10^4 spikes.
     """
-    monkeypatch.setattr(refractory_density, "MANY", 0 if population == "granule" else 1000)
+    monkeypatch.setattr(refractory_density, "MANY_CELLS", 0 if population == "granule" else 1000)
     circuit = load_model("mouse")
     described = circuit.population[population]
     p, rng = described.si(), np.random.default_rng(4)
@@ -148,7 +148,7 @@ def test_known_input_gives_the_single_cells_rates(population: str, monkeypatch: 
         return -torch.expm1(-BIN * p["lambda_0"] * mean) / BIN
 
     receptors = described.receptor_models()
-    cell = Ages(Membrane("eglif", p, receptors, LIKE), cells)
+    cell = RefractoryDensity(Membrane("eglif", p, receptors, LIKE), cells)
     expected = np.array([float(cell.advance(hazard, {receptor: torch.as_tensor(g)}).mean()) for g in drive])
     both = [course[200:].reshape(-1, 10).mean(axis=1) for course in (counted, expected)]
     assert both[1].mean() == pytest.approx(both[0].mean(), rel=0.06)

@@ -18,7 +18,7 @@ INPUT = "mossy_fiber_to_granule"
 
 
 def solved(connectome: Connectome) -> SolvedWeights:
-    return SolvedWeights(connectome.weight, connectome.held)
+    return SolvedWeights(connectome.weight, connectome.resting_current)
 
 
 @pytest.mark.parametrize("theta", [2, 3, 4])
@@ -45,7 +45,7 @@ def test_a_cell_of_all_lines_is_a_step_at_its_threshold(small: bool, kanerva_set
 def test_the_threshold_lies_half_an_input_below_theta(circuit: Circuit, connectome: Connectome) -> None:
     cell = circuit.population["granule"].si()
     tau = circuit.population["granule"].receptor["excitatory"].tau.si
-    rest = cell["E_L"] - cell["tau_m"] / cell["C_m"] * connectome.held["granule"]["tonic"]
+    rest = cell["E_L"] - cell["tau_m"] / cell["C_m"] * connectome.resting_current["granule"]["tonic"]
     peak = rest + 3.5 * connectome.weight[INPUT] * lif.psp_peak(cell, tau)
     assert peak == pytest.approx(cell["V_th"], abs=1e-9)
 
@@ -60,7 +60,9 @@ def test_golgi_cells_hold_the_inhibition_that_was_solved(connectome: Connectome)
     assert rate == pytest.approx(float(population_rate(circuit.population["golgi"], np.array(0.0))), rel=0.03)
     tau = circuit.population["granule"].receptor["tonic"].tau.si
     carried = spikes.sum() / 2.0 * connectome.weight["golgi_to_granule"] * tau
-    assert carried == pytest.approx(connectome.held["granule"]["tonic"], rel=0.03)  # 22 spikes a cell, one more or less
+    assert carried == pytest.approx(
+        connectome.resting_current["granule"]["tonic"], rel=0.03
+    )  # 22 spikes a cell, one more or less
 
 
 def test_expected_active_cells_are_those_of_random_addresses(connectome: Connectome) -> None:

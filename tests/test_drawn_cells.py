@@ -23,9 +23,9 @@ from cerebellum.rate.engine import RateOptions
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.network import RateCircuit
 from cerebellum.rate.plasticity import PlasticSynapses
-from cerebellum.rate.refractory_density import COARSE, FINE, MANY, Ages
-from cerebellum.rate.sampled_cells import DrawnCells
-from cerebellum.rate.synapses import Fan, Release
+from cerebellum.rate.refractory_density import COARSE_CLASSES, FINE_CLASSES, MANY_CELLS, RefractoryDensity
+from cerebellum.rate.sampled_cells import SampledCells
+from cerebellum.rate.synapses import Fan, TsodyksMarkram
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
 from cerebellum.simulation import memory
@@ -33,9 +33,9 @@ from cerebellum.simulation import memory
 PLASTIC = "parallel_fiber_to_purkinje"
 
 
-def plain(cells: int, draws: int, seed: int = 1) -> DrawnCells:
+def plain(cells: int, draws: int, seed: int = 1) -> SampledCells:
     """Plain cells at rest."""
-    return DrawnCells(
+    return SampledCells(
         Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), cells, draws, torch.Generator().manual_seed(seed)
     )
 
@@ -55,7 +55,7 @@ def test_the_mean_over_draws_is_the_expectation() -> None:
     """4,000 drawn cells and one expected cell under the same wandering conductance: course in bins of 5 ms."""
     rng = np.random.default_rng(3)
     course = 3e-9 * np.exp(np.convolve(rng.standard_normal(1200), np.exp(-np.arange(60) / 20), "same") / 4)
-    drawn, expected = plain(1000, 4), Ages(Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), 1)
+    drawn, expected = plain(1000, 4), RefractoryDensity(Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), 1)
     both = []
     for cells in (drawn, expected):
         rates = [float(cells.advance(steep, {"excitatory": torch.tensor([g], **LIKE)}).mean()) for g in course]
@@ -75,7 +75,7 @@ def test_drawn_cells_with_adaptation_fire_as_expected_ones(population: str, cond
         {excitatory: torch.tensor([conductance], **LIKE)},
     )
     means = []
-    for cells in (DrawnCells(membrane, 500, 4, torch.Generator().manual_seed(1)), Ages(membrane, 1)):
+    for cells in (SampledCells(membrane, 500, 4, torch.Generator().manual_seed(1)), RefractoryDensity(membrane, 1)):
         rates = [float(cells.advance(steep, given).mean()) for _ in range(2000)]
         means.append(np.mean(rates[1000:]))
     assert means[0] == pytest.approx(means[1], rel=0.03)
@@ -181,7 +181,7 @@ def test_each_realization_releases_by_itself() -> None:
     short = load_model("mouse_stp").projection["parallel_fiber_to_purkinje"].short_term
     assert short is not None
     rates = torch.rand(200, 2, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64) * 100
-    together, *alone = (Release(short, 5, LIKE) for _ in range(3))
+    together, *alone = (TsodyksMarkram(short, 5, LIKE) for _ in range(3))
     for rate in rates:
         torch.testing.assert_close(together(rate), torch.stack([one(r) for one, r in zip(alone, rate, strict=True)]))
 
@@ -195,7 +195,10 @@ def test_cuda_draws_the_same_twice(dtype: torch.dtype) -> None:
     for _ in range(2):
         surfaces = {name: TransferSurface(known(), dtype) for name in cells}
         module = RateCircuit(connectome, surfaces, (), "cuda", dtype, draws=3)
-        given = {"mossy_fiber": torch.full((10,), 30.0, **module.like), "inferior_olive": torch.ones(1, **module.like)}
+        given = {
+            "mossy_fiber": torch.full((10,), 30.0, **module.tensor_options),
+            "inferior_olive": torch.ones(1, **module.tensor_options),
+        }
         with torch.no_grad():
             state = module.begin([(0.0, 0.1)], 4)
             for _ in range(200):
@@ -262,7 +265,11 @@ def test_draws_that_do_not_fit_in_memory_are_refused(monkeypatch: pytest.MonkeyP
     import psutil
 
     circuit = load_model("mouse", {"scale": "0.1"})
-    assert (len(COARSE), len(FINE), MANY) == (rate_engine.AGES, rate_engine.FINE_AGES, rate_engine.FEW)
+    assert (len(COARSE_CLASSES), len(FINE_CLASSES), MANY_CELLS) == (
+        rate_engine.AGES,
+        rate_engine.FINE_AGES,
+        rate_engine.FINE_BELOW,
+    )
     rate = rate_engine.ENGINE
     few, many = [(rate, RateOptions())], [(rate, RateOptions(draws=5000))]
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory.needed(circuit, few)))

@@ -101,7 +101,7 @@ def test_a_sparse_code_wants_fibres_that_do_not_come_in_pairs() -> None:
 
 def test_granule_cells_answer_to_two_inputs_not_to_one(remembered: Result) -> None:
     """Tonic inhibition makes the response grow faster than its input: f(2) > 3 f(1), f(0) all but nothing."""
-    f = remembered.summary["granule_response"]["asked"]
+    f = remembered.summary["granule_response"]["f_read"]
     assert f[2] > 3 * f[1] > 0
     assert f[0] < 0.05 * f[2]
     assert all(a < b for a, b in pairwise(f))
@@ -112,7 +112,7 @@ def test_climbing_fibres_write_what_purkinje_cells_read(remembered: Result) -> N
     assert remembered.summary["recall"]["purkinje"]["by_flips"]["0"]["bits"] == 1.0
     weights = remembered.weights["purkinje"]
     rows = np.arange(len(weights))
-    assert (weights[rows, remembered.asked.target] > weights[rows, 1 - remembered.asked.target]).all()
+    assert (weights[rows, remembered.recalled.target] > weights[rows, 1 - remembered.recalled.target]).all()
     assert (remembered.plastic["parallel_fiber_to_purkinje"] >= 0).all()
     assert set(remembered.readout) >= {"purkinje", "nuclear", "granule", "sdm", "sdm_exact", "attention"}
 

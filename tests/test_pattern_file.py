@@ -75,7 +75,7 @@ def test_blocks_write_some_patterns_and_ask_some_cues(tmp_path: Path) -> None:
         again={"like": "read", "subset": [2, 5]},
     )
     assert np.array_equal(patterns.cues, found["cues"][[3, 2, 3, 4]])
-    assert np.array_equal(patterns.asked, [0, 1, 1, 1])
+    assert np.array_equal(patterns.block_of_cue, [0, 1, 1, 1])
     assert np.array_equal(patterns.written, [[True, True, False, False, False], [True] * 5])
     distances = (patterns.cues[:, None] != found["addresses"]).sum(axis=2)
     assert patterns.target[0] == distances[0, :2].argmin()

@@ -144,11 +144,11 @@ def test_its_plasticity_rule_sees_the_weight_in_the_spiking_engine() -> None:
 @pytest.mark.usefixtures("plugin")
 def test_its_plasticity_rule_sees_the_weight_in_the_rate_engine() -> None:
     """Under constant rates weights come to rest where both changes are equal, wherever they begin."""
-    like: dict[str, Any] = {"dtype": torch.float64, "device": torch.device("cpu")}
+    tensor_options: dict[str, Any] = {"dtype": torch.float64, "device": torch.device("cpu")}
     wired = sample(load_model(MODEL), 1)
-    begin = torch.linspace(0, 1e-9, len(wired.edges[PLASTIC]), **like)
-    synapses = PlasticSynapses(wired, PLASTIC, begin, [(0.0, 100.0)], like)
-    active, taught = torch.full((60,), 50.0, **like), torch.full((4,), 2.0, **like)
+    begin = torch.linspace(0, 1e-9, len(wired.edges[PLASTIC]), **tensor_options)
+    synapses = PlasticSynapses(wired, PLASTIC, begin, [(0.0, 100.0)], tensor_options)
+    active, taught = torch.full((60,), 50.0, **tensor_options), torch.full((4,), 2.0, **tensor_options)
     for step in range(round(20 / BIN)):
         synapses.learn(step, active, taught)
     up, down = 0.02, 0.2 * 2.0 * 0.05

@@ -28,7 +28,7 @@ PLASTIC = "parallel_fiber_to_purkinje"
 def by_hand(wired: Connectome, patterns: Patterns, writes: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Baseline, Purkinje rates of all cues, weights; float64 numpy, dense, straight from the equations."""
     circuit = wired.circuit
-    solved = mean_field(circuit, SolvedWeights(wired.weight, wired.held))
+    solved = mean_field(circuit, SolvedWeights(wired.weight, wired.resting_current))
     code, rule = code_of(circuit), circuit.projection[PLASTIC].plasticity
     assert rule is not None
     zones = zone_of(circuit.size("purkinje"), circuit.zones)
@@ -125,7 +125,7 @@ def test_the_same_run_twice_is_the_same(connectome: Connectome, scheduled: Sched
 
 def test_mean_inhibition_cancels_mean_excitation(connectome: Connectome) -> None:
     """At naive weights and the expected number of active cells, current in equals current out."""
-    solved = mean_field(connectome.circuit, SolvedWeights(connectome.weight, connectome.held))
+    solved = mean_field(connectome.circuit, SolvedWeights(connectome.weight, connectome.resting_current))
     wired = connectome
     active, volleys = 50.0, 50.0
     tonic = lif.rate(wired.parameters["stellate"], np.array([[0.0]])).sum()

@@ -96,7 +96,10 @@ def twin(connectome: Connectome, lesion: tuple[str, ...] = (), device: str = "cp
 
 def run(module: RateCircuit, steps: int, gradients: bool = False) -> list[dict[str, torch.Tensor]]:
     """Rates in every step under mossy fibres at 30 Hz."""
-    given = {"mossy_fiber": torch.full((10,), 30.0, **module.like), "inferior_olive": torch.zeros(1, **module.like)}
+    given = {
+        "mossy_fiber": torch.full((10,), 30.0, **module.tensor_options),
+        "inferior_olive": torch.zeros(1, **module.tensor_options),
+    }
     with torch.set_grad_enabled(gradients):
         state = module.begin()
         return [module(state, given, {}) for _ in range(steps)]

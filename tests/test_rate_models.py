@@ -20,7 +20,7 @@ from cerebellum.description.projection import ShortTerm
 from cerebellum.description.protocol import load_protocol
 from cerebellum.rate import recording, simulate, single_cell, transfer
 from cerebellum.rate.plasticity import PlasticSynapses
-from cerebellum.rate.synapses import Release
+from cerebellum.rate.synapses import TsodyksMarkram
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
 from cerebellum.readout import granule_code, microzones
@@ -60,7 +60,7 @@ def recursion(short: ShortTerm, times: np.ndarray) -> list[float]:
 def test_whole_spikes_release_what_the_recursion_says(name: str) -> None:
     """A spike, a doublet, a long pause, three spikes in one step: exact, but for the spikes' place in their steps."""
     steps = np.array([0, 7, 9, 60, 61, 200, 230, 230, 230, 231])
-    release = Release(rule(name), 1, LIKE)
+    release = TsodyksMarkram(rule(name), 1, LIKE)
     number = np.bincount(steps, minlength=240)
     sent = np.array([float(release(torch.full((1,), n / BIN, **LIKE))) for n in number]) * BIN
     expected = np.bincount(steps, recursion(rule(name), steps * BIN), 240)
@@ -76,7 +76,7 @@ def test_a_constant_rate_releases_the_stationary_mean(name: str, rate: float) ->
     u = a * spikes * short.U.si / (1 - a * (1 - spikes * short.U.si))
     then = u + short.U.si * (1 - u)
     x = (1 - b) / (1 - b * (1 - spikes * then))
-    release = Release(short, 1, LIKE)
+    release = TsodyksMarkram(short, 1, LIKE)
     for _ in range(2000):
         sent = float(release(torch.full((1,), rate, **LIKE)))
     assert sent == pytest.approx(rate * then * x, rel=1e-9)
@@ -90,7 +90,7 @@ def test_poisson_spikes_release_the_mean_field(name: str, rate: float) -> None:
     Within 7 %: u and x of a train are not independent, which in long trains costs up to 5 % at these rates.
     """
     short, rng = rule(name), np.random.default_rng(5)
-    release, each = Release(short, 1, LIKE), Release(short, 4000, LIKE)
+    release, each = TsodyksMarkram(short, 1, LIKE), TsodyksMarkram(short, 4000, LIKE)
     expected = seen = 0.0
     for _ in range(500):
         expected += float(release(torch.full((1,), rate, **LIKE)))
@@ -190,8 +190,8 @@ def test_granule_responses_are_counted_in_expected_spikes(remembered: Result) ->
     assert remembered.connectome is not None
     assert remembered.patterns is not None
     for role, sets, key in (
-        ("write", remembered.patterns.addresses, "written"),
-        ("read", remembered.patterns.cues, "asked"),
+        ("write", remembered.patterns.addresses, "f_write"),
+        ("read", remembered.patterns.cues, "f_read"),
     ):
         each = spikes_in(remembered, "granule", role)
         counts = np.zeros((len(sets), each.shape[1]))

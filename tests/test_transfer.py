@@ -15,7 +15,7 @@ from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import load_model
 from cerebellum.rate import single_cell, transfer
 from cerebellum.rate.membrane import Membrane
-from cerebellum.rate.refractory_density import Ages
+from cerebellum.rate.refractory_density import RefractoryDensity
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer import SCALE, Transfer, coordinate
 from cerebellum.rate.transfer_table import TransferSurface
@@ -36,12 +36,16 @@ def mouse() -> Connectome:
     return sample(load_model("mouse", {"scale": "0.1"}), 1)
 
 
-def twin(connectome: Connectome, population: str, found: Transfer, cells: int = 1) -> tuple[Ages, TransferSurface]:
+def twin(
+    connectome: Connectome, population: str, found: Transfer, cells: int = 1
+) -> tuple[RefractoryDensity, TransferSurface]:
     """Cells of a population at their begin, and their transfer function."""
     described = connectome.circuit.population[population]
     receptors = described.receptor_models()
-    like = {"dtype": torch.float64, "device": "cpu"}
-    return Ages(Membrane(described.cell, described.si(), receptors, like), cells), TransferSurface(found, torch.float64)
+    tensor_options = {"dtype": torch.float64, "device": "cpu"}
+    return RefractoryDensity(
+        Membrane(described.cell, described.si(), receptors, tensor_options), cells
+    ), TransferSurface(found, torch.float64)
 
 
 def resting_rate(connectome: Connectome, population: str, found: Transfer) -> float:
@@ -121,10 +125,10 @@ def test_conductance_in_bins_is_the_integral_of_the_alpha_function() -> None:
 
 
 def test_the_wandering_rate_keeps_its_mean() -> None:
-    rates = single_cell.wandering(3000, 400, np.random.default_rng(0))
+    rates = single_cell.ornstein_uhlenbeck(3000, 400, np.random.default_rng(0))
     assert (rates > 0).all()
     mean = np.exp(np.log(rates).mean())
-    middle = np.sqrt(single_cell.LEAST * single_cell.MOST)
+    middle = np.sqrt(single_cell.SLOWEST_RATE * single_cell.FASTEST_RATE)
     # exp(-sigma^2 / 2) averaged over sigma evenly from 0 to 1.2: ln is -0.24
     assert np.log(mean) == pytest.approx(np.log(middle) - 0.24, abs=0.1)
 

@@ -56,7 +56,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
         result = run("mouse_recall", "mouse_memory", seed=seed + 1, settings={**MODEL, **PROTOCOL, **changes})
         assert result.patterns is not None
         lines, active = result.patterns.addresses.shape[1], int(result.patterns.addresses[0].sum())
-        response = result.summary["granule_response"]["asked"]
+        response = result.summary["granule_response"]["f_read"]
         circuits[name] = {
             "response": response,
             "kernel": granule.fit_sparse_beta(lines, active, 4, 4, response=response).beta,

@@ -56,7 +56,7 @@ def chain(result: Result) -> dict[str, float]:
     """r2 of each of STAGES against the prediction, of softmax, and of the control, over all cues and patterns."""
     from cerebellum.readout import agreement
 
-    predicted, signs = result.weights["sdm"], result.asked.signs
+    predicted, signs = result.weights["sdm"], result.recalled.signs
     stages = {**result.weights, "drive": agreement.effective_weights(drive(result), signs)}
     measured = {name: agreement.r2(stages[name], predicted) for name in STAGES if name in stages}
     measured["control"] = result.summary["agreement"]["control"]["r2"]
@@ -106,7 +106,7 @@ def by_read_time(result: Result, lasts: list[float]) -> dict[str, list[float]]:
                 start, _ = trial.window
                 rows.append(statistics.counts(spikes, cells, start, start + duration) / duration)
             y = sign * microzones.zone_mean(np.array(rows) - baseline, circuit.zones)
-            out[name].append(agreement.r2(agreement.effective_weights(y, result.asked.signs), result.weights["sdm"]))
+            out[name].append(agreement.r2(agreement.effective_weights(y, result.recalled.signs), result.weights["sdm"]))
     return out
 
 
@@ -127,7 +127,7 @@ def by_cells(result: Result, shares: list[float], rng: np.random.Generator, draw
             for _ in range(draws if share < 1 else 1):
                 chosen = [rng.choice(own, max(1, round(share * len(own))), replace=False) for own in members]
                 y = np.stack([change[:, own].mean(axis=1) for own in chosen], axis=1)
-                weights = agreement.effective_weights(y, result.asked.signs)
+                weights = agreement.effective_weights(y, result.recalled.signs)
                 measured.append(agreement.r2(weights, result.weights["sdm"]))
             out[name].append(float(np.mean(measured)))
     return out
@@ -155,7 +155,7 @@ def by_parallel_fibers(result: Result, numbers: list[int], rng: np.random.Genera
         shape = circuit.zones, circuit.size("granule")
         part = csr_matrix((changed[kept], (zone[edges.post[kept]], edges.pre[kept])), shape=shape)
         y = np.asarray((part @ spikes.T).T / np.bincount(zone, minlength=circuit.zones))
-        measured.append(agreement.r2(agreement.effective_weights(y, result.asked.signs), result.weights["sdm"]))
+        measured.append(agreement.r2(agreement.effective_weights(y, result.recalled.signs), result.weights["sdm"]))
     return measured
 
 

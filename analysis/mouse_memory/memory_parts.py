@@ -107,7 +107,7 @@ def _one(seed: int, settings: dict[str, str]) -> dict[str, Any]:
         "control": agreement["control"]["r2"],
         "beta": {name: summary["beta"][name] for name in ("sdm", "purkinje", "purkinje_interval", "attention")},
         "recall": {name: recall[name]["by_flips"][noisy]["patterns"] for name in ("purkinje", "nuclear", "sdm_exact")},
-        "response": summary["granule_response"]["asked"],
+        "response": summary["granule_response"]["f_read"],
         "rates": {name: summary["rates"][name]["mean_hz"] for name in ("granule", "golgi", "purkinje", "nuclear")},
     }
 

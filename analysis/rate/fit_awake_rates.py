@@ -55,7 +55,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
     wired, schedule = made.connectome, made.schedule
     module = simulate.build(wired, schedule)
     module.requires_grad_(False)
-    record = _granular_layer(module, given_rates(schedule, begin, module.like))
+    record = _granular_layer(module, given_rates(schedule, begin, module.tensor_options))
     logs = torch.zeros(len(FITTED), requires_grad=True)
     descent = torch.optim.Adam([logs], lr=RATE)
     course: list[dict[str, float]] = []

@@ -13,7 +13,7 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
 from cerebellum.experiment.schedule import trials
-from cerebellum.results.result import NAMES
+from cerebellum.results.result import READER_NAMES
 
 if TYPE_CHECKING:
     from cerebellum.cli.claims import Verdict
@@ -53,13 +53,13 @@ def _recall_table(recall: dict[str, Any]) -> Table:
     table = Table("reader", *(f"{level} flipped" for level in levels), title="Recall: cues recognised (bits right)")
     for reader, found in recall.items():
         cells = (found["by_flips"][level] for level in levels)
-        table.add_row(NAMES[reader], *(f"{c['patterns']:.0%} ({c['bits']:.1%})" for c in cells))
+        table.add_row(READER_NAMES[reader], *(f"{c['patterns']:.0%} ({c['bits']:.1%})" for c in cells))
     return table
 
 
 def _blocks_table(blocks: dict[str, Any]) -> Table:
     readers = [key for key in next(iter(blocks.values())) if key != "stored"]
-    table = Table("block", "stored", *(NAMES[r] for r in readers), title="Recall by block: cues recognised")
+    table = Table("block", "stored", *(READER_NAMES[r] for r in readers), title="Recall by block: cues recognised")
     for name, found in blocks.items():
         table.add_row(name, str(found["stored"]), *(f"{found[r]['patterns']:.0%}" for r in readers))
     return table
@@ -69,7 +69,7 @@ def _agreement_table(summary: dict[str, Any]) -> Table:
     readers, found = list(summary["recall"]), summary["agreement"]
     columns = [name for name in ("sdm_exact", "sdm", "attention") if name in readers]
     table = Table(
-        "weights of", *(f"against {NAMES[c]}" for c in columns), "beta (95 %)", title="Agreement of weights: r2"
+        "weights of", *(f"against {READER_NAMES[c]}" for c in columns), "beta (95 %)", title="Agreement of weights: r2"
     )
     for reader in readers:
         cells = []
@@ -78,7 +78,7 @@ def _agreement_table(summary: dict[str, Any]) -> Table:
             cells.append(f"{pair['r2']:.3f}" if pair else "")
         beta, interval = summary["beta"][reader], summary["beta"].get(f"{reader}_interval")
         spread = f" ({interval[0]:.2f}, {interval[1]:.2f})" if interval and interval[1] - interval[0] > 5e-3 else ""
-        table.add_row(NAMES[reader], *cells, f"{beta:.2f}{spread}")
+        table.add_row(READER_NAMES[reader], *cells, f"{beta:.2f}{spread}")
     return table
 
 
@@ -86,7 +86,7 @@ def _notes(summary: dict[str, Any]) -> Iterable[str]:
     found, beta = summary["agreement"], summary["beta"]
     yield f"Ceilings: theory's own gap is sdm against attention, r2 {found['sdm_vs_attention']['r2']:.3f}; "
     yield f"the finite circuit's is this connectome against expectation, r2 {found['sdm_vs_sdm_exact']['r2']:.3f}."
-    reader = NAMES[found["control"]["reader"]]
+    reader = READER_NAMES[found["control"]["reader"]]
     yield f"Control: {reader} with pointers shuffled among patterns, r2 {found['control']['r2']:.3f}."
     yield (
         f"Attention's beta is the least-squares slope of ln K on cosine over distances {beta['fit_distances'][0]} to "

@@ -35,7 +35,7 @@ class Connectome:
     positions : population -> soma centres, m, shape (cells, 3); empty for a circuit without a volume
     gaps : gap junction -> its coupled pairs, each in both directions; only those that conduct
     weight : projection -> weight of one contact, A or S, solved ones too; none onto relay cells
-    held : population -> receptor -> mean current at time 0 from cells that fire by themselves, A
+    resting_current : population -> receptor -> mean current at time 0 from cells that fire by themselves, A
     """
 
     circuit: Circuit
@@ -46,7 +46,7 @@ class Connectome:
     positions: dict[str, Floats] = field(default_factory=dict)
     gaps: dict[str, Edges] = field(default_factory=dict)
     weight: dict[str, float] = field(default_factory=dict)
-    held: dict[str, dict[str, float]] = field(default_factory=dict)
+    resting_current: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def size(self, population: str) -> int:
         """Number of cells of a population."""
@@ -95,7 +95,7 @@ def sample(circuit: Circuit, seed: int) -> Connectome:
         for name, junction in circuit.gap_junction.items()
         if junction.conductance.number > 0
     }
-    return Connectome(circuit, seed, edges, parameters, start, places, gaps, solved.weight, solved.held)
+    return Connectome(circuit, seed, edges, parameters, start, places, gaps, solved.weight, solved.resting_current)
 
 
 def _coupled(junction: GapJunction, places: Floats, rng: np.random.Generator) -> Edges:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cerebellum.connectome.connectome import Connectome, degrees
-from cerebellum.connectome.wiring import Edges
+from cerebellum.connectome.connectome import Connectome, Edges, degrees
 from cerebellum.errors import ResourceError
 from cerebellum.machine.atomic import whole_file
 from cerebellum.typing import Floats, Ints

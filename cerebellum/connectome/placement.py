@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PACKED = 0.1
 """Share of a layer up to which the somata of a population are kept apart; random packing stalls at 0.38 in space."""
-ROUNDS = 200
+REDRAWS = 200
 
 
 def positions(circuit: Circuit, seed: int) -> dict[str, Floats]:
@@ -50,7 +50,7 @@ def _apart(cells: int, low: Floats, size: Floats, radius: float, rng: np.random.
     filled = cells * (np.pi * radius**2 if flat else 4 / 3 * np.pi * radius**3)
     if filled > PACKED * np.prod(size[:2] if flat else size) * (3 if flat else 1):
         return points
-    for _ in range(ROUNDS):
+    for _ in range(REDRAWS):
         close = cKDTree(points).query_pairs(2 * radius, output_type="ndarray")
         if not len(close):
             break

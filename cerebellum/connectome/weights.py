@@ -21,7 +21,7 @@ from cerebellum.typing import Floats
 
 QUANTILES = 201
 PHASES = np.random.default_rng(0).permutation(QUANTILES) / QUANTILES  # start of each cell between reset and threshold
-FINE = 1e-5  # s; time step for a single granule cell's response
+RESPONSE_STEP = 1e-5  # s; time step for a single granule cell's response
 RESPONSE = 0.02  # s; how long that response is followed
 REST = 0.4  # s before the volley train that calibrates feed-forward inhibition
 TRAIN = 10  # volleys of that train
@@ -34,11 +34,11 @@ class SolvedWeights:
     Attributes
     ----------
     weight : projection -> weight, A
-    held : population -> receptor -> mean current at time 0 from cells that fire by themselves, A
+    resting_current : population -> receptor -> mean current at time 0 from cells that fire by themselves, A
     """
 
     weight: dict[str, float]
-    held: dict[str, dict[str, float]]
+    resting_current: dict[str, dict[str, float]]
 
 
 def solve(circuit: Circuit) -> SolvedWeights:
@@ -50,16 +50,16 @@ def solve(circuit: Circuit) -> SolvedWeights:
         If inhibition cannot bring the threshold where the file wants it.
     """
     weight = {name: p.weight.si for name, p in circuit.projection.items() if isinstance(p.weight, Value)}
-    held: dict[str, dict[str, float]] = {}
+    resting_current: dict[str, dict[str, float]] = {}
     for name, projection in circuit.projection.items():
         if isinstance(projection.weight, ThresholdWeight):
             current = _threshold_current(circuit, name, projection, weight)
             weight[name] = current / _tonic_drive(circuit, name, projection)
-            held.setdefault(projection.target, {})[projection.receptor] = current
+            resting_current.setdefault(projection.target, {})[projection.receptor] = current
     for name, projection in circuit.projection.items():
         if isinstance(projection.weight, CancelWeight):
-            weight[name] = _cancelling(circuit, name, projection, SolvedWeights(weight, held))
-    return SolvedWeights(weight, held)
+            weight[name] = _cancelling(circuit, name, projection, SolvedWeights(weight, resting_current))
+    return SolvedWeights(weight, resting_current)
 
 
 def fewest_matches(circuit: Circuit, excitation: str) -> int:
@@ -122,18 +122,18 @@ def _over_cells(population: Population) -> dict[str, float | Floats]:
 def matches_response(circuit: Circuit, projection: str, solved: SolvedWeights) -> Floats:
     """f(m): spikes of a target cell of `projection` for m = 0..dendrites inputs at once, shape (dendrites + 1,).
 
-    Measured on the single cell's equations under the held inhibition, so it is a step only if the cell makes it one.
+    Measured on the single cell's equations under the inhibition at rest, so it is a step only if the cell makes it one.
     """
     own = circuit.projection[projection]
     assert isinstance(own.rule, Dendrites)
     population = circuit.population[own.target]
     cell, tau = population.si(), population.receptor[own.receptor].tau.si
-    inhibition = sum(solved.held.get(own.target, {}).values())
-    time = FINE * (np.arange(round(RESPONSE / FINE)) + 0.5)
+    inhibition = sum(solved.resting_current.get(own.target, {}).values())
+    time = RESPONSE_STEP * (np.arange(round(RESPONSE / RESPONSE_STEP)) + 0.5)
     volley = solved.weight[projection] * np.arange(int(own.rule.dendrites.number) + 1)
     current = np.exp(-time / tau)[:, None] * volley - inhibition
     rest = cell["E_L"] + cell["tau_m"] * (cell["I_e"] - inhibition) / cell["C_m"]
-    return lif.respond(cell, current, rest, FINE).sum(axis=0).astype(float)
+    return lif.respond(cell, current, rest, RESPONSE_STEP).sum(axis=0).astype(float)
 
 
 def expected_active(circuit: Circuit, projection: str, solved: SolvedWeights) -> float:
@@ -186,7 +186,7 @@ def mean_field(circuit: Circuit, solved: SolvedWeights) -> SolvedWeights:
             driven = population_rate(relays, np.array(volleys * weight[feed] * charge(feed)))
             extra = float(driven - population_rate(relays, np.array(0.0))) * circuit.size(projection.source)
             weight[name] = volleys * weight[excitation] * charge(excitation) / (extra * charge(name))
-    return SolvedWeights(weight, solved.held)
+    return SolvedWeights(weight, solved.resting_current)
 
 
 def _driver(circuit: Circuit, population: str) -> str:

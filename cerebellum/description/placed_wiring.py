@@ -183,7 +183,7 @@ class Claws(WiringRule):
         circuit = ends.circuit
         feed = circuit.projection.get(self.through)
         if feed is None or feed.source not in circuit.population:
-            return []  # told elsewhere
+            return []  # a fault of another place
         cells = circuit.size(feed.source)
         if cells >= self.dendrites.number:
             return []

@@ -1,4 +1,4 @@
-"""What model and protocol files share: field types with a unit and a source, and faults told by file and key."""
+"""What model and protocol files share: field types with a unit and a source, and faults named by file and key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored and what it is asked for with: addresses, pointers, noisy cues."""
+"""What is stored and what recalls it: addresses, pointers, noisy cues."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Patterns:
     cue_images : what the cue looks like before coding, shape (cues, pixels); equal to `cues` for random patterns
     target : stored pattern that a cue comes from, shape (cues,)
     flips : flipped elements of a cue, shape (cues,)
-    asked : block of a cue, from 0, shape (cues,)
+    block_of_cue : block of a cue, from 0, shape (cues,)
     written : whether a pattern has been written before a block asks, shape (blocks, patterns)
     image_shape : pixels as rows and columns, or None if the pointers are no images
     """
@@ -41,7 +41,7 @@ class Patterns:
     cue_images: Bits
     target: Ints
     flips: Ints
-    asked: Ints
+    block_of_cue: Ints
     written: Bits
     image_shape: tuple[int, int] | None
     sparse: bool = False
@@ -58,7 +58,7 @@ class Patterns:
 
     def of_block(self, number: int) -> Patterns:
         """What was stored before this block asks, and its cues alone."""
-        rows, stored = self.asked == number, self.written[number]
+        rows, stored = self.block_of_cue == number, self.written[number]
         return replace(
             self,
             addresses=self.addresses[stored],
@@ -67,7 +67,7 @@ class Patterns:
             cue_images=self.cue_images[rows],
             target=np.cumsum(stored)[self.target[rows]] - 1,
             flips=self.flips[rows],
-            asked=np.zeros(rows.sum(), np.int64),
+            block_of_cue=np.zeros(rows.sum(), np.int64),
             written=self.written[number : number + 1, stored],
         )
 
@@ -109,9 +109,9 @@ def make_patterns(protocol: Protocol, address_bits: int, pointer_bits: int, seed
         pointers = _with_ones(count, pointer_bits, pointer_bits // 2, rng)
     else:
         pointers = rng.random((count, pointer_bits)) < 0.5
-    asked = _asked(protocol, address_bits, "elements")
-    cues = _flipped(addresses, asked, seed)
-    return Patterns(addresses, pointers, cues, cues, *asked, None, balanced=described.balanced)
+    cued = _cues(protocol, address_bits, "elements")
+    cues = _flipped(addresses, cued, seed)
+    return Patterns(addresses, pointers, cues, cues, *cued, None, balanced=described.balanced)
 
 
 def _sparse(protocol: Protocol, active: int, lines: int, pointer_bits: int, seed: int) -> Patterns:
@@ -120,14 +120,14 @@ def _sparse(protocol: Protocol, active: int, lines: int, pointer_bits: int, seed
     rng = generator(seed, "patterns")
     addresses = _with_ones(protocol.pattern_count, lines, active, rng)
     pointers = _with_ones(protocol.pattern_count, pointer_bits, pointer_bits // 2, rng)
-    asked = _asked(protocol, min(active, lines - active), "active fibres")
-    cues = addresses[asked.target].copy()
+    cued = _cues(protocol, min(active, lines - active), "active fibres")
+    cues = addresses[cued.target].copy()
     rng = generator(seed, "cues")
-    for cue, number in zip(cues, asked.flips, strict=True):
+    for cue, number in zip(cues, cued.flips, strict=True):
         on, off = np.flatnonzero(cue), np.flatnonzero(~cue)
         cue[rng.choice(on, size=number, replace=False)] = False
         cue[rng.choice(off, size=number, replace=False)] = True
-    return Patterns(addresses, pointers, cues, cues, *asked, None, sparse=True, balanced=True)
+    return Patterns(addresses, pointers, cues, cues, *cued, None, sparse=True, balanced=True)
 
 
 def _with_ones(rows: int, bits: int, ones: int, rng: np.random.Generator) -> Bits:
@@ -159,9 +159,9 @@ def _digits(protocol: Protocol, address_bits: int, pointer_bits: int, seed: int)
     def code(image: Bits) -> Bits:
         return (image - mean) @ projection > 0
 
-    asked = _asked(protocol, images.shape[1], "elements")
-    cue_images = _flipped(images[chosen], asked, seed)
-    return Patterns(code(images[chosen]), images[chosen], code(cue_images), cue_images, *asked, (8, 8))
+    cued = _cues(protocol, images.shape[1], "elements")
+    cue_images = _flipped(images[chosen], cued, seed)
+    return Patterns(code(images[chosen]), images[chosen], code(cue_images), cue_images, *cued, (8, 8))
 
 
 def _of_file(protocol: Protocol, described: FilePatterns, address_bits: int, pointer_bits: int) -> Patterns:
@@ -177,8 +177,8 @@ def _of_file(protocol: Protocol, described: FilePatterns, address_bits: int, poi
                 "(rows as in patterns.count and patterns.cues, columns as the model's address lines and microzones)"
             )
     distances = (file.cues[:, None, :] != file.addresses[None, :, :]).sum(axis=-1)
-    rows, target, asked, stored = [], [], [], []
-    for number, (name, block, written) in enumerate(_asking(protocol)):
+    rows, target, cued, stored = [], [], [], []
+    for number, (name, block, written) in enumerate(_cues_of(protocol)):
         own: Ints = np.array(block.shown(cues), dtype=np.int64)
         if not written.any():
             raise ProtocolFileError(f"block.{name}: asks before any pattern has been written")
@@ -190,23 +190,23 @@ def _of_file(protocol: Protocol, described: FilePatterns, address_bits: int, poi
             )
         rows.append(own)
         target.append(of)
-        asked.append(np.full(len(own), number))
+        cued.append(np.full(len(own), number))
         stored.append(written)
     row, goal = _joined(rows), _joined(target)
-    found = _Asked(goal, distances[row, goal], _joined(asked), _rows(stored, protocol.pattern_count))
+    found = _Cues(goal, distances[row, goal], _joined(cued), _rows(stored, protocol.pattern_count))
     return Patterns(file.addresses, file.pointers, file.cues[row], file.cues[row], *found, None)
 
 
-class _Asked(NamedTuple):
+class _Cues(NamedTuple):
     """As in `Patterns`."""
 
     target: Ints
     flips: Ints
-    asked: Ints
+    block_of_cue: Ints
     written: Bits
 
 
-def _asking(protocol: Protocol) -> Iterator[tuple[str, Block, Bits]]:
+def _cues_of(protocol: Protocol) -> Iterator[tuple[str, Block, Bits]]:
     """Blocks that ask, with their names and which patterns had been written before them, shape (patterns,)."""
     written = np.zeros(protocol.pattern_count, dtype=bool)
     for name, block in protocol.block.items():
@@ -217,19 +217,19 @@ def _asking(protocol: Protocol) -> Iterator[tuple[str, Block, Bits]]:
             yield name, block, written.copy()
 
 
-def _asked(protocol: Protocol, most: int, elements: str) -> _Asked:
+def _cues(protocol: Protocol, most: int, elements: str) -> _Cues:
     """What the blocks ask: each pattern `cues_per_pattern` times at every noise level, once without noise."""
-    target, flips, asked, stored = [], [], [], []
-    for number, (_, block, written) in enumerate(_asking(protocol)):
+    target, flips, cued, stored = [], [], [], []
+    for number, (_, block, written) in enumerate(_cues_of(protocol)):
         if max(block.noise) > most:
             raise ProtocolFileError(f"noise: found {max(block.noise)} flips; a cue has {most} {elements} to flip")
         for level in block.noise:
             new = np.repeat(np.array(block.shown(protocol.pattern_count)), block.cues_at(level))
             target.append(new)
             flips.append(np.full(len(new), level))
-            asked.append(np.full(len(new), number))
+            cued.append(np.full(len(new), number))
         stored.append(written)
-    return _Asked(_joined(target), _joined(flips), _joined(asked), _rows(stored, protocol.pattern_count))
+    return _Cues(_joined(target), _joined(flips), _joined(cued), _rows(stored, protocol.pattern_count))
 
 
 def _joined(parts: list[Ints]) -> Ints:
@@ -240,11 +240,11 @@ def _rows(stored: list[Bits], patterns: int) -> Bits:
     return np.array(stored, dtype=bool).reshape(len(stored), patterns)
 
 
-def _flipped(items: Bits, asked: _Asked, seed: int) -> Bits:
+def _flipped(items: Bits, cued: _Cues, seed: int) -> Bits:
     """The cues: items with elements flipped, shape (cues, elements)."""
-    cues = items[asked.target].copy()
+    cues = items[cued.target].copy()
     rng = generator(seed, "cues")
-    for cue, number in zip(cues, asked.flips, strict=True):
+    for cue, number in zip(cues, cued.flips, strict=True):
         chosen = rng.choice(items.shape[1], size=number, replace=False)
         cue[chosen] = ~cue[chosen]
     return cues

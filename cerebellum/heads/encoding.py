@@ -197,9 +197,9 @@ class HeadMemory:
         made: dict[str, Any] = tables["block"]
         written = 0
         for seen in np.unique(self.seen).tolist():
-            asked = np.flatnonzero(self.seen == seen)
+            rows = np.flatnonzero(self.seen == seen)
             made[f"write_{seen}"] = {**copy.deepcopy(blocks["write"]), "subset": [written, seen]}
-            made[f"read_{seen}"] = {**copy.deepcopy(read), "subset": [int(asked[0]), int(asked[-1]) + 1]}
+            made[f"read_{seen}"] = {**copy.deepcopy(read), "subset": [int(rows[0]), int(rows[-1]) + 1]}
             written = seen
         return parse(Protocol, tables, base, ProtocolFileError)
 

@@ -121,7 +121,7 @@ class Attention(nn.Module):
         return out
 
 
-class Block(nn.Module):
+class DecoderBlock(nn.Module):
     """Attention, then a ReLU feed-forward layer, each behind a LayerNorm and added to the stream."""
 
     def __init__(self, shape: Shape, normalise: bool, initial_scale: float) -> None:
@@ -169,7 +169,7 @@ class TextTransformer(nn.Module):
         self.vocabulary, self.shape, self.normalise = vocabulary, shape, normalise
         self.tokens = nn.Embedding(len(vocabulary), shape.width)
         self.positions = nn.Embedding(shape.context, shape.width)
-        self.blocks = nn.ModuleList(Block(shape, normalise, scale) for _ in range(shape.layers))
+        self.blocks = nn.ModuleList(DecoderBlock(shape, normalise, scale) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(shape.width)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):

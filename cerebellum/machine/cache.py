@@ -12,7 +12,8 @@ import hashlib
 import os
 import re
 import warnings
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -29,11 +30,29 @@ def cache_folder() -> Path:
     """CEREBELLUM_CACHE, else the user's cache folder; a temporary one, with a warning, where that cannot be written."""
     chosen = os.environ.get("CEREBELLUM_CACHE")
     folder = Path(chosen) if chosen else platformdirs.user_cache_path("cerebellum", appauthor=False)
+    return _instead_of(folder, fault) if (fault := _fault(folder)) else folder
+
+
+@contextmanager
+def lent() -> Iterator[None]:
+    """Libraries that are imported meanwhile, and want a cache of their own, find a folder for it.
+
+    pynwb does not work and matplotlib complains where the user's cache folder cannot be written: they get this one.
+    """
+    if not _fault(platformdirs.user_cache_path()):
+        yield
+        return
+    names = ("XDG_CACHE_HOME", "MPLCONFIGDIR")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ |= dict.fromkeys(names, str(cache_folder()))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return _instead_of(folder, error.strerror)
-    return folder if os.access(folder, os.W_OK | os.X_OK) else _instead_of(folder, "it cannot be written")
+        yield
+    finally:
+        for name, old in before.items():
+            if old is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = old
 
 
 def key(*parts: str | bytes) -> str:
@@ -62,6 +81,15 @@ def keep(kind: str, name: str, content: bytes) -> None:
         _prune(folder)
     except (OSError, CerebellumError) as error:
         warnings.warn(f"nothing is kept for later runs: {error}", stacklevel=2)
+
+
+def _fault(folder: Path) -> str | None:
+    """Why a folder cannot be written; it is made if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return error.strerror
+    return None if os.access(folder, os.W_OK | os.X_OK) else "it cannot be written"
 
 
 def _prune(folder: Path) -> None:

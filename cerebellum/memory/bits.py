@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import torch
 
-WORD = 64
+WORD_BITS = 64
 
 
 def pack(fired: torch.Tensor) -> torch.Tensor:
     """bool (batch, fibres) -> int64 (fibres, words): bit b of word w of a fibre is batch row 64 w + b."""
     batch, fibers = fired.shape
-    words = -(-batch // WORD)
-    padded = torch.zeros((words * WORD, fibers), dtype=torch.int64, device=fired.device)
+    words = -(-batch // WORD_BITS)
+    padded = torch.zeros((words * WORD_BITS, fibers), dtype=torch.int64, device=fired.device)
     padded[:batch] = fired.to(torch.int64)
-    shifts = torch.arange(WORD, device=fired.device)[None, :, None]
-    return (padded.view(words, WORD, fibers) << shifts).sum(dim=1).T.contiguous()
+    shifts = torch.arange(WORD_BITS, device=fired.device)[None, :, None]
+    return (padded.view(words, WORD_BITS, fibers) << shifts).sum(dim=1).T.contiguous()
 
 
 def count_bits(words: torch.Tensor, index: torch.Tensor) -> list[torch.Tensor]:

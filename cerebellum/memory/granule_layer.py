@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from cerebellum.errors import ArgumentError
 from cerebellum.memory.bits import count_bits, equal_to, pack, unpack
 
-FEW = 15  # dendrites that fit in four bit planes
+PLANES_HOLD = 15  # dendrites that fit in four bit planes
 BLOCK = 1 << 13  # cells at a time: their words and planes stay in the processor's cache
 SPARSE = 0.02  # below this share of active cells, adding their rows is faster than a full product
 
 
 @dataclass(frozen=True)
-class Activity:
+class GranuleActivity:
     """What a batch of addresses does to the granule layer.
 
     Attributes
@@ -60,7 +60,7 @@ class Activity:
         if some.float().mean() > SPARSE:
             out = torch.zeros((self.batch, weights.shape[1]), dtype=weights.dtype, device=weights.device)
             for first in range(0, len(weights), BLOCK):
-                block = Activity(self.matches[:, first : first + BLOCK], self.response)
+                block = GranuleActivity(self.matches[:, first : first + BLOCK], self.response)
                 out.addmm_(block.dense().to(weights.dtype), weights[first : first + BLOCK])
             return out
         row, cell = self.matches.nonzero(as_tuple=True)
@@ -101,19 +101,19 @@ class GranuleCode:
         index = torch.as_tensor(sources, dtype=torch.int64, device=device)
         self.index: torch.Tensor | None = None
         self.contacts: torch.Tensor | None = None
-        if self.dendrites <= FEW:
+        if self.dendrites <= PLANES_HOLD:
             self.index = index.T.contiguous()
         else:
             self.contacts = torch.zeros((fibers, self.cells), dtype=torch.float32, device=device)
             cell = torch.arange(self.cells, device=device).repeat_interleave(self.dendrites)
             self.contacts[index.reshape(-1), cell] = 1.0
 
-    def __call__(self, fired: torch.Tensor) -> Activity:
+    def __call__(self, fired: torch.Tensor) -> GranuleActivity:
         """Active cells; `fired` bool, shape (batch, fibres)."""
         if self.contacts is not None:
             # Counts up to the number of dendrites are exact in float32.
             matches = (fired.to(torch.float32) @ self.contacts).round().to(torch.int64)
-            return Activity((matches * self.fires[matches]).to(torch.int16), self.response)
+            return GranuleActivity((matches * self.fires[matches]).to(torch.int16), self.response)
         assert self.index is not None
         words = pack(fired)
         # Cells lie along the first axis in memory: that is how words unpack and how `summed` walks.
@@ -123,4 +123,4 @@ class GranuleCode:
             planes = count_bits(words, self.index[:, first : first + BLOCK])
             for m in firing:
                 matches[first : first + BLOCK].add_(unpack(equal_to(planes, m), len(fired)), alpha=m)
-        return Activity(matches.T, self.response)
+        return GranuleActivity(matches.T, self.response)

@@ -160,11 +160,11 @@ class LargeMemory:
         cues : bits (cues, n). The recalled bits are the sums' signs; sums are exact for every kind of counter. Raises
         ArgumentError for other shapes or values.
         """
-        asked = bits("cues", cues, self.inputs.n).to(self.device)
-        sums = torch.zeros((len(asked), self.outputs), dtype=torch.int64, device=self.device)
-        for first in range(0, len(asked), CUES):
+        queries = bits("cues", cues, self.inputs.n).to(self.device)
+        sums = torch.zeros((len(queries), self.outputs), dtype=torch.int64, device=self.device)
+        for first in range(0, len(queries), CUES):
             some = slice(first, first + CUES)
-            self._read(self.inputs.batch(asked[some]), sums[some])
+            self._read(self.inputs.batch(queries[some]), sums[some])
         return sums
 
     def _read(self, batch: torch.Tensor, sums: torch.Tensor) -> None:
@@ -204,10 +204,10 @@ class LargeMemory:
 
     def active(self, cues: NDArray[Any] | torch.Tensor) -> list[torch.Tensor]:
         """Numbers of the cells active for each cue, ascending, int64."""
-        asked = bits("cues", cues, self.inputs.n).to(self.device)
+        queries = bits("cues", cues, self.inputs.n).to(self.device)
         found: list[torch.Tensor] = []
-        for first in range(0, len(asked), CUES):
-            some = asked[first : first + CUES]
+        for first in range(0, len(queries), CUES):
+            some = queries[first : first + CUES]
             cue, cells = self._pairs(some)
             found += torch.split(cells, torch.bincount(cue, minlength=len(some)).tolist())
         return found
@@ -223,11 +223,11 @@ class LargeMemory:
 
     def activity(self, cues: NDArray[Any] | torch.Tensor) -> torch.Tensor:
         """Number of cells active for each cue, int64 (cues,)."""
-        asked = bits("cues", cues, self.inputs.n).to(self.device)
-        counts = torch.zeros(len(asked), dtype=torch.int64, device=self.device)
-        for first in range(0, len(asked), CUES):
+        queries = bits("cues", cues, self.inputs.n).to(self.device)
+        counts = torch.zeros(len(queries), dtype=torch.int64, device=self.device)
+        for first in range(0, len(queries), CUES):
             some = counts[first : first + CUES]
-            batch = self.inputs.batch(asked[first : first + CUES])
+            batch = self.inputs.batch(queries[first : first + CUES])
             for _, inputs in self._blocks(len(some)):
                 some += torch.bincount(self.inputs.search(inputs, batch, self.compiled)[0], minlength=len(some))
         return counts

@@ -15,7 +15,7 @@ from cerebellum.theory.check import whole_number
 MULTIPLY = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
-WORD = 0xFFFFFFFF
+MASK_32 = 0xFFFFFFFF
 
 
 def philox(cells: torch.Tensor, blocks: int, seed: int, compiled: bool = True) -> torch.Tensor:
@@ -43,11 +43,16 @@ def philox(cells: torch.Tensor, blocks: int, seed: int, compiled: bool = True) -
 
 def _block(cells: torch.Tensor, block: int, seed: int) -> torch.Tensor:
     """One counter of each cell, shape (4, cells); products wrap at 2^64, which leaves all 64 bits right."""
-    c0, c1 = cells & WORD, (cells >> 32) & WORD
+    c0, c1 = cells & MASK_32, (cells >> 32) & MASK_32
     c2, c3 = torch.full_like(cells, block), torch.zeros_like(cells)
-    k0, k1 = seed & WORD, seed >> 32
+    k0, k1 = seed & MASK_32, seed >> 32
     for _ in range(ROUNDS):
         low, high = c0 * MULTIPLY[0], c2 * MULTIPLY[1]
-        c0, c1, c2, c3 = ((high >> 32) & WORD) ^ c1 ^ k0, high & WORD, ((low >> 32) & WORD) ^ c3 ^ k1, low & WORD
-        k0, k1 = (k0 + WEYL[0]) & WORD, (k1 + WEYL[1]) & WORD
+        c0, c1, c2, c3 = (
+            ((high >> 32) & MASK_32) ^ c1 ^ k0,
+            high & MASK_32,
+            ((low >> 32) & MASK_32) ^ c3 ^ k1,
+            low & MASK_32,
+        )
+        k0, k1 = (k0 + WEYL[0]) & MASK_32, (k1 + WEYL[1]) & MASK_32
     return torch.stack((c0, c1, c2, c3))

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from cerebellum.experiment.patterns import Patterns
 from cerebellum.plotting.style import READER_COLOURS
-from cerebellum.results.result import NAMES, Result
+from cerebellum.results.result import READER_NAMES, Result
 
 
 def recall_figure(result: Result) -> Figure:
     """Stored image, cue, and what every reader recalls, a column for each stored digit."""
-    patterns = result.asked
+    patterns = result.recalled
     level = _middle(patterns.flips)
     chosen = [
         int(np.flatnonzero((patterns.flips == level) & (patterns.target == p))[0])
         for p in range(len(patterns.addresses))
     ]
     readers = [name for name in ("purkinje", "rate", "sdm_exact", "sdm", "attention") if name in result.readout]
-    rows = ["stored", f"cue, {level} flipped", *(NAMES[name] for name in readers)]
+    rows = ["stored", f"cue, {level} flipped", *(READER_NAMES[name] for name in readers)]
     figure = Figure(figsize=(0.75 * len(chosen) + 1.9, 0.78 * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots(len(rows), len(chosen), squeeze=False)
     for column, cue in enumerate(chosen):
@@ -60,9 +60,9 @@ def recall_bars_figure(result: Result) -> Figure:
         for reader, found in recall.items():
             levels = [int(level) for level in found["by_flips"]]
             shares = [found["by_flips"][str(level)][key] for level in levels]
-            ax.plot(levels, shares, "o-", ms=4, color=READER_COLOURS[reader], label=NAMES[reader], alpha=0.8)
+            ax.plot(levels, shares, "o-", ms=4, color=READER_COLOURS[reader], label=READER_NAMES[reader], alpha=0.8)
         ax.set(
-            xlabel=f"{'moved fibres' if result.asked.sparse else 'flipped bits'} of the cue",
+            xlabel=f"{'moved fibres' if result.recalled.sparse else 'flipped bits'} of the cue",
             title=label,
             ylim=(0, 1.05),
             xticks=levels,
@@ -78,10 +78,10 @@ def recall_by_block_figure(result: Result) -> Figure:
     blocks = result.summary["recall_by_block"]
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    readers = [name for name in NAMES if name in result.readout]
+    readers = [name for name in READER_NAMES if name in result.readout]
     stored = [found["stored"] for found in blocks.values()]
     for name in readers:
-        style: Any = {"ms": 4, "color": READER_COLOURS[name], "label": NAMES[name], "alpha": 0.8}
+        style: Any = {"ms": 4, "color": READER_COLOURS[name], "label": READER_NAMES[name], "alpha": 0.8}
         left.plot(stored, [found[name]["patterns"] for found in blocks.values()], "o-", **style)
         last = result.summary["recall"][name]["by_pattern"]
         right.plot([int(number) + 1 for number in last], list(last.values()), "o-", **style)
@@ -93,7 +93,7 @@ def recall_by_block_figure(result: Result) -> Figure:
 
 def weights_figure(result: Result) -> Figure:
     """Weight of a stored pattern against its Hamming distance from the cue, all readers; agreement as numbers."""
-    patterns, found = result.asked, result.summary["agreement"]
+    patterns, found = result.recalled, result.summary["agreement"]
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     draw_weights(left, result.weights, patterns)
@@ -122,7 +122,8 @@ def draw_weights(ax: Axes, weights: dict[str, NDArray[np.float64]], patterns: Pa
         theory = name in ("sdm", "attention")
         ax.errorbar(
             x[seen] + (0 if theory else 0.5 * (shift - 1)), y[seen], None if theory else spread[seen],
-            fmt="-" if theory else "o", ms=4, lw=1.5 if theory else 1, color=READER_COLOURS[name], label=NAMES[name],
+            fmt="-" if theory else "o", ms=4, lw=1.5 if theory else 1, color=READER_COLOURS[name],
+            label=READER_NAMES[name],
         )  # fmt: skip
     ax.set(
         yscale="log",
@@ -140,7 +141,9 @@ def draw_scatter(ax: Axes, weights: dict[str, NDArray[np.float64]], reader: str)
     ax.plot(x, y, ".", ms=3, color=READER_COLOURS[reader], alpha=0.5)
     top = max(x.max(), y.max())
     ax.plot([0, top], [0, top], "-", lw=0.8, color="black")
-    ax.set(xlabel=NAMES["sdm_exact"], ylabel=NAMES[reader], title=f"r2 = {np.corrcoef(x, y)[0, 1] ** 2:.4f}")
+    ax.set(
+        xlabel=READER_NAMES["sdm_exact"], ylabel=READER_NAMES[reader], title=f"r2 = {np.corrcoef(x, y)[0, 1] ** 2:.4f}"
+    )
     return ax
 
 

@@ -21,7 +21,11 @@ from cerebellum.rate.time_step import steps_within
 DTYPES = ("float32", "float64")
 SYNAPSE = 24  # bytes
 CELL = 160  # bytes a cell in each realization or age class; mouse with 64 draws peaks at 0.74 GB
-AGES, FINE_AGES, FEW = 7, 73, 5_000  # age classes of large populations, of others, and the size that divides them
+AGES, FINE_AGES, FINE_BELOW = (
+    7,
+    73,
+    5_000,
+)  # age classes of large populations, of others, and the size that divides them
 PAST = 4 / 5e-4  # bytes a second of presynaptic spikes that plasticity remembers, of a cell and realization
 MEASURING = 1e9  # beside the interpreter, of measuring a transfer function for the first time: a peak of 1.46 GB
 
@@ -107,7 +111,9 @@ class RateEngine:
         synapses, draws = expected_synapses(circuit), options.draws
         plastic = sum(n for name, n in synapses.items() if circuit.projection[name].plasticity is not None)
         sizes = [circuit.size(name) for name, one in circuit.population.items() if MODELS[one.cell].has_membrane]
-        states = sum(size * max(draws, AGES) if size > FEW else size * FINE_AGES * max(draws, 1) for size in sizes)
+        states = sum(
+            size * max(draws, AGES) if size > FINE_BELOW else size * FINE_AGES * max(draws, 1) for size in sizes
+        )
         past: dict[str, float] = {}
         for projection in circuit.projection.values():
             if projection.plasticity is not None:

@@ -43,15 +43,15 @@ class Membrane:
         if model.rate_form is None or model.constants is None:
             known = [name for name, one in MODELS.items() if one.rate_form is not None]
             raise ArgumentError("cell", cell, f"wanted a cell with a rate form: {' or '.join(known)}")
-        self.form, self.like, self.receptors = model.rate_form, dict(like), dict(receptors)
+        self.form, self.tensor_options, self.receptors = model.rate_form, dict(like), dict(receptors)
         given = {**parameters, **model.constants(parameters, {}, BIN)}
-        self.numbers = {key: torch.as_tensor(value, **self.like) for key, value in given.items()}
+        self.numbers = {key: torch.as_tensor(value, **self.tensor_options) for key, value in given.items()}
         self.hold = self.form.hold(parameters, BIN)
         self.threshold, self.reset = self.numbers[self.form.threshold], self.numbers[self.form.reset]
 
     def begin(self, cells: int) -> tuple[Tensor, Slow]:
         """Voltage (V) and the other states of the model at its begin, shape (cells,)."""
-        none = torch.zeros(cells, **self.like)
+        none = torch.zeros(cells, **self.tensor_options)
         return self.numbers[self.form.initial] + none, (none,) * self.form.slow
 
     def advance(self, v: Tensor, slow: Slow, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
@@ -83,27 +83,27 @@ class Membrane:
 
 
 class SingleCells:
-    """Cells followed from spike to spike; which of them spike in a step is told from outside.
+    """Cells followed from spike to spike; which of them spike in a step is decided outside.
 
     Attributes
     ----------
     v, slow : voltage (V) and the other states, of the shape given
-    held : steps for which a cell still stays at reset
+    refractory : steps for which a cell still stays at reset
     """
 
     def __init__(self, membrane: Membrane, shape: tuple[int, ...]) -> None:
         v, slow = membrane.begin(shape[-1])
         self.membrane, self.v = membrane, v.expand(shape).clone()
         self.slow = tuple(one.expand(shape).clone() for one in slow)
-        self.held = torch.zeros(shape, dtype=torch.int32, device=self.v.device)
+        self.refractory = torch.zeros(shape, dtype=torch.int32, device=self.v.device)
 
     @property
     def free(self) -> Tensor:
         """Whether a cell is past its refractory period."""
-        return self.held == 0
+        return self.refractory == 0
 
     def moved(self, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
-        """Voltage (V) at the end of a step, as `Membrane.advance`; V_reset of cells that are held."""
+        """Voltage (V) at the end of a step, as `Membrane.advance`; V_reset of refractory cells."""
         return torch.where(
             self.free, self.membrane.advance(self.v, self.slow, conductance, beside), self.membrane.reset
         )
@@ -114,4 +114,4 @@ class SingleCells:
         after = self.membrane.spiked(before)
         self.slow = tuple(torch.where(spiked, b, a) for a, b in zip(before, after, strict=True))
         self.v = torch.where(spiked, self.membrane.reset, moved)
-        self.held = torch.where(spiked, self.membrane.hold, (self.held - 1).clamp(min=0))
+        self.refractory = torch.where(spiked, self.membrane.hold, (self.refractory - 1).clamp(min=0))

@@ -2,10 +2,10 @@
 
 Time runs in steps of 0.5 ms. In a step, spikes and rates of source cells reach their targets through the same synapses,
 contacts and delays as in the spiking engine; a receptor's mean conductance follows its kernel exactly; it moves the
-cell's membrane (`membrane`), told apart by the time since the last spike (`ages`), of which the rate is a function
-measured on that cell (`transfer`). Populations that the protocol drives give their own spikes, not an expectation: the
-mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what these share moves the circuit. A basket
-cell under constant rates equal to those of the circuit fires at 0.4 Hz, in the circuit at 12.
+cell's membrane (`membrane`), told apart by the time since the last spike (`refractory_density`), of which the rate is
+a function measured on that cell (`transfer`). Populations that the protocol drives give their own spikes, not an
+expectation: the mouse circuit has 117 mossy fibres, each on a thousand granule cells, and what these share moves the
+circuit. A basket cell under constant rates equal to those of the circuit fires at 0.4 Hz, in the circuit at 12.
 
 What expectations lose is the chance that cells share beyond what drives them, as granule cells do that hang on one
 Golgi cell. With `draws`, the spikes of `sampled` populations are drawn by their rates in so many realizations
@@ -65,26 +65,28 @@ class RateCircuit(torch.nn.Module):
             )
         self.draws = draws
         self.connectome, self.circuit = connectome, connectome.circuit
-        self.like: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
+        self.tensor_options: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
         circuit, cut = self.circuit, set(lesion)
         if set(connectome.gaps) - lesions.gap_junctions(cut, circuit):
             raise ProtocolFileError("gap junctions couple voltages, which the rate engine has none of: lesion them")
         self.alive = [name for name in circuit.population if name not in cut]
         blocked = lesions.projections(cut, circuit)
         self.names = [n for n in circuit.projection if n not in blocked and len(connectome.edges[n])]
-        self.surfaces = torch.nn.ModuleDict(surfaces).to(self.like["device"])
+        self.surfaces = torch.nn.ModuleDict(surfaces).to(self.tensor_options["device"])
         self.membranes = {
             name: Membrane(
                 circuit.population[name].cell,
                 connectome.parameters[name],
                 circuit.population[name].receptor_models(),
-                self.like,
+                self.tensor_options,
             )
             for name in surfaces
         }
-        self.gain = torch.nn.ParameterDict({n: torch.nn.Parameter(torch.ones((), **self.like)) for n in self.names})
+        self.gain = torch.nn.ParameterDict(
+            {n: torch.nn.Parameter(torch.ones((), **self.tensor_options)) for n in self.names}
+        )
         self.tonic = torch.nn.ParameterDict(
-            {n: torch.nn.Parameter(torch.zeros((), **self.like)) for n in self.alive if n in surfaces}
+            {n: torch.nn.Parameter(torch.zeros((), **self.tensor_options)) for n in self.alive if n in surfaces}
         )
         self.fans = {}
         for population in self.alive:
@@ -92,10 +94,14 @@ class RateCircuit(torch.nn.Module):
             fixed = [n for n in own if circuit.projection[n].plasticity is None]
             static = [n for n in fixed if circuit.projection[n].short_term is None]
             for names in [static] * bool(static) + [[n] for n in fixed if n not in static]:
-                self.fans[tuple(names)] = Fan(connectome, names, self.like["dtype"], self.like["device"])
+                self.fans[tuple(names)] = Fan(
+                    connectome, names, self.tensor_options["dtype"], self.tensor_options["device"]
+                )
         self.weight = torch.nn.ParameterDict(
             {
-                n: torch.nn.Parameter(torch.full((len(connectome.edges[n]),), connectome.weight[n], **self.like))
+                n: torch.nn.Parameter(
+                    torch.full((len(connectome.edges[n]),), connectome.weight[n], **self.tensor_options)
+                )
                 for n in self.names
                 if circuit.projection[n].plasticity is not None
             }
@@ -117,7 +123,7 @@ class RateCircuit(torch.nn.Module):
             late = 0 if described.afferent is None else round(described.afferent.delay.si / BIN)
             now = events[step - late] if step >= late else None
             if is_source or now is not None:
-                rate = torch.zeros(self.circuit.size(name), **self.like)
+                rate = torch.zeros(self.circuit.size(name), **self.tensor_options)
                 if now is not None:
                     rate.index_add_(0, *now)
                 (sources if is_source else afferents)[name] = rate
@@ -152,7 +158,7 @@ class RateCircuit(torch.nn.Module):
             elif MODELS[self.circuit.population[population].cell].relays:
                 rates[population] = sum(
                     (arriving[n] for n in self.names if self.circuit.projection[n].target == population),
-                    torch.zeros(self.circuit.size(population), **self.like),
+                    torch.zeros(self.circuit.size(population), **self.tensor_options),
                 )
             else:
                 rates[population] = self._cells(population, state, arriving, afferent.get(population))
@@ -187,7 +193,7 @@ class RateCircuit(torch.nn.Module):
             _add(weighted, projection.receptor, arrived * (self.gain[name] * weight))
         outside = circuit.population[population].afferent
         if outside is not None:
-            came = torch.zeros(circuit.size(population), **self.like) if afferent is None else afferent
+            came = torch.zeros(circuit.size(population), **self.tensor_options) if afferent is None else afferent
             _add(weighted, outside.receptor, came * outside.weight.si)
         mean = {name: state.conductances[population][name].advance(rate) for name, rate in weighted.items()}
         return state.cells[population].advance(self.surfaces[population], mean, self.tonic[population])
@@ -198,7 +204,7 @@ def _add(table: dict[str, Tensor], key: str, value: Tensor) -> None:
 
 
 def given_rates(
-    schedule: Schedule, circuit: Circuit, like: dict[str, Any]
+    schedule: Schedule, circuit: Circuit, tensor_options: dict[str, Any]
 ) -> dict[str, list[tuple[Tensor, Tensor] | None]]:
     """Spikes of the driven populations in steps of `BIN`: for each step the cells and their rates (Hz), or None."""
     steps = round(schedule.duration / BIN)
@@ -206,10 +212,10 @@ def given_rates(
     for name, events in schedule.events.items():
         place = np.minimum((events.step * circuit.dt / BIN + 1e-6).astype(np.int64), steps - 1)
         order = np.argsort(place, kind="stable")
-        cells = torch.as_tensor(events.cell[order].astype(np.int64), device=like["device"])
+        cells = torch.as_tensor(events.cell[order].astype(np.int64), device=tensor_options["device"])
         ends = np.searchsorted(place[order], np.arange(steps + 1))
         out[name] = [
-            (cells[a:b], torch.full((b - a,), 1 / BIN, **like)) if b > a else None
+            (cells[a:b], torch.full((b - a,), 1 / BIN, **tensor_options)) if b > a else None
             for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
         ]
     return out

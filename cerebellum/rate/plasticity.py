@@ -26,13 +26,13 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.rate.time_step import BIN
 
-FINE = 50  # points within a step, for the mean of K
+SUBSTEPS = 50  # points within a step, for the mean of K
 
 
 def binned_kernel(rule: PlasticityRule) -> tuple[NDArray[np.float64], int]:
     """k_l for l = first, first + 1, ..., and first: K over the lags of two spikes spread evenly over their steps."""
     reach = int(np.ceil(rule.timing.support / BIN)) + 1
-    within = (np.arange(FINE) + 0.5) / FINE
+    within = (np.arange(SUBSTEPS) + 0.5) / SUBSTEPS
     apart = (within[:, None] - within[None, :]).ravel() * BIN
     lags = np.arange(-reach, reach + 1)
     values = np.array([float(np.mean(rule.timing(lag * BIN + apart))) for lag in lags])
@@ -73,22 +73,27 @@ class PlasticSynapses:
     """
 
     def __init__(
-        self, connectome: Connectome, name: str, weight: Tensor, spans: list[tuple[float, float]], like: dict[str, Any]
+        self,
+        connectome: Connectome,
+        name: str,
+        weight: Tensor,
+        spans: list[tuple[float, float]],
+        tensor_options: dict[str, Any],
     ) -> None:
         projection = connectome.circuit.projection[name]
         assert projection.plasticity is not None
         self.rule, self.spans = projection.plasticity, spans
         edges, cells = connectome.edges[name], connectome.circuit.size(projection.target)
         order = np.lexsort((edges.pre, edges.post))
-        self.order = torch.as_tensor(order, device=like["device"])
+        self.order = torch.as_tensor(order, device=tensor_options["device"])
         self.sorted = weight[self.order]
-        self.pre = torch.as_tensor(edges.pre[order].astype(np.int32), device=like["device"])
+        self.pre = torch.as_tensor(edges.pre[order].astype(np.int32), device=tensor_options["device"])
         number = np.bincount(edges.post, minlength=cells)
-        self.number = torch.as_tensor(number, device=like["device"])
+        self.number = torch.as_tensor(number, device=tensor_options["device"])
         begins = np.concatenate([[0], np.cumsum(number)]).astype(np.int32)
-        self.begins = torch.as_tensor(begins, device=like["device"])
+        self.begins = torch.as_tensor(begins, device=tensor_options["device"])
         kernel, self.first = binned_kernel(self.rule)
-        self.kernel = torch.as_tensor(kernel, **like)
+        self.kernel = torch.as_tensor(kernel, **tensor_options)
         self.late = max(0, self.first + len(kernel) - 1)
         self.active: deque[Tensor] = deque(maxlen=self.late + 1)
         self.taught: deque[Tensor] = deque(maxlen=len(kernel))

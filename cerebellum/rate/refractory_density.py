@@ -22,20 +22,20 @@ from cerebellum.rate.membrane import Hazard, Membrane
 from cerebellum.rate.time_step import BIN
 
 # Steps after which each class hands on; who outlives them all stays in the last.
-FINE = (1,) * 16 + (2,) * 16 + (4,) * 16 + (8,) * 16 + (16,) * 8 + (1,)
+FINE_CLASSES = (1,) * 16 + (2,) * 16 + (4,) * 16 + (8,) * 16 + (16,) * 8 + (1,)
 # For granule cells, which fire at their inputs' spikes: a cell that fires by itself at 15 Hz would be 14 % too slow.
-COARSE = (1, 1, 2, 4, 16, 32, 1)
-MANY = 5_000  # cells; so many get the coarse classes
-LEAST = 1e-12  # probability that counts as none
+COARSE_CLASSES = (1, 1, 2, 4, 16, 32, 1)
+MANY_CELLS = 5_000  # cells; so many get the coarse classes
+NO_MASS = 1e-12  # probability that counts as none
 
 
 def classes(cells: int, hold: int) -> tuple[int, ...]:
     """Steps of the age classes of a population, the first `hold` of one each."""
-    ages = FINE if cells < MANY else COARSE
+    ages = FINE_CLASSES if cells < MANY_CELLS else COARSE_CLASSES
     return (1,) * (hold - ages.count(1) + 1) + ages
 
 
-class Ages:
+class RefractoryDensity:
     """State of a population.
 
     Attributes
@@ -55,9 +55,11 @@ class Ages:
         v, slow = membrane.begin(cells)
         self.membrane = membrane
         hands_on = np.arange(1, math.lcm(*stays) + 1)[:, None] % np.array(stays[:-1]) == 0
-        self.leaving = torch.as_tensor(hands_on, **membrane.like).reshape(*hands_on.shape, *[1] * len(shape[1:]))
+        self.leaving = torch.as_tensor(hands_on, **membrane.tensor_options).reshape(
+            *hands_on.shape, *[1] * len(shape[1:])
+        )
         self.step = 0
-        self.mass = torch.zeros(shape, **membrane.like)
+        self.mass = torch.zeros(shape, **membrane.tensor_options)
         self.mass[-1] = 1.0
         self.v = v.expand(shape).clone()
         self.slow = tuple(one.expand(shape).clone() for one in slow)
@@ -79,13 +81,13 @@ class Ages:
         chance = hazard(moved[hold:] - cell.threshold, moved[hold:] - self.v[hold:]) * BIN
         fired = chance.clamp(max=1.0) * self.mass[hold:]
         born = fired.sum(dim=0)
-        before = tuple((fired * one[hold:]).sum(dim=0) / born.clamp(min=LEAST) for one in slow)
+        before = tuple((fired * one[hold:]).sum(dim=0) / born.clamp(min=NO_MASS) for one in slow)
         left = torch.cat([self.mass[:hold], self.mass[hold:] - fired])
         passing = left[:-1] * self.leaving[self.step % len(self.leaving)]
         self.step += 1
         come = torch.cat([born[None], passing])
         self.mass = torch.cat([left[:-1] - passing, left[-1:]]) + come
-        share = come / self.mass.clamp(min=LEAST)
+        share = come / self.mass.clamp(min=NO_MASS)
         reborn = (cell.reset.expand_as(born), *cell.spiked(before))
         mixed = [
             torch.lerp(own, torch.cat([first[None], own[:-1]]), share)

@@ -17,7 +17,7 @@ from cerebellum.rate.membrane import Hazard, Membrane, SingleCells
 from cerebellum.rate.time_step import BIN
 
 
-class DrawnCells:
+class SampledCells:
     """State of a population.
 
     Attributes
@@ -30,7 +30,7 @@ class DrawnCells:
         self.cells, self.chance = SingleCells(membrane, (draws, cells)), chance
 
     def advance(self, hazard: Hazard, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
-        """One step, as `ages.Ages.advance`.
+        """One step, as `refractory_density.RefractoryDensity.advance`.
 
         Returns
         -------
@@ -39,7 +39,7 @@ class DrawnCells:
         cells, membrane = self.cells, self.cells.membrane
         moved = cells.moved(conductance, beside)
         rate = hazard(moved - membrane.threshold, moved - cells.v)
-        drawn = torch.rand(moved.shape, generator=self.chance, **membrane.like)
+        drawn = torch.rand(moved.shape, generator=self.chance, **membrane.tensor_options)
         spiked = cells.free & (drawn < rate * BIN)
         cells.end_step(moved, spiked)
         return spiked.to(moved.dtype) / BIN

@@ -77,7 +77,7 @@ def simulate(
     circuit, steps = connectome.circuit, round(schedule.duration / BIN)
     keepers = {name: Keeper(circuit, name, steps) for name in circuit.population}
     tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in schedule.counted.items()}
-    given = given_rates(schedule, circuit, module.like)
+    given = given_rates(schedule, circuit, module.tensor_options)
     with torch.no_grad():
         state = module.begin(plastic_spans(schedule.trials), connectome.seed)
         for step in range(steps):

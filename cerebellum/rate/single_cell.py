@@ -22,9 +22,9 @@ from cerebellum.errors import ArgumentError
 from cerebellum.rate.time_step import BIN, steps_within
 from cerebellum.typing import Floats
 
-LEAST, MOST = 0.3, 100.0  # Hz; range of a source population's mean rate, even in its logarithm
+SLOWEST_RATE, FASTEST_RATE = 0.3, 100.0  # Hz; range of a source population's mean rate, even in its logarithm
 FLUCTUATION = 1.2  # greatest standard deviation of the logarithm of a source population's rate about its mean
-FASTEST, SLOWEST = 3e-3, 0.3  # s; range of the correlation time of that fluctuation, even in its logarithm
+SHORTEST, LONGEST = 3e-3, 0.3  # s; range of the correlation time of that fluctuation, even in its logarithm
 SLICE = 200  # cells whose conductances are computed at once, for memory's sake
 
 
@@ -95,14 +95,14 @@ class Drive:
     spikes: NDArray[np.uint8]
 
 
-def wandering(cells: int, bins: int, rng: np.random.Generator) -> Floats:
+def ornstein_uhlenbeck(cells: int, bins: int, rng: np.random.Generator) -> Floats:
     """Rates (Hz) of a source population as `cells` cells see it, each an exponential Ornstein-Uhlenbeck process.
 
     shape (bins, cells)
     """
-    mean = np.exp(rng.uniform(np.log(LEAST), np.log(MOST), cells))
+    mean = np.exp(rng.uniform(np.log(SLOWEST_RATE), np.log(FASTEST_RATE), cells))
     sigma = rng.uniform(0.0, FLUCTUATION, cells)
-    keep = np.exp(-BIN / np.exp(rng.uniform(np.log(FASTEST), np.log(SLOWEST), cells)))
+    keep = np.exp(-BIN / np.exp(rng.uniform(np.log(SHORTEST), np.log(LONGEST), cells)))
     state, out = rng.standard_normal(cells), np.empty((bins, cells))
     for now in range(bins):
         out[now] = mean * np.exp(sigma * state - sigma**2 / 2)
@@ -147,7 +147,7 @@ def experiment(
     """
     bins = round(duration / BIN)
     sources = dict.fromkeys(one.source for one in given.values())
-    rates = {source: wandering(cells, bins, rng) for source in sources}
+    rates = {source: ornstein_uhlenbeck(cells, bins, rng) for source in sources}
     arrivals = Arrivals(given, rates, dt, rng) if given else None
     step, who = respond(population, cells, bins * steps_within(dt), dt, rng, arrivals)
     spikes = np.zeros((bins, cells), np.uint8)

@@ -17,8 +17,8 @@ from cerebellum.rate.time_step import BIN
 from cerebellum.typing import Floats
 
 
-class Conductance:
-    """Conductance of one receptor of a population's cells; `none` is 0, shape (cells,)."""
+class PortConductance:
+    """PortConductance of one receptor of a population's cells; `none` is 0, shape (cells,)."""
 
     def __init__(self, receptor: ConductanceReceptor, none: Tensor) -> None:
         self.receptor, self.state = receptor, receptor.begin(none)
@@ -100,16 +100,16 @@ def _csr(
         ).to(device)
 
 
-class Release:
+class TsodyksMarkram:
     """Tsodyks-Markram state of a population's synapses of one projection, in expectation; exact for whole spikes.
 
     With rates the mean of u x at a spike is taken for the product of their means (Tsodyks et al. 1998, Neural Comput
     10:821): at 3 to 200 Hz, with the mouse's synapses, up to 6 % more than Poisson spikes release.
     """
 
-    def __init__(self, rule: ShortTerm, cells: int, like: dict[str, Any]) -> None:
+    def __init__(self, rule: ShortTerm, cells: int, tensor_options: dict[str, Any]) -> None:
         self.rule = rule
-        self.used, self.recovered = torch.zeros(cells, **like), torch.ones(cells, **like)
+        self.used, self.recovered = torch.zeros(cells, **tensor_options), torch.ones(cells, **tensor_options)
 
     def __call__(self, rate: Tensor) -> Tensor:
         """Rate times the share of the weight that each spike transmits; spikes of one step come one after another."""

@@ -124,8 +124,8 @@ def _trace(drive: Drive, population: Population) -> tuple[Floats, Floats, Floats
 
     voltage above threshold, its change in the step (V), and whether the cell spikes; of several spikes one counts.
     """
-    like = {"dtype": torch.float64, "device": "cpu"}
-    followed = Membrane(population.cell, population.si(), population.receptor_models(), like)
+    tensor_options = {"dtype": torch.float64, "device": "cpu"}
+    followed = Membrane(population.cell, population.si(), population.receptor_models(), tensor_options)
     cells = SingleCells(followed, (drive.spikes.shape[1],))
     skip, threshold = round(SETTLE / BIN), cells.membrane.threshold
     shape = (len(drive.spikes) - skip, drive.spikes.shape[1])
@@ -236,7 +236,7 @@ def _bytes(found: Transfer) -> bytes:
 
 
 def _load(path: Path) -> Transfer | None:
-    """What `_bytes` told; None of a damaged file, which is as good as none."""
+    """What `_bytes` wrote; None of a damaged file, which is as good as none."""
     try:
         with np.load(path) as kept:
             said = json.loads(str(kept["said"]))

@@ -32,7 +32,7 @@ from cerebellum.experiment.patterns import Patterns
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.machine.device import choose_device
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.memory.granule_layer import Activity, GranuleCode
+from cerebellum.memory.granule_layer import GranuleActivity, GranuleCode
 from cerebellum.rate.engine import SYNAPSE, check_device
 from cerebellum.typing import Bits, Floats
 
@@ -56,7 +56,7 @@ class VolleyCircuit:
     def __init__(self, connectome: Connectome, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
         self.circuit, self.device, self.dtype = connectome.circuit, device, dtype
         self.connectome, circuit = connectome, self.circuit
-        solved = SolvedWeights(connectome.weight, connectome.held)
+        solved = SolvedWeights(connectome.weight, connectome.resting_current)
         self.naive = mean_field(circuit, solved).weight
         self.input = _only(circuit, lambda p: isinstance(p.rule, Dendrites), "from mossy fibres with dendrites")
         self.plastic = _only(circuit, lambda p: p.plasticity is not None, "with climbing-fibre plasticity")
@@ -86,7 +86,7 @@ class VolleyCircuit:
         self.present = present
         return present * self.naive[self.plastic]
 
-    def write(self, activity: Activity, row: int, lags: NDArray[np.float64]) -> None:
+    def write(self, activity: GranuleActivity, row: int, lags: NDArray[np.float64]) -> None:
         """One volley's weight change at the synapses of its active cells, clipped.
 
         Parameters
@@ -103,7 +103,7 @@ class VolleyCircuit:
         written = (before + step).clamp(self.rule.w_min.si, self.rule.w_max.si)
         self.weights[cells] = written if self.present is None else written * self.present[cells]
 
-    def purkinje_rates(self, activity: Activity | None, volley_rate: float, share: float) -> torch.Tensor:
+    def purkinje_rates(self, activity: GranuleActivity | None, volley_rate: float, share: float) -> torch.Tensor:
         """Purkinje rates under a train of volleys.
 
         Parameters
@@ -134,7 +134,7 @@ class VolleyCircuit:
             current += weight * (mean.sum(1, keepdim=True) if self._full(name) else mean @ self._contacts(name))
         return self._rate(target, current)
 
-    def _relay_rate(self, name: str, activity: Activity | None, volley_rate: float) -> torch.Tensor:
+    def _relay_rate(self, name: str, activity: GranuleActivity | None, volley_rate: float) -> torch.Tensor:
         """Rates of cells between granule and Purkinje cells, Hz, (batch, cells)."""
         population: Population = self.circuit.population[name]
         current = self._no_current(name, activity)
@@ -146,7 +146,7 @@ class VolleyCircuit:
                 current += self.naive[key] * tau * volley_rate * total
         return self._rate(name, current)
 
-    def _no_current(self, name: str, activity: Activity | None) -> torch.Tensor:
+    def _no_current(self, name: str, activity: GranuleActivity | None) -> torch.Tensor:
         batch = 1 if activity is None else activity.batch
         return torch.zeros((batch, self.circuit.size(name)), dtype=self.dtype, device=self.device)
 
@@ -180,7 +180,7 @@ class VolleyCircuit:
         found: torch.Tensor = rate(parameters, current, torch)
         return found
 
-    def activity(self, addresses: Bits) -> Activity:
+    def activity(self, addresses: Bits) -> GranuleActivity:
         """Granule spikes a volley of each address."""
         fired = torch.as_tensor(fibers_of(addresses, self.fibers), device=self.device)
         return self.granule(fired)
@@ -232,7 +232,7 @@ def simulate(
             if block.role == "write":
                 _write(circuit, protocol, block, patterns)
             elif block.role == "read":
-                cues = patterns.cues[patterns.asked == cued]
+                cues = patterns.cues[patterns.block_of_cue == cued]
                 cued += 1
                 volley = _volley(block)
                 assert block.window is not None

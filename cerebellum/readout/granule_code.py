@@ -27,7 +27,7 @@ class Code:
     lines : address lines, each a pair of fibres of which one is on, or, in a sparse code, one fibre
     threshold : inputs on that activate a cell: a step, as in SDM
     active : lines on in every address of a sparse code; None for pairs
-    written, asked : f(m), a cell's mean spikes with m = 0..dendrites inputs on, in a write and in a read, in place of
+    f_write, f_read : f(m), a cell's mean spikes with m = 0..dendrites inputs on, in a write and in a read, in place of
         the step; measured (`tuned`), so there is nothing to fit
     """
 
@@ -36,18 +36,18 @@ class Code:
     dendrites: int
     threshold: int
     active: int | None = None
-    written: tuple[float, ...] | None = None
-    asked: tuple[float, ...] | None = None
+    f_write: tuple[float, ...] | None = None
+    f_read: tuple[float, ...] | None = None
 
     def log_kernel(self, distances: NDArray[np.int64]) -> Floats:
         """ln K(v) at Hamming distances, same shape: the expected overlap of two codes, E[f_written f_asked]."""
         unique, where = np.unique(distances, return_inverse=True)
         if self.active is None:
-            values = granule.log_overlap(self.lines, self.dendrites, self.threshold, unique, self.written, self.asked)
+            values = granule.log_overlap(self.lines, self.dendrites, self.threshold, unique, self.f_write, self.f_read)
         else:
             cell = self.lines, self.active, self.dendrites, self.threshold
             shared = [self.active - v // 2 for v in unique.tolist()]
-            overlaps = [granule.sparse_overlap(*cell, lines, self.written, self.asked) for lines in shared]
+            overlaps = [granule.sparse_overlap(*cell, lines, self.f_write, self.f_read) for lines in shared]
             values = np.log(overlaps, out=np.full(len(unique), -np.inf), where=np.asarray(overlaps) > 0)
         return np.asarray(values[where].reshape(np.shape(distances)))
 
@@ -68,7 +68,7 @@ class Code:
 
     def responses(self, matches: NDArray[np.int64], written: bool) -> Floats:
         """What cells with these numbers of inputs on do in a write or a read, same shape."""
-        f = self.written if written else self.asked
+        f = self.f_write if written else self.f_read
         return (matches >= self.threshold).astype(float) if f is None else np.asarray(f)[matches]
 
 
@@ -85,7 +85,7 @@ def code_of(circuit: Circuit, active: int | None = None) -> Code:
     Raises
     ------
     ProtocolFileError
-        If the circuit has neither, or a sparse code is asked of one whose fibres come in pairs.
+        If the circuit has neither, or a sparse code is wanted of one whose fibres come in pairs.
     """
     fibers = fiber_count(circuit)
     for name, projection in circuit.projection.items():
@@ -142,12 +142,12 @@ def active_sets(connectome: Connectome, code: Code, addresses: NDArray[np.bool_]
     return matches(connectome, code, addresses) >= code.threshold
 
 
-def tuned(code: Code, written: tuple[Ints, Floats | Ints], asked: tuple[Ints, Floats | Ints]) -> Code:
+def tuned(code: Code, written: tuple[Ints, Floats | Ints], cued: tuple[Ints, Floats | Ints]) -> Code:
     """The code with the responses f(m) that the running circuit shows: mean spikes of all cells with m inputs on.
 
     Parameters
     ----------
-    written, asked : inputs on, and spikes, counted or expected, of every cell in every write and read, each of shape
+    written, cued : inputs on, and spikes, counted or expected, of every cell in every write and read, each of shape
         (trials, cells)
     """
 
@@ -160,4 +160,4 @@ def tuned(code: Code, written: tuple[Ints, Floats | Ints], asked: tuple[Ints, Fl
             found[m] = found[m - 1] if np.isnan(found[m]) else found[m]
         return tuple(np.nan_to_num(found).tolist())
 
-    return replace(code, written=response(*written), asked=response(*asked))
+    return replace(code, f_write=response(*written), f_read=response(*cued))

@@ -34,8 +34,8 @@ def fan_out(connectome: Connectome) -> Floats:
 def exact_overlap(connectome: Connectome, code: Code, patterns: Patterns) -> Floats:
     """Responses shared by each cue and each stored pattern on this connectome, counted by synapse, (cues, patterns)."""
     stored = code.responses(matches(connectome, code, patterns.addresses), written=True)
-    asked = code.responses(matches(connectome, code, patterns.cues), written=False)
-    return np.asarray((asked * fan_out(connectome)) @ stored.T)
+    cued = code.responses(matches(connectome, code, patterns.cues), written=False)
+    return np.asarray((cued * fan_out(connectome)) @ stored.T)
 
 
 def ideal_counters(connectome: Connectome, code: Code, patterns: Patterns) -> Floats:
@@ -89,7 +89,7 @@ def read_blocks(
     """`read_all` for every block that asks, of what had been stored before it."""
     found, exact = [], exact_overlap(connectome, code, patterns)
     for number, stored in enumerate(patterns.written):
-        rows = patterns.asked == number
+        rows = patterns.block_of_cue == number
         own = {name: y[rows] for name, y in measured.items()}
         pairs = np.ix_(rows, stored)
         shared = None if overlap is None else overlap[pairs]
@@ -172,7 +172,7 @@ def observed(
     if not granule_code.states_threshold(circuit):
         on = [granule_code.matches(connectome, code, addresses) for addresses in (patterns.addresses, patterns.cues)]
         code = granule_code.tuned(code, (on[0], written), (on[1], cued))
-        summary["granule_response"] = {"written": code.written, "asked": code.asked}
+        summary["granule_response"] = {"f_write": code.f_write, "f_read": code.f_read}
     summary["written_weights"] = {
         name: {"r_ideal_counters": written_correlation(connectome, code, patterns, own, name)}
         for name, own in outcome.weights.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cerebellum.activity.spikes import Spikes
+from cerebellum.machine import cache
 
 if TYPE_CHECKING:
     from cerebellum.results.result import Result
@@ -19,6 +22,7 @@ def write_spikes(result: Result, path: Path) -> None:
 
     Cells that never fired are rows with no spike times, so that rates over all cells can be computed from the file.
     """
+    _import_pynwb()
     import h5py
     from pynwb import NWBHDF5IO, H5DataIO, NWBFile
     from pynwb.core import VectorData, VectorIndex
@@ -78,6 +82,7 @@ def write_spikes(result: Result, path: Path) -> None:
 
 def read_spikes(path: Path) -> dict[str, Spikes]:
     """Spikes of every population of a file written by `write_spikes`."""
+    _import_pynwb()
     from pynwb import NWBHDF5IO
 
     with NWBHDF5IO(str(path), "r") as io:
@@ -94,3 +99,15 @@ def read_spikes(path: Path) -> dict[str, Spikes]:
         order = np.argsort(times[mine], kind="stable")
         out[name] = Spikes(times[mine][order], cells[mine][order].astype(np.int32))
     return out
+
+
+def _import_pynwb() -> None:
+    """Import pynwb, which insists on a cache, and on one that no killed process has left half written."""
+    with cache.lent():
+        try:
+            import pynwb
+        except (EOFError, pickle.UnpicklingError):
+            os.environ["PYNWB_NO_CACHE_DIR"] = "1"
+            import pynwb
+
+            pynwb.clear_cache_dir()

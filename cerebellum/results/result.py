@@ -1,4 +1,4 @@
-"""A finished run: what was asked, what came out, and the folder that holds both."""
+"""A finished run: what ran, what came out, and the folder that holds both."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Result:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @property
-    def asked(self) -> Patterns:
-        """What the last block that asks has asked, and what was stored before it."""
+    def recalled(self) -> Patterns:
+        """The cues of the last read block, and what was stored before it."""
         assert self.patterns is not None
         return self.patterns.of_block(len(self.patterns.written) - 1)
 
@@ -72,7 +72,7 @@ class Readings:
     weights: dict[str, Floats]
 
 
-NAMES = {
+READER_NAMES = {
     "purkinje": "Purkinje spikes",
     "nuclear": "nuclear spikes",
     "granule": "granule spikes",

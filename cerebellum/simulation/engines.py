@@ -67,16 +67,16 @@ def engine(name: str) -> Engine:
     return found
 
 
-def choose(asked: str, circuit: Circuit) -> list[Engine]:
+def choose(word: str, circuit: Circuit) -> list[Engine]:
     """The engines that a user's word stands for.
 
     'both' is the spiking engine and the engine of rates that suits the circuit; 'rate' on a circuit of currents is
     'volley', which a run then says.
     """
-    if asked in ("both", "rate"):
+    if word in ("both", "rate"):
         rates = next((one for one in (engine("rate"), engine("volley")) if one.suits(circuit)), engine("rate"))
-        return [engine("spiking"), rates] if asked == "both" else [rates]
-    return [engine(asked)]
+        return [engine("spiking"), rates] if word == "both" else [rates]
+    return [engine(word)]
 
 
 def configure(chosen: list[Engine], given: Mapping[str, Any]) -> list[tuple[Engine, Any]]:

@@ -18,18 +18,18 @@ LIBRARIES = ("cerebellum", "brian2", "numpy", "scipy", "torch", "pynwb", "scikit
 
 
 def provenance(
-    result: Result, asked: str, chosen: Sequence[tuple[Engine, Any]], seed: int, started: datetime
+    result: Result, wanted: str, chosen: Sequence[tuple[Engine, Any]], seed: int, started: datetime
 ) -> dict[str, Any]:
     """The contents of run.json.
 
     Parameters
     ----------
-    asked : the engine that the user asked for; `chosen` the ones that ran, with their options
+    wanted : the engine that the user named; `chosen` the ones that ran, with their options
     """
     return {
         "identifier": str(uuid.uuid4()),
         "started": started.isoformat(),
-        "engine": asked,
+        "engine": wanted,
         "engines": {engine.name: asdict(options) for engine, options in chosen},
         "seed": seed,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},

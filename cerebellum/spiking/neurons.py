@@ -37,7 +37,7 @@ def taught_at(teacher: str, number: int) -> str:
 
 
 def given(name: str, cells: int, events: Events, clock: Any) -> Any:
-    """Cells that fire what they are told."""
+    """Cells whose spikes are given."""
     times = events.step * float(clock.dt_) * b2.second
     return b2.SpikeGeneratorGroup(cells, events.cell, times, clock=clock, name=name, sorted=True)
 
@@ -124,7 +124,7 @@ def _injected(pulses: list[Pulse], duration: float, dt: float, model: CellModel,
 
 def _begin(group: Any, name: str, connectome: Connectome, model: CellModel) -> None:
     """State at time 0."""
-    parameters, held = connectome.parameters[name], connectome.held.get(name, {})
+    parameters, resting_current = connectome.parameters[name], connectome.resting_current.get(name, {})
     if model.start is not None:
         rng = generator(connectome.seed, "cells", name)
         for key, value in model.start(parameters, connectome.circuit.size(name), rng).items():
@@ -136,8 +136,8 @@ def _begin(group: Any, name: str, connectome: Connectome, model: CellModel) -> N
     elif model.differential:
         # At rest under the currents that hold there.
         receptors = connectome.circuit.population[name].receptor_models()
-        resting = sum(receptors[key].sign * current for key, current in held.items())
+        resting = sum(receptors[key].sign * current for key, current in resting_current.items())
         p = parameters
         group.v = np.minimum(p["E_L"] + p["tau_m"] * (p["I_e"] + resting) / p["C_m"], p["V_th"]) * b2.volt
-    for key, current in held.items():
+    for key, current in resting_current.items():
         setattr(group, f"I_{key}", current * b2.amp)

@@ -49,14 +49,14 @@ def compile_and_run(folder: Path, duration: float, threads: int, progress: Progr
     b2.get_device().has_been_run = True
     finished = time.perf_counter()
     # Brian2's own clock of the time steps alone, without reading and writing arrays; the program writes it last.
-    told = (Path(b2.get_device().results_dir) / "last_run_info.txt").read_text().split()
-    if not told:
+    info = (Path(b2.get_device().results_dir) / "last_run_info.txt").read_text().split()
+    if not info:
         raise CerebellumError(f"{folder}: the simulation could not write all its results there; is the disk full?")
     return {
         "write": written - started,
         "compile": compiled - written,
         "simulate": finished - compiled,
-        "run": float(told[0]),
+        "run": float(info[0]),
     }
 
 
