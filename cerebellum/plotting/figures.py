@@ -17,8 +17,8 @@ from cerebellum.plotting.style import colours
 from cerebellum.results.result import Result
 
 
-def write_figures(result: Result, folder: Path) -> list[Path]:
-    """Every figure that this result allows, as PNG and SVG."""
+def _makers(result: Result) -> dict[str, Callable[[Result], Figure]]:
+    """Name -> what draws it, of every figure that this result allows."""
     makers: dict[str, Callable[[Result], Figure]] = {"circuit": network.circuit_figure}
     if result.spikes:
         makers["activity"] = raster_figure if result.schedule.of("write") else activity_figure
@@ -32,11 +32,16 @@ def write_figures(result: Result, folder: Path) -> list[Path]:
         if "recall_by_block" in result.summary:
             makers["blocks"] = recall_by_block_figure
         makers["recall"] = recall_figure if result.patterns.image_shape else recall_bars_figure
+    return makers
+
+
+def write_figures(result: Result, folder: Path) -> list[Path]:
+    """Every figure that this result allows, as PNG and SVG."""
     folder.mkdir(parents=True)
     written = []
     style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "cerebellum"}
     with matplotlib.rc_context(style):
-        for name, maker in makers.items():
+        for name, maker in _makers(result).items():
             figure = maker(result)
             for suffix in ("png", "svg"):
                 path = folder / f"{name}.{suffix}"

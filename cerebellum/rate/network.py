@@ -59,55 +59,38 @@ class RateCircuit(torch.nn.Module):
         draws: int = 0,
     ) -> None:
         super().__init__()
-        if draws < 0 or (draws and not any(connectome.circuit.population[name].sampled for name in surfaces)):
-            raise ProtocolFileError(
-                f"draws: found {draws}; wanted 0, or 1 or more and a population with sampled = true in the model file"
-            )
+        _refuse(connectome, surfaces, lesion, draws)
         self.draws = draws
         self.connectome, self.circuit = connectome, connectome.circuit
         self.tensor_options: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
         circuit, cut = self.circuit, set(lesion)
-        if set(connectome.gaps) - lesions.gap_junctions(cut, circuit):
-            raise ProtocolFileError("gap junctions couple voltages, which the rate engine has none of: lesion them")
         self.alive = [name for name in circuit.population if name not in cut]
         blocked = lesions.projections(cut, circuit)
         self.names = [n for n in circuit.projection if n not in blocked and len(connectome.edges[n])]
+        self.plastic = [n for n in self.names if circuit.projection[n].plasticity is not None]
         self.surfaces = torch.nn.ModuleDict(surfaces).to(self.tensor_options["device"])
-        self.membranes = {
-            name: Membrane(
-                circuit.population[name].cell,
-                connectome.parameters[name],
-                circuit.population[name].receptor_models(),
-                self.tensor_options,
-            )
-            for name in surfaces
-        }
-        self.gain = torch.nn.ParameterDict(
-            {n: torch.nn.Parameter(torch.ones((), **self.tensor_options)) for n in self.names}
-        )
-        self.tonic = torch.nn.ParameterDict(
-            {n: torch.nn.Parameter(torch.zeros((), **self.tensor_options)) for n in self.alive if n in surfaces}
-        )
-        self.fans = {}
-        for population in self.alive:
-            own = [n for n in self.names if circuit.projection[n].source == population]
-            fixed = [n for n in own if circuit.projection[n].plasticity is None]
-            static = [n for n in fixed if circuit.projection[n].short_term is None]
-            for names in [static] * bool(static) + [[n] for n in fixed if n not in static]:
-                self.fans[tuple(names)] = Fan(
-                    connectome, names, self.tensor_options["dtype"], self.tensor_options["device"]
-                )
-        self.weight = torch.nn.ParameterDict(
-            {
-                n: torch.nn.Parameter(
-                    torch.full((len(connectome.edges[n]),), connectome.weight[n], **self.tensor_options)
-                )
-                for n in self.names
-                if circuit.projection[n].plasticity is not None
-            }
-        )
+        self.membranes = {name: self._membrane(name) for name in surfaces}
+        one, none = torch.ones((), **self.tensor_options), torch.zeros((), **self.tensor_options)
+        self.gain = _parameters({n: one.clone() for n in self.names})
+        self.tonic = _parameters({n: none.clone() for n in self.alive if n in surfaces})
+        self.weight = _parameters({n: one.new_full((len(connectome.edges[n]),), connectome.weight[n])
+                                   for n in self.plastic})  # fmt: skip
+        self.fans = {tuple(names): Fan(connectome, names, dtype, self.tensor_options["device"])
+                     for population in self.alive for names in self._static(population)}  # fmt: skip
         self.delay = {n: max(1, round(circuit.projection[n].delay.si / BIN)) for n in self.names}
         self.requires_grad_(not draws)
+
+    def _membrane(self, population: str) -> Membrane:
+        described = self.circuit.population[population]
+        return Membrane(
+            described.cell, self.connectome.parameters[population], described.receptor_models(), self.tensor_options
+        )
+
+    def _static(self, population: str) -> list[list[str]]:
+        """Projections of a population that do not learn, as they share one product: all plain ones, others alone."""
+        fixed = [n for n in self.names if n not in self.plastic and self.circuit.projection[n].source == population]
+        plain = [n for n in fixed if self.circuit.projection[n].short_term is None]
+        return [plain] * bool(plain) + [[n] for n in fixed if n not in plain]
 
     def driven(
         self, given: dict[str, list[tuple[Tensor, Tensor] | None]], step: int
@@ -156,27 +139,38 @@ class RateCircuit(torch.nn.Module):
             if population in given:
                 rates[population] = given[population]
             elif MODELS[self.circuit.population[population].cell].relays:
-                rates[population] = sum(
-                    (arriving[n] for n in self.names if self.circuit.projection[n].target == population),
-                    torch.zeros(self.circuit.size(population), **self.tensor_options),
-                )
+                rates[population] = self._relayed(population, arriving)
             else:
                 rates[population] = self._cells(population, state, arriving, afferent.get(population))
+        self._send(state, rates)
+        self._learn(state, before, arriving)
+        state.step += 1
+        return rates
+
+    def _relayed(self, population: str, arriving: dict[str, Tensor]) -> Tensor:
+        """What arrives at cells that pass every spike on."""
+        none = torch.zeros(self.circuit.size(population), **self.tensor_options)
+        return sum((arriving[n] for n in self.names if self.circuit.projection[n].target == population), none)
+
+    def _send(self, state: State, rates: dict[str, Tensor]) -> None:
+        """Put this step's rates on their way."""
         for names, fan in self.fans.items():
             rate = rates[self.circuit.projection[names[0]].source]
             if names[0] in state.release:
                 rate = state.release[names[0]](rate)
             for name, arrived in fan(rate).items():
                 state.pending[name].append(arrived)
-        for name, synapses in state.plastic.items():
+        for name in state.plastic:
             rate = rates[self.circuit.projection[name].source]
             state.emitted[name].append((rate, state.release[name](rate) if name in state.release else rate))
+
+    def _learn(self, state: State, before: dict[str, tuple[Tensor, Tensor]], arriving: dict[str, Tensor]) -> None:
+        """Change plastic weights by what arrived in this step, and by the teacher's spikes."""
+        for name, synapses in state.plastic.items():
             teacher = synapses.rule.teacher
             if synapses.spans:
                 taught = arriving[teacher] / self._contacts(teacher) if teacher in arriving else state.none(name)
                 synapses.learn(state.step, before[name][0], taught)
-        state.step += 1
-        return rates
 
     def _contacts(self, projection: str) -> float:
         contacts = self.circuit.projection[projection].contacts
@@ -197,6 +191,20 @@ class RateCircuit(torch.nn.Module):
             _add(weighted, outside.receptor, came * outside.weight.si)
         mean = {name: state.conductances[population][name].advance(rate) for name, rate in weighted.items()}
         return state.cells[population].advance(self.surfaces[population], mean, self.tonic[population])
+
+
+def _refuse(connectome: Connectome, surfaces: dict[str, TransferSurface], lesion: tuple[str, ...], draws: int) -> None:
+    circuit = connectome.circuit
+    if draws < 0 or (draws and not any(circuit.population[name].sampled for name in surfaces)):
+        raise ProtocolFileError(
+            f"draws: found {draws}; wanted 0, or 1 or more and a population with sampled = true in the model file"
+        )
+    if set(connectome.gaps) - lesions.gap_junctions(set(lesion), circuit):
+        raise ProtocolFileError("gap junctions couple voltages, which the rate engine has none of: lesion them")
+
+
+def _parameters(tensors: dict[str, Tensor]) -> torch.nn.ParameterDict:
+    return torch.nn.ParameterDict({name: torch.nn.Parameter(tensor) for name, tensor in tensors.items()})
 
 
 def _add(table: dict[str, Tensor], key: str, value: Tensor) -> None:
