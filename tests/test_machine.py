@@ -258,6 +258,47 @@ def test_without_a_cache_one_warning_and_a_temporary_folder(tmp_path: Path, monk
     assert blocked.read_text() == "no folder"
 
 
+HOMELESS = """
+import os
+import cerebellum.spiking
+from cerebellum.description.circuit import load_model
+from cerebellum.plotting import style
+from cerebellum.results.nwb import _import_pynwb
+
+load_model("jaeckel")
+_import_pynwb()
+import matplotlib, pynwb
+
+assert os.path.isdir(matplotlib.get_cachedir())
+assert "core" in pynwb.available_namespaces()
+assert "XDG_CACHE_HOME" not in os.environ
+"""
+
+
+def test_without_a_home_one_warning_and_all_libraries_work(tmp_path: Path) -> None:
+    """pint, pynwb and matplotlib want caches of their own; the last two insist."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(("XDG_", "MPL", "CEREB"))}
+    environment |= {"HOME": "/dev/null", "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", HOMELESS], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Warning: ") == 1
+    assert "/dev/null/.cache/cerebellum: no cache (Not a directory)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_what_a_killed_process_left_of_pynwbs_cache_is_made_again(tmp_path: Path, share: float) -> None:
+    code = "from cerebellum.results.nwb import _import_pynwb as get; get(); import pynwb; pynwb.NWBFile"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    (kept,) = tmp_path.rglob("*.pkl")
+    content = kept.read_bytes()
+    kept.write_bytes(content[: int(share * len(content))])
+    for _ in range(2):  # one without it, and one that makes it
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert kept.stat().st_size == len(content)
+
+
 def test_a_full_disk_under_the_cache_is_a_warning(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from cerebellum.errors import InputError
+from cerebellum.machine.cache import cache_folder
 
 # Dimension names that the schema uses, each with a unit a person would write.
 DIMENSIONS = {
@@ -31,7 +32,7 @@ DIMENSIONS = {
 def _registry() -> Any:
     import pint
 
-    return pint.UnitRegistry(cache_folder=":auto:")
+    return pint.UnitRegistry(cache_folder=cache_folder() / "units")
 
 
 @cache

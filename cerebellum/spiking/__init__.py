@@ -14,12 +14,15 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+from cerebellum.machine import cache
+
 
 def _import_brian2() -> None:
     set_handler, hook, show = signal.signal, sys.excepthook, warnings.showwarning
     signal.signal = lambda *_: None
     try:
-        import brian2
+        with cache.lent():  # it brings matplotlib
+            import brian2
     finally:
         signal.signal = set_handler
     sys.excepthook = hook
