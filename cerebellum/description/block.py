@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from cerebellum.description.schema import Count, Duration, Table, Time
+from cerebellum.description.schema import Count, Duration, Table, Time, Word
 from cerebellum.description.stimulus import AnyStimulus
 from cerebellum.errors import InputError
 
@@ -38,7 +38,7 @@ class Block(Table):
     noise: list[int] = Field(default_factory=list)
     """Cues only: numbers of flipped elements (pixels of an image, else address bits)."""
     cues_per_pattern: Count | None = None
-    stimulus: dict[str, AnyStimulus] = Field(default_factory=dict)
+    stimulus: dict[Word, AnyStimulus] = Field(default_factory=dict)
 
     @field_validator("noise")
     @classmethod

@@ -19,7 +19,7 @@ from cerebellum.description.schema import (
 )
 from cerebellum.description.units import Value, steps
 from cerebellum.description.wiring import Dendrites, Ends
-from cerebellum.errors import InputError, ModelFileError
+from cerebellum.errors import InputError, ModelFileError, brief
 
 
 class Circuit(Table):
@@ -50,7 +50,7 @@ class Circuit(Table):
 
     def _population_faults(self) -> list[str]:
         faults = [
-            f"population.{name}.of: found {population.of!r}; wanted a population with a count or a density of its own, "
+            f"population.{name}.of: found {brief(population.of)}; wanted a population with a count or a density of its own, "
             f"of {', '.join(self.population)}"
             for name, population in self.population.items()
             if population.of is not None
@@ -75,10 +75,10 @@ class Circuit(Table):
         for name, population in self.population.items():
             if population.layer not in self.volume.layer:
                 known = ", ".join(self.volume.layer)
-                faults.append(f"population.{name}.layer: found {population.layer!r}; there is: {known}")
+                faults.append(f"population.{name}.layer: found {brief(population.layer)}; there is: {known}")
         for name, junction in self.gap_junction.items():
             if junction.population not in self.population:
-                faults.append(f"gap_junction.{name}.population: the model has no {junction.population!r}")
+                faults.append(f"gap_junction.{name}.population: the model has no {brief(junction.population)}")
             elif MODELS[self.population[junction.population].cell].takes != "conductance":
                 faults.append(f"gap_junction.{name}.population: {junction.population} has no membrane in volts")
         return faults
@@ -118,7 +118,7 @@ class Circuit(Table):
         for key, end in (("from", projection.source), ("to", projection.target)):
             if end not in self.population:
                 known = ", ".join(self.population)
-                faults.append(f"{place}.{key}: no population named {end!r}; there is: {known}")
+                faults.append(f"{place}.{key}: no population named {brief(end)}; there is: {known}")
         if faults:
             return faults
         target = self.population[projection.target]
@@ -149,7 +149,9 @@ class Circuit(Table):
             return faults
         if projection.receptor not in target.receptor:
             known = ", ".join(target.receptor) or "none"
-            faults.append(f"{place}.receptor: {projection.target} has no {projection.receptor!r}; there is: {known}")
+            faults.append(
+                f"{place}.receptor: {projection.target} has no {brief(projection.receptor)}; there is: {known}"
+            )
         if projection.weight is None:
             faults.append(f"{place}.weight: missing; wanted a value here")
         if isinstance(projection.weight, Value) and projection.weight.dimension != dimension:
@@ -165,7 +167,7 @@ class Circuit(Table):
         other = self.projection.get(weight.of)
         if other is None or other.target != own.target:
             known = ", ".join(name for name, p in self.projection.items() if p.target == own.target)
-            return [f"{place}.of: no projection {weight.of!r} to {own.target}; there is: {known}"]
+            return [f"{place}.of: no projection {brief(weight.of)} to {own.target}; there is: {known}"]
         if not isinstance(weight, ThresholdWeight):
             return []
         if not isinstance(other.rule, Dendrites):

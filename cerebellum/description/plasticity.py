@@ -22,7 +22,7 @@ from pydantic import model_validator
 from cerebellum.description.schema import ByKind, Count, Duration, Rate, SynapticWeight, Table
 from cerebellum.description.timing_kernels import Alpha, CosExp, Kernel, Rectangular, TimingKernel
 from cerebellum.description.units import Value
-from cerebellum.errors import InputError
+from cerebellum.errors import InputError, brief
 from cerebellum.plugins import Registry
 from cerebellum.typing import Floats
 
@@ -100,7 +100,7 @@ class PlasticityRule(Table):
         faults = []
         if self.teacher not in teachers:
             known = ", ".join(teachers)
-            faults.append(f".teacher: no projection {self.teacher!r} to {population}; there is: {known}")
+            faults.append(f".teacher: no projection {brief(self.teacher)} to {population}; there is: {known}")
         elif teachers[self.teacher]:
             faults.append(f".teacher: {self.teacher!r} learns itself; wanted a projection without plasticity")
         if dimension is None:

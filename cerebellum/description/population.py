@@ -20,6 +20,7 @@ from cerebellum.description.schema import (
     Table,
     Time,
     ValueTable,
+    Word,
 )
 from cerebellum.description.units import parse_value
 from cerebellum.errors import InputError, UnknownNameError
@@ -40,7 +41,7 @@ class Volume(Table):
 
     x: Extent
     y: Extent
-    layer: dict[str, Layer]
+    layer: dict[Word, Layer]
 
 
 class Afferent(Table):

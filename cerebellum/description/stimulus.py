@@ -14,7 +14,7 @@ from cerebellum.cells import MODELS
 from cerebellum.description.edges import zone_of
 from cerebellum.description.schema import ByKind, Count, Currents, Duration, Rate, Table, Time, Times
 from cerebellum.description.where import Scene, Where
-from cerebellum.errors import InputError
+from cerebellum.errors import InputError, brief
 from cerebellum.plugins import Registry
 from cerebellum.typing import Cells, Floats
 
@@ -73,7 +73,7 @@ class Stimulus(Table):
             return [f"{place}.population: {error}"]
         if name is None:
             known = ", ".join(circuit.population)
-            return [f"{place}: the model has no population {self.population!r}; there is: {known}"]
+            return [f"{place}: the model has no population {brief(self.population)}; there is: {known}"]
         population = circuit.population[name]
         if self.injects:
             if not MODELS[population.cell].has_membrane:
