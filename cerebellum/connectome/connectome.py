@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cerebellum.connectome import placement, weights, wiring
+from cerebellum.connectome import drawn, placement, weights, wiring
 from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.edges import Edges, ordered, zone_of
@@ -84,10 +84,7 @@ def sample(circuit: Circuit, seed: int) -> Connectome:
     start: dict[str, Floats] = {}
     for name, population in circuit.population.items():
         cells = circuit.size(name)
-        parameters[name] = dict(population.si())
-        for key, deviation in population.spread.items():
-            draw = generator(seed, "spread", name, key).standard_normal(cells)
-            parameters[name][key] = population.parameters[key].si + deviation.si * draw
+        parameters[name] = drawn.parameters(circuit, name, seed)
         if population.start == "spread":
             start[name] = generator(seed, "start", name).random(cells)
     gaps = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from cerebellum.cells import MODELS
-from cerebellum.description import library
+from cerebellum.description import library, ranges
 from cerebellum.description.population import Population, Volume
 from cerebellum.description.projection import CancelWeight, GapJunction, Projection, ThresholdWeight
 from cerebellum.description.schema import (
@@ -20,6 +20,8 @@ from cerebellum.description.schema import (
 from cerebellum.description.units import Value, steps
 from cerebellum.description.wiring import Dendrites, Ends
 from cerebellum.errors import InputError, ModelFileError, brief
+
+MOST_CELLS = 2**31 - 1  # of a population: they are numbered in 32 bits
 
 
 class Circuit(Table):
@@ -42,7 +44,7 @@ class Circuit(Table):
         faults = self._population_faults() or self._volume_faults()
         if not faults:
             faults = [fault for name, projection in self.projection.items() for fault in self._faults(name, projection)]
-            faults += self._order_faults() + self._size_faults()
+            faults += self._order_faults() + self._size_faults() + ranges.faults(self)
         if faults:
             raise InputError("\n".join(faults))
         check_sources(self, self.sources)
@@ -50,8 +52,8 @@ class Circuit(Table):
 
     def _population_faults(self) -> list[str]:
         faults = [
-            f"population.{name}.of: found {brief(population.of)}; wanted a population with a count or a density of its own, "
-            f"of {', '.join(self.population)}"
+            f"population.{name}.of: found {brief(population.of)}; wanted a population with a count or a density "
+            f"of its own, of {', '.join(self.population)}"
             for name, population in self.population.items()
             if population.of is not None
             and (population.of not in self.population or self.population[population.of].of is not None)
@@ -98,6 +100,11 @@ class Circuit(Table):
             f"population.{name}: {self.size(name)} cells{at}; wanted at least one: a larger scale, or a higher density"
             for name in self.population
             if self.size(name) < 1
+        ]
+        faults += [
+            f"population.{name}: {self.size(name):,} cells{at}; wanted at most {MOST_CELLS:,}"
+            for name in self.population
+            if self.size(name) > MOST_CELLS
         ]
         zoned = {p for projection in self.projection.values() if projection.rule.zoned
                  for p in (projection.source, projection.target)}  # fmt: skip

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import model_validator
 
-from cerebellum.description.schema import ByKind, Count, Duration, Rate, SynapticWeight, Table
+from cerebellum.description.schema import ByKind, Duration, Rate, Remembered, SynapticWeight, Table
 from cerebellum.description.timing_kernels import Alpha, CosExp, Kernel, Rectangular, TimingKernel
 from cerebellum.description.units import Value
 from cerebellum.errors import InputError, brief
@@ -187,7 +187,7 @@ class ClimbingFiberRule(PlasticityRule):
     kernel: Kernel
     potentiation: SynapticWeight | Balanced
     depression: SynapticWeight
-    climbing_spikes: Count
+    climbing_spikes: Remembered
     """Most climbing-fibre spikes of one Purkinje cell that can fall in one window; older ones are forgotten."""
 
     @property
@@ -254,7 +254,7 @@ class StdpAlpha(PlasticityRule):
     kind: Literal["stdp_alpha"]
     potentiation: SynapticWeight
     depression: SynapticWeight
-    climbing_spikes: Count
+    climbing_spikes: Remembered
 
     @property
     def timing(self) -> TimingKernel:
@@ -287,7 +287,7 @@ class StdpCosExp(PlasticityRule):
     kind: Literal["stdp_cosexp"]
     potentiation: SynapticWeight
     depression: SynapticWeight
-    purkinje_spikes: Count
+    purkinje_spikes: Remembered
     """Most Purkinje spikes onto one cell that can fall in 20 ms; older ones are forgotten."""
 
     @property

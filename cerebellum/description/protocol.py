@@ -17,6 +17,8 @@ from cerebellum.description.schema import (
 )
 from cerebellum.errors import InputError, ProtocolFileError, brief, shortened
 
+MOST_TRIALS = 100_000
+
 
 class Protocol(Table):
     """A whole protocol file. Blocks run in the order of the file."""
@@ -40,6 +42,8 @@ class Protocol(Table):
                 raise InputError(f"block.{name}: over = {block.over!r} wants a [patterns] table")
             if block.over == "cues":
                 self._check_cues(name, block)
+        if (number := sum(self.trials_in(block) for block in self.block.values())) > MOST_TRIALS:
+            raise InputError(f"block: found {number:,} trials in all; wanted at most {MOST_TRIALS:,}")
         if len(found := [name for name, block in self.block.items() if block.role == "baseline"]) > 1:
             raise InputError(f"only one block can have role = 'baseline', found {', '.join(found)}")
         written = set[int]()

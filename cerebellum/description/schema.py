@@ -96,8 +96,8 @@ Word = Annotated[str, AfterValidator(_word)]
 """Of a block, a stimulus or a layer."""
 
 
-def _whole(found: object, *, low: float) -> Value:
-    value = parse_value(found, "number", low=low)
+def _whole(found: object, *, low: float, high: float | None = None) -> Value:
+    value = parse_value(found, "number", low=low, high=high)
     if value.number != int(value.number):
         raise InputError(f"found {value}; wanted a whole number")
     return value
@@ -120,6 +120,10 @@ def quantity(
 
 
 Count = Annotated[Value, PlainValidator(partial(_whole, low=1)), _as_list]
+Remembered = Annotated[Value, PlainValidator(partial(_whole, low=1, high=1000)), _as_list]
+"""Spikes that a rule remembers of each cell."""
+Listed = Annotated[Value, PlainValidator(partial(_whole, low=1, high=100_000)), _as_list]
+"""Trials, patterns, cues: things that are listed one by one."""
 Fraction = Annotated[Value, *quantity("number", low=0)]
 Probability = Annotated[Value, *quantity("number", low=0, high=1)]
 Time = Annotated[Value, *quantity("time", low=0)]
