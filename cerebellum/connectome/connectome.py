@@ -119,8 +119,8 @@ class Degree:
 
 
 def degrees(connectome: Connectome) -> Iterator[Degree]:
-    """In- and out-degrees of every projection beside the description."""
-    circuit, described = connectome.circuit, expected_synapses(connectome.circuit)
+    """In- and out-degrees of every projection beside the description, which is of scale 1."""
+    circuit, full = connectome.circuit, connectome.circuit.at_full_scale
     for name, edges in connectome.edges.items():
         projection = circuit.projection[name]
         incoming = np.bincount(edges.post, minlength=circuit.size(projection.target))
@@ -132,5 +132,5 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
             float(incoming.std()),
             float(outgoing.mean()),
             float(outgoing.std()),
-            described[name] / circuit.size(projection.target),
+            projection.rule.convergence_at_full_scale(Ends(full, projection)),
         )

@@ -19,7 +19,7 @@ from cerebellum.description.schema import (
 )
 from cerebellum.description.units import Value, steps
 from cerebellum.description.wiring import Dendrites, Ends
-from cerebellum.errors import InputError, ModelFileError, brief
+from cerebellum.errors import InputError, ModelFileError, brief, shortened
 
 MOST_CELLS = 2**31 - 1  # of a population: they are numbered in 32 bits
 
@@ -121,7 +121,9 @@ class Circuit(Table):
     def _faults(self, name: str, projection: Projection) -> list[str]:
         place, faults = f"projection.{name}", []
         if not name.endswith(f"_to_{projection.target}"):
-            faults.append(f"{place}: the name must end in _to_{projection.target}, the population in its 'to'")
+            faults.append(
+                f"{place}: the name must end in _to_{shortened(projection.target, 60)}, the population in its 'to'"
+            )
         for key, end in (("from", projection.source), ("to", projection.target)):
             if end not in self.population:
                 known = ", ".join(self.population)
@@ -190,6 +192,11 @@ class Circuit(Table):
     def dt(self) -> float:
         """Time step, s."""
         return self.time_step.si
+
+    @property
+    def at_full_scale(self) -> Circuit:
+        """The same at scale 1, as the file's numbers are meant."""
+        return self if self.scale is None else self.model_copy(update={"scale": None})
 
     @property
     def stretch(self) -> float:

@@ -27,8 +27,8 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
             place = f"block.{name}.stimulus.{key}"
             faults += stimulus.faults(place, circuit)
             faults += [
-                f"{place}.{inner}: found {value}, more than a spike in each time step of {circuit.time_step}; wanted at "
-                f"most {1 / circuit.dt:g} Hz, or a smaller time_step"
+                f"{place}.{inner}: found {value}, more than a spike a time step of {circuit.time_step}; "
+                f"wanted at most {1 / circuit.dt:g} Hz, or a smaller time_step"
                 for inner, value in values(stimulus)
                 if value.dimension == "rate" and value.si * circuit.dt > 1
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cerebellum.errors import InputError, UnknownNameError, brief, shortened
 KINDS = {"models": "model", "protocols": "protocol"}
 LONGEST = 4_000_000  # bytes; the shipped files have 30,000 at most
 DEEPEST = 20  # tables and lists within one another; the shipped files have 7 at most
+_DEEP = re.compile(rf"^[ \t\[]*(?:[\w-]+[ \t]*\.[ \t]*){{{DEEPEST}}}", re.MULTILINE)  # a.a.a.a...
 _PACKAGE = Path(cerebellum.__file__).resolve().parent
 
 
@@ -61,6 +63,8 @@ def read(path: Path) -> dict[str, Any]:
         if path.stat().st_size > LONGEST:
             raise InputError(f"{path.name}: not a TOML file: it is longer than {LONGEST:,} bytes")
         text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a byte order mark
+        if _DEEP.search(text):
+            raise RecursionError  # the parser would take seconds over it
         tables = tomllib.loads(text.replace("\r\n", "\n"))
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read: {error.strerror}") from error
