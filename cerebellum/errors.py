@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 
+def brief(found: object, most: int = 60) -> str:
+    """`found` as Python writes it, in some `most` characters: a message stays short whatever the input."""
+    try:
+        text = repr(found)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, lists in lists in lists
+        text = f"a {type(found).__name__} too long to write"
+    return shortened(text, most)
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` without its middle if it is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[: most * 2 // 3]} ... {text[-(most // 4) :]}"
+
+
 class CerebellumError(Exception):
     """Any failure the package foresees."""
 
@@ -28,15 +42,15 @@ class UnknownNameError(InputError, KeyError):
     @classmethod
     def of(cls, kind: str, name: str, known: list[str]) -> UnknownNameError:
         """`kind` is the noun for the message ('model', 'population'); `known` the names that exist."""
-        listed = ", ".join(known) if known else "none"
-        return cls(f"no {kind} named {name!r}; there is: {listed}")
+        listed = shortened(", ".join(known), 800) if known else "none"
+        return cls(f"no {kind} named {brief(name)}; there is: {listed}")
 
 
 class ArgumentError(InputError):
     """A function's argument breaks a rule: names the argument, its value and the rule."""
 
     def __init__(self, argument: str, found: object, wanted: str) -> None:
-        super().__init__(f"{argument} = {found!r}: {wanted}")
+        super().__init__(f"{argument} = {brief(found)}: {wanted}")
         self.argument = argument
 
 

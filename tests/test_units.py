@@ -79,7 +79,7 @@ def test_the_least_number_is_allowed_unless_strict() -> None:
 
 
 @given(
-    number=st.floats(-1e12, 1e12, allow_nan=False),
+    number=st.just(0.0) | st.floats(1e-9, 1e6) | st.floats(-1e6, -1e-9),
     unit=st.sampled_from(["s", "ms", "us", "1/Hz", "minute"]),
     source=st.text(min_size=1).filter(str.strip),
 )

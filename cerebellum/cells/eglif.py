@@ -190,6 +190,7 @@ MODEL = CellModel(
         "tau_V": "voltage",
     },
     positive=("C_m", "tau_m", "tau_V", "k_1", "k_2", "lambda_0"),
+    nonnegative=("k_adap",),
     takes="conductance",
     equations=equations,
     update=update,

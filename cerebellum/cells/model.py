@@ -72,6 +72,7 @@ class CellModel:
     ----------
     parameters : name -> dimension (a key of `units.DIMENSIONS`), all required in a model file
     positive : parameters that must be more than 0
+    nonnegative : others that must not be less; times never may
     takes : dimension of its receptors, of whatever kinds; None takes spikes as they are
     equations : receptors to Brian2 text: differential equations if `differential`, else the state variables; None for
         cells whose spikes are given
@@ -92,6 +93,7 @@ class CellModel:
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     positive: tuple[str, ...] = ()
+    nonnegative: tuple[str, ...] = ()
     takes: Dimension | None = None
     equations: Callable[[Receptors], str] | None = None
     update: Callable[[Receptors, str], str] | None = None

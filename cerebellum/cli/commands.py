@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from cerebellum.description import library
-from cerebellum.errors import CerebellumError, InputError, UnknownNameError
+from cerebellum.errors import CerebellumError, InputError, UnknownNameError, shortened
 
 app = typer.Typer(
     name="cerebellum",
@@ -30,9 +30,10 @@ Settings = Annotated[
 
 
 def _console() -> Console:
-    console = Console()
+    # What files say is printed as it stands: brackets in a title are no markup, ":smile:" is no picture.
+    console = Console(markup=False, emoji=False)
     # Piped into a file or another program, tables keep their full width instead of being cut to 80 columns.
-    return console if console.is_terminal else Console(width=160)
+    return console if console.is_terminal else Console(markup=False, emoji=False, width=160)
 
 
 def _settings(pairs: list[str] | None) -> dict[str, str]:
@@ -40,7 +41,7 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InputError(f"--set {pair}: wanted KEY=VALUE, for example --set patterns.count=5")
+            raise InputError(f"--set {shortened(pair, 100)}: wanted KEY=VALUE, for example --set patterns.count=5")
         out[key.strip()] = value.strip()
     return out
 
@@ -144,6 +145,8 @@ def run(
     console.print(tables.run_tables(result.summary))
     console.print(f"Engine: {' and '.join(result.outcomes)}")
     console.print(f"{result.summary['timing']['total']:.1f} s for {result.schedule.duration:.1f} s of biological time")
+    for check in result.summary["checks"].values():
+        console.print(f"note: {check['text']}")
     console.print(f"Run folder: {folder}  (pictures in {folder / 'figures'})")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from cerebellum.connectome.connectome import expected_synapses
 from cerebellum.description.circuit import Circuit
@@ -102,7 +103,7 @@ def model_table(circuit: Circuit) -> RenderableType:
     synapses = Table("projection", "rule", "synapses", title="Projections")
     for name, count in expected_synapses(circuit).items():
         synapses.add_row(name, circuit.projection[name].rule.kind, f"{count:,}")
-    return Group(f"[bold]{circuit.title}[/bold]  {circuit.description}", _values(values(circuit)), synapses)
+    return Group(_heading(circuit), _values(values(circuit)), synapses)
 
 
 def protocol_table(protocol: Protocol) -> RenderableType:
@@ -116,7 +117,11 @@ def protocol_table(protocol: Protocol) -> RenderableType:
             name, block.role, f"{len(own)}", str(block.trial_duration), stimuli, "yes" if block.plasticity else "no",
             f"{own[0].start:.2f} s", f"{own[-1].stop:.2f} s",
         )  # fmt: skip
-    return Group(f"[bold]{protocol.title}[/bold]  {protocol.description}", timeline, _values(values(protocol)))
+    return Group(_heading(protocol), timeline, _values(values(protocol)))
+
+
+def _heading(described: Circuit | Protocol) -> Text:
+    return Text.assemble((described.title, "bold"), "  ", described.description)
 
 
 def _values(found: Iterable[tuple[str, Any]]) -> Table:
@@ -167,7 +172,10 @@ def claims_table(outcomes: Sequence[Verdict]) -> Table:
         for number, (statement, true) in enumerate(outcome.holds.items()):
             first = number == 0
             table.add_row(
-                outcome.name if first else "", statement, "yes" if true else "[bold]no[/bold]", picture if first else ""
+                outcome.name if first else "",
+                statement,
+                "yes" if true else Text("no", "bold"),
+                picture if first else "",
             )
         table.add_section()
     return table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cerebellum.connectome import placement, weights, wiring
+from cerebellum.connectome import drawn, placement, weights, wiring
 from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.edges import Edges, ordered, zone_of
@@ -84,10 +84,7 @@ def sample(circuit: Circuit, seed: int) -> Connectome:
     start: dict[str, Floats] = {}
     for name, population in circuit.population.items():
         cells = circuit.size(name)
-        parameters[name] = dict(population.si())
-        for key, deviation in population.spread.items():
-            draw = generator(seed, "spread", name, key).standard_normal(cells)
-            parameters[name][key] = population.parameters[key].si + deviation.si * draw
+        parameters[name] = drawn.parameters(circuit, name, seed)
         if population.start == "spread":
             start[name] = generator(seed, "start", name).random(cells)
     gaps = {
@@ -122,8 +119,8 @@ class Degree:
 
 
 def degrees(connectome: Connectome) -> Iterator[Degree]:
-    """In- and out-degrees of every projection beside the description."""
-    circuit, described = connectome.circuit, expected_synapses(connectome.circuit)
+    """In- and out-degrees of every projection beside the description, which is of scale 1."""
+    circuit, full = connectome.circuit, connectome.circuit.at_full_scale
     for name, edges in connectome.edges.items():
         projection = circuit.projection[name]
         incoming = np.bincount(edges.post, minlength=circuit.size(projection.target))
@@ -135,5 +132,5 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
             float(incoming.std()),
             float(outgoing.mean()),
             float(outgoing.std()),
-            described[name] / circuit.size(projection.target),
+            projection.rule.convergence_at_full_scale(Ends(full, projection)),
         )

@@ -9,8 +9,9 @@ from scipy.optimize import brentq
 from scipy.signal import lfilter
 from scipy.stats import binom, norm
 
-from cerebellum.cells import lif
+from cerebellum.cells import MODELS, lif
 from cerebellum.connectome.wiring import expected_synapses
+from cerebellum.description import ranges
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.population import Population
 from cerebellum.description.projection import CancelWeight, Projection, ThresholdWeight
@@ -113,8 +114,10 @@ def _tonic_drive(circuit: Circuit, name: str, projection: Projection) -> float:
 def _over_cells(population: Population) -> dict[str, float | Floats]:
     """Cell parameters, those with a spread as evenly likely values, shape (QUANTILES,): for means over cells."""
     parameters: dict[str, float | Floats] = dict(population.si())
-    quantiles = norm.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES)
+    allowed = ranges.bounds(MODELS[population.cell])
     for key, deviation in population.spread.items():
+        below, above = ranges.outside(population.parameters[key].si, deviation.si, *allowed[key])
+        quantiles = norm.ppf(below + (1 - below - above) * (np.arange(QUANTILES) + 0.5) / QUANTILES)
         parameters[key] = population.parameters[key].si + deviation.si * quantiles
     return parameters
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from cerebellum.description.schema import Count, Duration, Table, Time
+from cerebellum.description.schema import Duration, Listed, Table, Time, Word
 from cerebellum.description.stimulus import AnyStimulus
 from cerebellum.errors import InputError
 
@@ -23,8 +23,8 @@ class Block(Table):
 
     over: Literal["patterns", "cues", "trials"]
     """One trial for each stored pattern, for each noisy cue, or `trials` alike."""
-    trials: Count | None = None
-    repeats: Count | None = None
+    trials: Listed | None = None
+    repeats: Listed | None = None
     """Patterns only: how often all of them are shown, one round after another; once if not given."""
     subset: tuple[int, int] | None = None
     """Patterns and cues: first of the stored patterns that the block shows or asks for, and the one after its last.
@@ -37,8 +37,8 @@ class Block(Table):
     window: Window | None = None
     noise: list[int] = Field(default_factory=list)
     """Cues only: numbers of flipped elements (pixels of an image, else address bits)."""
-    cues_per_pattern: Count | None = None
-    stimulus: dict[str, AnyStimulus] = Field(default_factory=dict)
+    cues_per_pattern: Listed | None = None
+    stimulus: dict[Word, AnyStimulus] = Field(default_factory=dict)
 
     @field_validator("noise")
     @classmethod

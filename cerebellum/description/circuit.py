@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from cerebellum.cells import MODELS
-from cerebellum.description import library
+from cerebellum.description import library, ranges
 from cerebellum.description.population import Population, Volume
 from cerebellum.description.projection import CancelWeight, GapJunction, Projection, ThresholdWeight
 from cerebellum.description.schema import (
@@ -19,7 +19,9 @@ from cerebellum.description.schema import (
 )
 from cerebellum.description.units import Value, steps
 from cerebellum.description.wiring import Dendrites, Ends
-from cerebellum.errors import InputError, ModelFileError
+from cerebellum.errors import InputError, ModelFileError, brief, shortened
+
+MOST_CELLS = 2**31 - 1  # of a population: they are numbered in 32 bits
 
 
 class Circuit(Table):
@@ -42,7 +44,7 @@ class Circuit(Table):
         faults = self._population_faults() or self._volume_faults()
         if not faults:
             faults = [fault for name, projection in self.projection.items() for fault in self._faults(name, projection)]
-            faults += self._order_faults() + self._size_faults()
+            faults += self._order_faults() + self._size_faults() + ranges.faults(self)
         if faults:
             raise InputError("\n".join(faults))
         check_sources(self, self.sources)
@@ -50,8 +52,8 @@ class Circuit(Table):
 
     def _population_faults(self) -> list[str]:
         faults = [
-            f"population.{name}.of: found {population.of!r}; wanted a population with a count or a density of its own, "
-            f"of {', '.join(self.population)}"
+            f"population.{name}.of: found {brief(population.of)}; wanted a population with a count or a density "
+            f"of its own, of {', '.join(self.population)}"
             for name, population in self.population.items()
             if population.of is not None
             and (population.of not in self.population or self.population[population.of].of is not None)
@@ -75,10 +77,10 @@ class Circuit(Table):
         for name, population in self.population.items():
             if population.layer not in self.volume.layer:
                 known = ", ".join(self.volume.layer)
-                faults.append(f"population.{name}.layer: found {population.layer!r}; there is: {known}")
+                faults.append(f"population.{name}.layer: found {brief(population.layer)}; there is: {known}")
         for name, junction in self.gap_junction.items():
             if junction.population not in self.population:
-                faults.append(f"gap_junction.{name}.population: the model has no {junction.population!r}")
+                faults.append(f"gap_junction.{name}.population: the model has no {brief(junction.population)}")
             elif MODELS[self.population[junction.population].cell].takes != "conductance":
                 faults.append(f"gap_junction.{name}.population: {junction.population} has no membrane in volts")
         return faults
@@ -99,6 +101,11 @@ class Circuit(Table):
             for name in self.population
             if self.size(name) < 1
         ]
+        faults += [
+            f"population.{name}: {self.size(name):,} cells{at}; wanted at most {MOST_CELLS:,}"
+            for name in self.population
+            if self.size(name) > MOST_CELLS
+        ]
         zoned = {p for projection in self.projection.values() if projection.rule.zoned
                  for p in (projection.source, projection.target)}  # fmt: skip
         for name in self.population:
@@ -114,11 +121,13 @@ class Circuit(Table):
     def _faults(self, name: str, projection: Projection) -> list[str]:
         place, faults = f"projection.{name}", []
         if not name.endswith(f"_to_{projection.target}"):
-            faults.append(f"{place}: the name must end in _to_{projection.target}, the population in its 'to'")
+            faults.append(
+                f"{place}: the name must end in _to_{shortened(projection.target, 60)}, the population in its 'to'"
+            )
         for key, end in (("from", projection.source), ("to", projection.target)):
             if end not in self.population:
                 known = ", ".join(self.population)
-                faults.append(f"{place}.{key}: no population named {end!r}; there is: {known}")
+                faults.append(f"{place}.{key}: no population named {brief(end)}; there is: {known}")
         if faults:
             return faults
         target = self.population[projection.target]
@@ -149,7 +158,9 @@ class Circuit(Table):
             return faults
         if projection.receptor not in target.receptor:
             known = ", ".join(target.receptor) or "none"
-            faults.append(f"{place}.receptor: {projection.target} has no {projection.receptor!r}; there is: {known}")
+            faults.append(
+                f"{place}.receptor: {projection.target} has no {brief(projection.receptor)}; there is: {known}"
+            )
         if projection.weight is None:
             faults.append(f"{place}.weight: missing; wanted a value here")
         if isinstance(projection.weight, Value) and projection.weight.dimension != dimension:
@@ -165,7 +176,7 @@ class Circuit(Table):
         other = self.projection.get(weight.of)
         if other is None or other.target != own.target:
             known = ", ".join(name for name, p in self.projection.items() if p.target == own.target)
-            return [f"{place}.of: no projection {weight.of!r} to {own.target}; there is: {known}"]
+            return [f"{place}.of: no projection {brief(weight.of)} to {own.target}; there is: {known}"]
         if not isinstance(weight, ThresholdWeight):
             return []
         if not isinstance(other.rule, Dendrites):
@@ -181,6 +192,11 @@ class Circuit(Table):
     def dt(self) -> float:
         """Time step, s."""
         return self.time_step.si
+
+    @property
+    def at_full_scale(self) -> Circuit:
+        """The same at scale 1, as the file's numbers are meant."""
+        return self if self.scale is None else self.model_copy(update={"scale": None})
 
     @property
     def stretch(self) -> float:

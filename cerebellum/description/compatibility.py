@@ -5,8 +5,11 @@ from __future__ import annotations
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
+from cerebellum.description.schema import values
 from cerebellum.description.units import steps
 from cerebellum.errors import InputError, ProtocolFileError
+
+MOST_STEPS = 1e9  # of a run; at 0.1 ms a day of biological time
 
 
 def check_together(protocol: Protocol, circuit: Circuit) -> None:
@@ -21,12 +24,24 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
     faults = lesions.faults(protocol.lesion, circuit)
     for name, block in protocol.block.items():
         for key, stimulus in block.stimulus.items():
-            faults += stimulus.faults(f"block.{name}.stimulus.{key}", circuit)
+            place = f"block.{name}.stimulus.{key}"
+            faults += stimulus.faults(place, circuit)
+            faults += [
+                f"{place}.{inner}: found {value}, more than a spike a time step of {circuit.time_step}; "
+                f"wanted at most {1 / circuit.dt:g} Hz, or a smaller time_step"
+                for inner, value in values(stimulus)
+                if value.dimension == "rate" and value.si * circuit.dt > 1
+            ]
         for key, time in (("trial_duration", block.trial_duration.si),):
             try:
                 steps(time, circuit.dt)
             except InputError as error:
                 faults.append(f"block.{name}.{key}: {error}")
+    if (steps_in_all := protocol.duration / circuit.dt) > MOST_STEPS:
+        faults.append(
+            f"block: {protocol.duration:g} s are {steps_in_all:.3g} time steps of {circuit.time_step}; wanted at most "
+            f"{MOST_STEPS:.0e}: shorter or fewer trials"
+        )
     weighed = protocol.weights and protocol.block_of("read") is not None
     if weighed and 2 * protocol.pattern_count > circuit.zones:
         faults.append(

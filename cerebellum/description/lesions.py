@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from cerebellum.errors import brief
+
 if TYPE_CHECKING:
     from cerebellum.description.circuit import Circuit
 
@@ -19,7 +21,7 @@ def faults(lesion: Iterable[str], circuit: Circuit) -> list[str]:
     """A line for every name that the circuit does not have."""
     known = [*WORDS, *circuit.population, *circuit.projection]
     return [
-        f"lesion: found {name!r}; there is nothing of this name to block; there is: {', '.join(known)}"
+        f"lesion: found {brief(name)}; there is nothing of this name to block; there is: {', '.join(known)}"
         for name in lesion
         if name not in known
     ]

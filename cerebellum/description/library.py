@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import cerebellum
-from cerebellum.errors import InputError, UnknownNameError
+from cerebellum.errors import InputError, UnknownNameError, brief, shortened
 
 KINDS = {"models": "model", "protocols": "protocol"}
+LONGEST = 4_000_000  # bytes; the shipped files have 30,000 at most
+DEEPEST = 20  # tables and lists within one another; the shipped files have 7 at most
+_DEEP = re.compile(rf"^[ \t\[]*(?:[\w-]+[ \t]*\.[ \t]*){{{DEEPEST}}}", re.MULTILINE)  # a.a.a.a...
 _PACKAGE = Path(cerebellum.__file__).resolve().parent
 
 
@@ -38,11 +42,11 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     """
     if name.endswith(".toml"):
         path = (beside or Path()) / name
-        if not path.is_file():
-            raise UnknownNameError(f"no {KINDS[kind]} file {str(path)!r}; shipped names: {', '.join(names(kind))}")
+        if not _is_file(path):
+            raise UnknownNameError(f"no {KINDS[kind]} file {brief(str(path))}; shipped names: {', '.join(names(kind))}")
         return path
     for place in ([beside] if beside else []) + [folder(kind)]:
-        if (place / f"{name}.toml").is_file():
+        if _is_file(place / f"{name}.toml"):
             return place / f"{name}.toml"
     raise UnknownNameError.of(KINDS[kind], name, names(kind))
 
@@ -56,10 +60,53 @@ def read(path: Path) -> dict[str, Any]:
         If the file is not TOML; the message has file, line and column.
     """
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        if path.stat().st_size > LONGEST:
+            raise InputError(f"{path.name}: not a TOML file: it is longer than {LONGEST:,} bytes")
+        text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a byte order mark
+        if _DEEP.search(text):
+            raise RecursionError  # the parser would take seconds over it
+        tables = tomllib.loads(text.replace("\r\n", "\n"))
+    except OSError as error:
+        raise InputError(f"{path.name}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: not a TOML file: {error}") from error
+        raise InputError(f"{path.name}: not a TOML file: {shortened(str(error), 200)}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path.name}: {_unreadable(error)}") from error
+    if fault := _text_fault(tables):
+        raise InputError(f"{path.name}: {fault}")
+    return tables
+
+
+def _unreadable(error: Exception) -> str:
+    """What of good TOML Python does not read."""
+    if isinstance(error, RecursionError):
+        return f"tables and lists lie too deep in one another; wanted at most {DEEPEST}"
+    return "a number has thousands of digits; wanted one of at most 308"
+
+
+def _text_fault(tables: dict[str, Any]) -> str:
+    """Why what was read goes no further: too deep, or with characters that would move a terminal's cursor."""
+    level: list[object] = [tables]
+    for _ in range(DEEPEST):
+        inner: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner += [*item, *item.values()]
+            elif isinstance(item, list):
+                inner += item
+            elif isinstance(item, str) and (bad := next((c for c in item if c < " " and c not in "\n\t"), None)):
+                return f"found the control character {bad!r} in {brief(item)}; wanted text without it"
+        level = inner
+        if not level:
+            return ""
+    return f"tables and lists lie too deep in one another; wanted at most {DEEPEST}"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def read_extended(kind: str, name: str) -> tuple[dict[str, Any], Path, list[Path]]:
@@ -72,7 +119,7 @@ def read_extended(kind: str, name: str) -> tuple[dict[str, Any], Path, list[Path
     while "extends" in tables:
         base_name = tables.pop("extends")
         if not isinstance(base_name, str):
-            raise InputError(f"{chain[-1].name}: extends = {base_name!r}: wanted the name of a {KINDS[kind]}")
+            raise InputError(f"{chain[-1].name}: extends = {brief(base_name)}: wanted the name of a {KINDS[kind]}")
         base = find(kind, base_name, beside=chain[-1].parent)
         if base == chain[-1] and base_name in names(kind):
             base = find(kind, base_name)  # a file named as the shipped one that it lies over
@@ -112,6 +159,7 @@ def apply_settings(tables: dict[str, Any], settings: dict[str, str]) -> dict[str
         If a key does not exist in the file: a setting may change a value, never invent one.
     """
     for dotted, text in settings.items():
+        value = _parse_setting(dotted, text)
         *parents, last = dotted.split(".")
         table: Any = tables
         for depth, key in enumerate(parents):
@@ -121,7 +169,7 @@ def apply_settings(tables: dict[str, Any], settings: dict[str, str]) -> dict[str
             table = table[key]
         if not isinstance(table, dict) or last not in table:
             raise _no_key(dotted, ".".join(parents), table)
-        table[last] = _set_value(table[last], _parse_setting(text))
+        table[last] = _set_value(table[last], value)
     return tables
 
 
@@ -132,13 +180,21 @@ def _set_value(old: object, new: object) -> object:
     return new
 
 
-def _parse_setting(text: str) -> object:
+def _parse_setting(dotted: str, text: str) -> object:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        tables = tomllib.loads(f"value = {text}")
+        found = tables["value"] if len(tables) == 1 else text  # text of several lines could hold further keys
     except tomllib.TOMLDecodeError:
-        return text
+        found = text
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"--set {brief(dotted)}: {_unreadable(error)}") from error
+    if fault := _text_fault({"value": found}):
+        raise InputError(f"--set {brief(dotted)}: {fault}")
+    return found
 
 
 def _no_key(dotted: str, parent: str, table: object) -> UnknownNameError:
-    known = ", ".join(f"{parent}.{key}" if parent else key for key in table) if isinstance(table, dict) else "nothing"
-    return UnknownNameError(f"--set {dotted}: no such key; below {parent or 'the top'} there is: {known}")
+    keys = [f"{parent}.{key}" if parent else key for key in table] if isinstance(table, dict) else ["nothing"]
+    known = shortened(", ".join(keys), 800)
+    where = shortened(parent, 100) or "the top"
+    return UnknownNameError(f"--set {shortened(dotted, 100)}: no such key; below {where} there is: {known}")

@@ -6,21 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cerebellum.description.schema import Count, Table
+from cerebellum.description.schema import Count, Listed, Table
 
 
 class DigitPatterns(Table):
     """Handwritten digits: pointer = the pixels, address = the pixels through a seeded random projection."""
 
     source: Literal["digits"]
-    count: Count
+    count: Listed
 
 
 class RandomPatterns(Table):
     """Independent fair bits for addresses and pointers; `balanced` pointers have as many ones as zeros."""
 
     source: Literal["random"]
-    count: Count
+    count: Listed
     balanced: bool = False
 
 
@@ -31,7 +31,7 @@ class SparsePatterns(Table):
     """
 
     source: Literal["sparse"]
-    count: Count
+    count: Listed
     active: Count
 
 
@@ -41,8 +41,8 @@ class FilePatterns(Table):
     source: Literal["file"]
     path: str
     """From the working folder."""
-    count: Count
-    cues: Count
+    count: Listed
+    cues: Listed
 
 
 PatternSource = Annotated[DigitPatterns | RandomPatterns | SparsePatterns | FilePatterns, Field(discriminator="source")]

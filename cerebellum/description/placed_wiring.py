@@ -99,6 +99,10 @@ class Reach(WiringRule):
             parts.append(np.abs(offset[:, 1]) / self.y.si)
         return np.asarray(np.max(parts, axis=0))
 
+    def convergence_at_full_scale(self, ends: Ends) -> float:
+        """`convergence`."""
+        return self.convergence.number
+
     def expected(self, ends: Ends) -> int:
         """`convergence` a cell, or all there are."""
         own = ends.projection.source == ends.projection.target

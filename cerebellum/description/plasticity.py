@@ -19,10 +19,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import model_validator
 
-from cerebellum.description.schema import ByKind, Count, Duration, Rate, SynapticWeight, Table
+from cerebellum.description.schema import ByKind, Duration, Rate, Remembered, SynapticWeight, Table
 from cerebellum.description.timing_kernels import Alpha, CosExp, Kernel, Rectangular, TimingKernel
 from cerebellum.description.units import Value
-from cerebellum.errors import InputError
+from cerebellum.errors import InputError, brief
 from cerebellum.plugins import Registry
 from cerebellum.typing import Floats
 
@@ -100,7 +100,7 @@ class PlasticityRule(Table):
         faults = []
         if self.teacher not in teachers:
             known = ", ".join(teachers)
-            faults.append(f".teacher: no projection {self.teacher!r} to {population}; there is: {known}")
+            faults.append(f".teacher: no projection {brief(self.teacher)} to {population}; there is: {known}")
         elif teachers[self.teacher]:
             faults.append(f".teacher: {self.teacher!r} learns itself; wanted a projection without plasticity")
         if dimension is None:
@@ -187,7 +187,7 @@ class ClimbingFiberRule(PlasticityRule):
     kernel: Kernel
     potentiation: SynapticWeight | Balanced
     depression: SynapticWeight
-    climbing_spikes: Count
+    climbing_spikes: Remembered
     """Most climbing-fibre spikes of one Purkinje cell that can fall in one window; older ones are forgotten."""
 
     @property
@@ -254,7 +254,7 @@ class StdpAlpha(PlasticityRule):
     kind: Literal["stdp_alpha"]
     potentiation: SynapticWeight
     depression: SynapticWeight
-    climbing_spikes: Count
+    climbing_spikes: Remembered
 
     @property
     def timing(self) -> TimingKernel:
@@ -287,7 +287,7 @@ class StdpCosExp(PlasticityRule):
     kind: Literal["stdp_cosexp"]
     potentiation: SynapticWeight
     depression: SynapticWeight
-    purkinje_spikes: Count
+    purkinje_spikes: Remembered
     """Most Purkinje spikes onto one cell that can fall in 20 ms; older ones are forgotten."""
 
     @property

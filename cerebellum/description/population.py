@@ -20,6 +20,7 @@ from cerebellum.description.schema import (
     Table,
     Time,
     ValueTable,
+    Word,
 )
 from cerebellum.description.units import parse_value
 from cerebellum.errors import InputError, UnknownNameError
@@ -40,7 +41,7 @@ class Volume(Table):
 
     x: Extent
     y: Extent
-    layer: dict[str, Layer]
+    layer: dict[Word, Layer]
 
 
 class Afferent(Table):
@@ -67,7 +68,7 @@ class Population(Table):
     afferent: Afferent | None = None
     parameters: ValueTable = Field(default_factory=dict)
     spread: ValueTable = Field(default_factory=dict)
-    """Standard deviation over cells of a parameter, Gaussian."""
+    """Standard deviation over cells of a parameter, Gaussian, cut to the parameter's range (`ranges`)."""
     receptor: dict[Name, SerializeAsAny[AnyReceptor]] = Field(default_factory=dict)
     role: Name | None = None
     """What the population is to readers and stimuli ('granule', 'purkinje'); its own name if not given."""
@@ -102,7 +103,7 @@ class Population(Table):
                 if name not in wanted:
                     raise UnknownNameError.of(f"parameter of cell {self.cell!r}", name, list(wanted))
                 positive = name in MODELS[self.cell].positive or table is self.spread
-                low = 0.0 if positive or wanted[name] == "time" else None
+                low = 0.0 if positive or name in MODELS[self.cell].nonnegative or wanted[name] == "time" else None
                 try:
                     table[name] = parse_value(found, wanted[name], low=low, strict=positive)
                 except InputError as error:

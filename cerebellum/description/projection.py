@@ -10,10 +10,10 @@ from cerebellum.description.plasticity import Plasticity
 from cerebellum.description.schema import (
     Conductance,
     Count,
-    Duration,
     Extent,
     Fraction,
     Positive,
+    Probability,
     Rate,
     SynapticWeight,
     Table,
@@ -58,9 +58,11 @@ class ShortTerm(Table):
     tau_fac and x recovers with tau_rec (Tsodyks et al. 1998, Neural Comput 10:821; NEST's tsodyks2_synapse).
     """
 
-    U: Fraction
-    tau_rec: Duration
-    tau_fac: Duration
+    U: Probability
+    tau_rec: Time
+    """0: recovers at once."""
+    tau_fac: Time
+    """0: no facilitation, u is U at every spike."""
 
 
 class Projection(Table):

@@ -11,10 +11,13 @@ from cerebellum.description.block import Block
 from cerebellum.description.patterns import FilePatterns, PatternSource, SparsePatterns
 from cerebellum.description.schema import (
     Table,
+    Word,
     check_sources,
     parse,
 )
-from cerebellum.errors import InputError, ProtocolFileError
+from cerebellum.errors import InputError, ProtocolFileError, brief, shortened
+
+MOST_TRIALS = 100_000
 
 
 class Protocol(Table):
@@ -27,7 +30,7 @@ class Protocol(Table):
     patterns: PatternSource | None = None
     weights: bool = True
     """Whether the weight of every stored pattern in a read is asked for; that wants two pointer bits a pattern."""
-    block: dict[str, Block]
+    block: dict[Word, Block]
     sources: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -39,6 +42,8 @@ class Protocol(Table):
                 raise InputError(f"block.{name}: over = {block.over!r} wants a [patterns] table")
             if block.over == "cues":
                 self._check_cues(name, block)
+        if (number := sum(self.trials_in(block) for block in self.block.values())) > MOST_TRIALS:
+            raise InputError(f"block: found {number:,} trials in all; wanted at most {MOST_TRIALS:,}")
         if len(found := [name for name, block in self.block.items() if block.role == "baseline"]) > 1:
             raise InputError(f"only one block can have role = 'baseline', found {', '.join(found)}")
         written = set[int]()
@@ -108,11 +113,12 @@ def _alike(blocks: dict[str, Any], where: str) -> dict[str, Any]:
     out = {}
     for key, block in blocks.items():
         if key not in plain:
-            if not isinstance(plain.get(block["like"]), dict):
-                raise ProtocolFileError(
-                    f"{where}: block.{key}.like: found {block['like']!r}; wanted one of {', '.join(plain)}"
-                )
-            block = library.merge(plain[block["like"]], {k: v for k, v in block.items() if k != "like"})
+            like = block["like"]
+            if not isinstance(like, str) or not isinstance(plain.get(like), dict):
+                known = shortened(", ".join(plain), 400) or "those that are like no other"
+                place = f"block.{shortened(key, 60)}.like"
+                raise ProtocolFileError(f"{where}: {place}: found {brief(like)}; wanted one of {known}")
+            block = library.merge(plain[like], {k: v for k, v in block.items() if k != "like"})
         out[key] = block
     return out
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, Pla
 from pydantic_core import CoreSchema, core_schema
 
 from cerebellum.description.units import DIMENSIONS, Value, parse_value
-from cerebellum.errors import InputError
+from cerebellum.errors import InputError, brief, shortened
 from cerebellum.plugins import Registry
 
 
@@ -44,7 +44,7 @@ class ByKind:
                 return found
             kind = found.get("kind", self.default) if isinstance(found, dict) else None
             if not isinstance(kind, str) or kind not in self.registry:
-                what = f"found {kind!r}" if isinstance(found, dict) else f"found {found!r:.60}"
+                what = f"found {brief(kind if isinstance(found, dict) else found)}"
                 raise InputError(f"wanted kind = {self._kinds()}; {what if kind is not None else 'found none'}")
             return self.registry[kind].model_validate(found)
 
@@ -64,9 +64,24 @@ RESERVED = {
 """Words that mean something else in the text of the spiking engine (Brian2's names and Python's)."""
 
 
+LONGEST_NAME = 60
+
+
+def _word(found: str) -> str:
+    if len(found) > LONGEST_NAME or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", found):
+        raise InputError(
+            f"name {brief(found)}: wanted letters, digits and underscores, beginning with a letter, "
+            f"{LONGEST_NAME} at most"
+        )
+    return found
+
+
 def _name(found: str) -> str:
-    if not re.fullmatch("[a-z][a-z0-9_]*", found):
-        raise InputError(f"name {found!r}: wanted lower-case letters, digits and underscores, beginning with a letter")
+    if len(found) > LONGEST_NAME or not re.fullmatch("[a-z][a-z0-9_]*", found):
+        raise InputError(
+            f"name {brief(found)}: wanted lower-case letters, digits and underscores, beginning with a letter, "
+            f"{LONGEST_NAME} at most"
+        )
     if found in RESERVED:
         raise InputError(f"name {found!r}: the spiking engine has this word for something else; wanted another")
     if found.endswith(("_pre", "_post")):
@@ -77,9 +92,12 @@ def _name(found: str) -> str:
 Name = Annotated[str, AfterValidator(_name)]
 """Of a population, a receptor or a projection: the engines build identifiers from it."""
 
+Word = Annotated[str, AfterValidator(_word)]
+"""Of a block, a stimulus or a layer."""
 
-def _whole(found: object, *, low: float) -> Value:
-    value = parse_value(found, "number", low=low)
+
+def _whole(found: object, *, low: float, high: float | None = None) -> Value:
+    value = parse_value(found, "number", low=low, high=high)
     if value.number != int(value.number):
         raise InputError(f"found {value}; wanted a whole number")
     return value
@@ -94,13 +112,20 @@ ValueTable = Annotated[dict[str, Any], PlainSerializer(_listed, return_type=dict
 _as_list = PlainSerializer(lambda value: [value.number, value.unit, value.source], return_type=list)
 
 
-def quantity(dimension: str, *, low: float | None = None, strict: bool = False) -> tuple[Any, Any]:
-    """What makes a `Value` of a dimension of a field; `low` is the least allowed number (excluded if `strict`)."""
-    return PlainValidator(partial(parse_value, dimension=dimension, low=low, strict=strict)), _as_list
+def quantity(
+    dimension: str, *, low: float | None = None, high: float | None = None, strict: bool = False
+) -> tuple[Any, Any]:
+    """What makes a `Value` of a dimension of a field, between `low` (excluded if `strict`) and `high`."""
+    return PlainValidator(partial(parse_value, dimension=dimension, low=low, high=high, strict=strict)), _as_list
 
 
 Count = Annotated[Value, PlainValidator(partial(_whole, low=1)), _as_list]
+Remembered = Annotated[Value, PlainValidator(partial(_whole, low=1, high=1000)), _as_list]
+"""Spikes that a rule remembers of each cell."""
+Listed = Annotated[Value, PlainValidator(partial(_whole, low=1, high=100_000)), _as_list]
+"""Trials, patterns, cues: things that are listed one by one."""
 Fraction = Annotated[Value, *quantity("number", low=0)]
+Probability = Annotated[Value, *quantity("number", low=0, high=1)]
 Time = Annotated[Value, *quantity("time", low=0)]
 Duration = Annotated[Value, *quantity("time", low=0, strict=True)]
 Rate = Annotated[Value, *quantity("rate", low=0)]
@@ -129,7 +154,7 @@ SynapticWeight = Annotated[Value, PlainValidator(partial(_either, dimensions=("c
 
 def _series(found: object, *, dimension: str, low: float | None = None) -> tuple[Value, ...]:
     if not isinstance(found, list | tuple) or len(found) != 3 or not isinstance(found[0], list) or not found[0]:
-        raise InputError(f'found {found!r}; wanted [[number, number, ...], "{DIMENSIONS[dimension]}", "source"]')
+        raise InputError(f'found {brief(found)}; wanted [[number, number, ...], "{DIMENSIONS[dimension]}", "source"]')
     numbers, unit, source = found
     return tuple(parse_value([number, unit, source], dimension, low=low) for number in numbers)
 
@@ -139,6 +164,7 @@ Times = Annotated[tuple[Value, ...], PlainValidator(partial(_series, dimension="
 Currents = Annotated[tuple[Value, ...], PlainValidator(partial(_series, dimension="current")), _as_series]
 
 SOURCE_WORDS = ("assumed:", "fitted:", "derived:", "set:")
+MOST_LINES = 40  # of faults in one message
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -169,8 +195,9 @@ def check_sources(table: BaseModel, sources: dict[str, str]) -> None:
     InputError
         With every fault, one a line.
     """
+    known = shortened(", ".join(sources), 400) or "empty"
     faults = [
-        f"{key}: source {value.source!r} is not in [sources] ({', '.join(sources) or 'empty'}); "
+        f"{key}: source {brief(value.source)} is not in [sources] ({known}); "
         f'add it there, or write "assumed: why" or "fitted: to what"'
         for key, value in values(table)
         if not value.source.startswith(SOURCE_WORDS) and value.source.split(",")[0].strip() not in sources
@@ -190,7 +217,10 @@ def parse(kind: type[T], tables: dict[str, Any], where: str, error: type[InputEr
     try:
         return kind.model_validate(tables)
     except ValidationError as found:
-        raise error("\n".join(f"{where}: {line}" for line in _lines(found, tables))) from None
+        lines = [f"{where}: {line}" for line in _lines(found, tables)]
+        if len(lines) > MOST_LINES:
+            lines[MOST_LINES:] = [f"{where}: and {len(lines) - MOST_LINES} more faults"]
+        raise error("\n".join(lines)) from None
 
 
 def _lines(found: ValidationError, tables: dict[str, Any]) -> Iterator[str]:
@@ -201,13 +231,13 @@ def _lines(found: ValidationError, tables: dict[str, Any]) -> Iterator[str]:
         if fault["type"] == "missing":
             text = "missing; wanted a value here"
         elif fault["type"] == "extra_forbidden":
-            text = f"unknown key, found {fault['input']!r}"
+            text = f"unknown key, found {brief(fault['input'])}"
         elif fault["type"] == "value_error":
             text = str(fault["ctx"]["error"])
         else:
-            text = f"{fault['msg']}; found {fault['input']!r}"
+            text = f"{fault['msg']}; found {brief(fault['input'])}"
         for line in text.splitlines():
-            yield f"{place}: {line}" if place else line
+            yield shortened(f"{place}: {line}" if place else line, 1200)
 
 
 def _place(loc: tuple[int | str, ...], tables: Any) -> str:
@@ -218,5 +248,5 @@ def _place(loc: tuple[int | str, ...], tables: Any) -> str:
             table = table[part]
         elif depth < len(loc) - 1 or "[" in str(part) or (isinstance(table, dict) and part == table.get("kind")):
             continue
-        keys.append(str(part))
+        keys.append(shortened(str(part), LONGEST_NAME))
     return ".".join(keys)

@@ -14,7 +14,7 @@ from cerebellum.cells import MODELS
 from cerebellum.description.edges import zone_of
 from cerebellum.description.schema import ByKind, Count, Currents, Duration, Rate, Table, Time, Times
 from cerebellum.description.where import Scene, Where
-from cerebellum.errors import InputError
+from cerebellum.errors import InputError, brief
 from cerebellum.plugins import Registry
 from cerebellum.typing import Cells, Floats
 
@@ -59,6 +59,10 @@ class Stimulus(Table):
         """Onset (s), duration (s) and amplitude (A) of the current in the block's trial of this number."""
         raise NotImplementedError
 
+    def expected(self, cells: int) -> float:
+        """Spikes that it draws a trial for a population of so many, at most about: for the estimate of memory."""
+        return float(cells)
+
     def late(self, trial: Value, trials: int | None) -> list[str]:
         """What does not fit trials of this duration, and of this number where the block gives it; begun as a key."""
         if self.onset.si >= trial.si:
@@ -73,7 +77,7 @@ class Stimulus(Table):
             return [f"{place}.population: {error}"]
         if name is None:
             known = ", ".join(circuit.population)
-            return [f"{place}: the model has no population {self.population!r}; there is: {known}"]
+            return [f"{place}: the model has no population {brief(self.population)}; there is: {known}"]
         population = circuit.population[name]
         if self.injects:
             if not MODELS[population.cell].has_membrane:
@@ -108,6 +112,10 @@ class Volley(Stimulus):
         jitter = np.clip(rng.standard_normal((len(starts), len(scene.address))), -3, 3) * self.jitter.si
         when = np.maximum(starts[:, None] + jitter, 0.0)
         return when.ravel(), np.tile(scene.address, len(starts)).astype(np.int32)
+
+    def expected(self, cells: int) -> float:
+        """Of every cell one a volley."""
+        return cells * self.volleys.number
 
     def late(self, trial: Value, trials: int | None) -> list[str]:
         """Every volley starts in the trial."""
@@ -176,6 +184,10 @@ class Poisson(Lasting, SomeCells):
     kind: Literal["poisson"]
     rate: Rate
 
+    def expected(self, cells: int) -> float:
+        """The rate's."""
+        return cells * self.rate.si * self.duration.si
+
     def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
         """So many, evenly in the duration."""
         chosen = self.chosen(scene)
@@ -189,6 +201,10 @@ class Regular(Lasting, SomeCells):
 
     kind: Literal["regular"]
     rate: Rate
+
+    def expected(self, cells: int) -> float:
+        """The rate's."""
+        return cells * self.rate.si * self.duration.si
 
     def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
         """Cell by cell."""
@@ -208,6 +224,10 @@ class Burst(SomeCells):
         """All cells at once, time by time."""
         chosen, when = self.chosen(scene), self.onset.si + np.array([time.si for time in self.times])
         return np.repeat(when, len(chosen)), np.tile(chosen, len(when))
+
+    def expected(self, cells: int) -> float:
+        """Of every cell all times."""
+        return float(cells * len(self.times))
 
     def late(self, trial: Value, trials: int | None) -> list[str]:
         """Every spike comes in the trial."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from cerebellum.errors import InputError
+from cerebellum.errors import InputError, brief
 from cerebellum.machine.cache import cache_folder
 
 # Dimension names that the schema uses, each with a unit a person would write.
@@ -28,6 +29,29 @@ DIMENSIONS = {
 }
 
 
+# SI; nothing of a nervous system or its simulation lies outside: what does is a slip of a unit or of a digit.
+SMALLEST = 1e-24  # but 0; numbers near the smallest that a computer has would turn into 0 or infinity on the way
+LARGEST = {
+    "time": 1e8,
+    "rate": 1e6,
+    "voltage": 1.0,
+    "current": 1e-3,
+    "capacitance": 1e-3,
+    "conductance": 1e-3,
+    "length": 1.0,
+    "number": 1e9,
+    "current rate": 1.0,
+    "inverse time": 1e6,
+    "volume density": 1e21,
+    "planar density": 1e15,
+    "concentration": 1e4,
+}
+LONGEST_UNIT = 40
+# Names multiplied and divided, with whole powers, a 1 only in front of a slash: nothing that a parser could compute on.
+_TERM = r"[A-Za-z\u00b5\u03bc\u03a9_]+((\^|\*\*)-?[1-9])?"
+_UNIT = re.compile(rf"1|(1 ?/ ?)?{_TERM}( ?[*/ ] ?{_TERM})*")
+
+
 @cache
 def _registry() -> Any:
     import pint
@@ -38,16 +62,27 @@ def _registry() -> Any:
 @cache
 def _scale(unit: str, dimension: str) -> float:
     """SI size of one `unit`, checked to have `dimension`."""
+    no_unit = InputError(f"{brief(unit)} is not a unit; write for example {DIMENSIONS[dimension]!r}")
+    if len(unit) > LONGEST_UNIT or not _UNIT.fullmatch(unit):
+        raise no_unit
     ureg = _registry()
     wanted = ureg.parse_units("dimensionless" if DIMENSIONS[dimension] == "1" else DIMENSIONS[dimension])
     try:
         found = ureg.parse_units("dimensionless" if unit == "1" else unit)
     except Exception as error:
-        raise InputError(f"{unit!r} is not a unit; write for example {DIMENSIONS[dimension]!r}") from error
+        raise no_unit from error
     if found.dimensionality != wanted.dimensionality:
         other = next((name for name in DIMENSIONS if _same_dimension(found, name)), str(found.dimensionality))
         raise InputError(f"needs a {dimension} (such as {DIMENSIONS[dimension]!r}), got {unit!r} (a {other})")
-    return float(ureg.Quantity(1.0, found).to_base_units().to(_si(found)).magnitude)
+    if dimension == "number" and unit != "1":  # of counts and shares the number itself is read
+        raise InputError(f"needs a number as it stands (with the unit '1'), got {unit!r}")
+    try:
+        size = float(ureg.Quantity(1.0, found).to_base_units().to(_si(found)).magnitude)
+    except Exception as error:  # a unit that counts from somewhere else than 0
+        raise no_unit from error
+    if not sys.float_info.min < size <= sys.float_info.max:
+        raise no_unit
+    return size
 
 
 def _same_dimension(unit: Any, dimension: str) -> bool:
@@ -78,8 +113,10 @@ class Value:
         return f"{self.number:g}" if self.unit == "1" else f"{self.number:g} {self.unit}"
 
 
-def parse_value(found: object, dimension: str, *, low: float | None = None, strict: bool = False) -> Value:
-    """`[number, "unit", "source"]` of the given dimension; `low` is the least allowed number (excluded if `strict`).
+def parse_value(
+    found: object, dimension: str, *, low: float | None = None, high: float | None = None, strict: bool = False
+) -> Value:
+    """`[number, "unit", "source"]` of the given dimension, between `low` (excluded if `strict`) and `high`.
 
     Raises
     ------
@@ -89,18 +126,24 @@ def parse_value(found: object, dimension: str, *, low: float | None = None, stri
     example = f'[number, "{DIMENSIONS[dimension]}", "source"]'
     if not isinstance(found, list | tuple) or len(found) != 3:
         what = "a value without unit and source" if isinstance(found, int | float | str) else "a list of another form"
-        raise InputError(f"found {found!r} ({what}); wanted {example}")
+        raise InputError(f"found {brief(found)} ({what}); wanted {example}")
     number, unit, source = found
     if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
-        raise InputError(f"found {number!r:.40}; wanted a finite number, as in {example}")
+        raise InputError(f"found {brief(number, 40)}; wanted a finite number, as in {example}")
     if not isinstance(unit, str):
-        raise InputError(f"found {unit!r} as unit; wanted text, as in {example}")
+        raise InputError(f"found {brief(unit)} as unit; wanted text, as in {example}")
     if not isinstance(source, str) or not source.strip():
         raise InputError(f'found no source; wanted a key of [sources], or "assumed: why", as in {example}')
     value = Value(float(number), unit, source, dimension)
-    value.si  # noqa: B018  (checks the dimension now, not at first use)
+    size = abs(value.si)
+    if size > LARGEST[dimension] or 0 < size < SMALLEST:
+        bound, word = (LARGEST[dimension], "most") if size > LARGEST[dimension] else (SMALLEST, "least")
+        wanted = Value(bound / _scale(unit, dimension), unit, source, dimension)
+        raise InputError(f"found {value}; wanted at {word} {wanted}")
     if low is not None and (number <= low if strict else number < low):
         raise InputError(f"found {value}; wanted {'more than' if strict else 'at least'} {low:g}")
+    if high is not None and number > high:
+        raise InputError(f"found {value}; wanted at most {high:g}")
     return value
 
 

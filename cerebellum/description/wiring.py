@@ -109,6 +109,10 @@ class WiringRule(Table):
     def expected(self, ends: Ends) -> int:
         """Number of synapses before drawing; for rules with chance in it, about."""
 
+    def convergence_at_full_scale(self, ends: Ends) -> float:
+        """Source cells of a target cell that the file asks for; `ends` are of the circuit at scale 1."""
+        return self.expected(ends) / ends.targets
+
     def faults(self, place: str, ends: Ends) -> list[str]:
         """What does not fit the two populations, a line each, begun with the key at fault (`place` is the rule's)."""
         return []

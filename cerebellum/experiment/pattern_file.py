@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zipfile
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from cerebellum.errors import ProtocolFileError
+from cerebellum.errors import ProtocolFileError, brief, shortened
 from cerebellum.typing import Bits, Ints
 
 
@@ -32,17 +33,23 @@ def read_file(path: str) -> PatternFile:
         If it cannot be read, lacks an array, or an array is not of this kind.
     """
     try:
+        if not Path(path).is_file():
+            raise FileNotFoundError("there is no such file")
         with zipfile.ZipFile(path):  # np.load takes other files too
             pass
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ProtocolFileError(f"patterns.path: cannot read {path!r} as a NumPy .npz file: {error}") from error
+    except Exception as error:  # a damaged file fails in many ways: of zip, of zlib, of NumPy's header, of memory
+        why = shortened(" ".join(str(error).split()), 120) or type(error).__name__
+        raise ProtocolFileError(f"patterns.path: cannot read {brief(path)} as a NumPy .npz file: {why}") from error
+    path = shortened(path, 60)
     bits = {}
     for name in ("addresses", "pointers", "cues"):
         if name not in arrays:
-            raise ProtocolFileError(f"patterns.path: {path} has no {name!r}; it has {', '.join(arrays) or 'nothing'}")
-        if arrays[name].ndim != 2 or not np.isin(arrays[name], (0, 1)).all():
+            raise ProtocolFileError(
+                f"patterns.path: {path} has no {name!r}; it has {shortened(', '.join(arrays), 60) or 'nothing'}"
+            )
+        if arrays[name].ndim != 2 or arrays[name].dtype.kind not in "biuf" or not np.isin(arrays[name], (0, 1)).all():
             raise ProtocolFileError(f"patterns.path: {name} of {path}: wanted a table of bits, two-dimensional")
         bits[name] = arrays[name].astype(bool)
     target = arrays.get("target")

@@ -100,6 +100,11 @@ def _csr(
         ).to(device)
 
 
+def _kept(tau: float) -> float:
+    """What a time step leaves of a state with this time constant (s); 0: nothing."""
+    return float(np.exp(-BIN / tau)) if tau else 0.0
+
+
 class TsodyksMarkram:
     """Tsodyks-Markram state of a population's synapses of one projection, in expectation; exact for whole spikes.
 
@@ -109,13 +114,14 @@ class TsodyksMarkram:
 
     def __init__(self, rule: ShortTerm, cells: int, tensor_options: dict[str, Any]) -> None:
         self.rule = rule
+        self.kept_facilitation, self.kept_depression = _kept(rule.tau_fac.si), _kept(rule.tau_rec.si)
         self.used, self.recovered = torch.zeros(cells, **tensor_options), torch.ones(cells, **tensor_options)
 
     def __call__(self, rate: Tensor) -> Tensor:
         """Rate times the share of the weight that each spike transmits; spikes of one step come one after another."""
         left, total = rate * BIN, torch.zeros_like(rate)
-        self.used = self.used * float(np.exp(-BIN / self.rule.tau_fac.si))
-        self.recovered = 1 + (self.recovered - 1) * float(np.exp(-BIN / self.rule.tau_rec.si))
+        self.used = self.used * self.kept_facilitation
+        self.recovered = 1 + (self.recovered - 1) * self.kept_depression
         while True:
             spikes = left.clamp(max=1.0)
             then = self.used + self.rule.U.si * (1 - self.used)

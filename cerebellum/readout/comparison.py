@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cerebellum.description.protocol import Protocol
+from cerebellum.description.schema import parse
 from cerebellum.errors import InputError
 from cerebellum.experiment.schedule import trials
 from cerebellum.readout import engine_agreement
@@ -36,11 +38,12 @@ def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str,
     for one, other in ((_opened(a), _opened(b)), (_opened(b), _opened(a))):
         spikes, rates = _spikes(one), _rates(other)
         if spikes and rates:
-            plans = [run.provenance["protocol"] for run in (one, other)]
-            seeds = [run.provenance["seed"] for run in (one, other)]
+            plans, seeds = ([run.provenance.get(key) for run in (one, other)] for key in ("protocol", "seed"))
+            if not isinstance(plans[0], dict):
+                raise InputError("run.json: found no protocol; wanted a run folder as a run left it")
             if plans[0] != plans[1] or seeds[0] != seeds[1]:
                 raise InputError("the two runs differ in protocol or seed, so their trials cannot be laid over another")
-            plan = Protocol.model_validate(plans[0])
+            plan = parse(Protocol, plans[0], "run.json", InputError)
             all_trials = trials(plan)
             shown = [trial for trial in all_trials if trial.block == all_trials[-1].block]
             spans = [(trial.start, trial.stop) for trial in shown]
@@ -66,5 +69,5 @@ def numbers_of(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, flo
         here = f"{path}.{key}" if path else key
         if isinstance(value, dict):
             yield from numbers_of(value, here)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
             yield here, float(value)

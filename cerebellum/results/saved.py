@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
-from cerebellum.errors import InputError
+from cerebellum.errors import InputError, brief, shortened
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,13 @@ class SavedRun:
         """Spikes of every population, from spikes.nwb; empty for a run of the rate engine alone."""
         from cerebellum.results.nwb import read_spikes
 
-        path = self.folder / "spikes.nwb"
-        return read_spikes(path) if path.exists() else {}
+        return _read(self.folder / "spikes.nwb", read_spikes)
 
     def rates(self) -> dict[str, Rates]:
         """Rates over time of every population, from rates.npz; empty for a run of the spiking engine alone."""
         from cerebellum.activity import rates
 
-        path = self.folder / "rates.npz"
-        return rates.read(path) if path.exists() else {}
+        return _read(self.folder / "rates.npz", rates.read)
 
 
 def open_run(folder: str | Path) -> SavedRun:
@@ -47,5 +48,29 @@ def open_run(folder: str | Path) -> SavedRun:
     for name in ("run.json", "summary.json"):
         if not (folder / name).is_file():
             raise InputError(f"{folder}: not a run folder, it has no {name}")
-    texts = [(folder / name).read_text() for name in ("summary.json", "run.json")]
-    return SavedRun(folder, *(json.loads(text) for text in texts))
+    return SavedRun(folder, *(_table(folder / name) for name in ("summary.json", "run.json")))
+
+
+def _read(path: Path, read: Callable[[Path], dict[str, T]]) -> dict[str, T]:
+    """What a file of the folder holds; nothing if there is none."""
+    if not path.exists():
+        return {}
+    try:
+        return read(path)
+    except Exception as error:  # a damaged file fails in many ways
+        raise InputError(_damaged(path, error)) from error
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(_damaged(path, error)) from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: damaged: found {brief(found)}; wanted a table: run again with --force")
+    return found
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    why = shortened(" ".join(str(error).split()), 120) or type(error).__name__
+    return f"{path}: damaged, cannot be read ({why}): run again with --force"

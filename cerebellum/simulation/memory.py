@@ -7,18 +7,49 @@ from typing import Any
 
 from cerebellum.connectome.connectome import expected_synapses
 from cerebellum.description.circuit import Circuit
+from cerebellum.description.protocol import Protocol
 from cerebellum.errors import ResourceError
 from cerebellum.simulation.engines import Engine
 
 BASE = 600e6  # bytes; interpreter, torch, brian2
+GIVEN, FIRED = 80, 48  # bytes a spike: of the protocol while its spikes are put on the grid, of a cell with its copies
+MEAN_RATE = 10.0  # Hz, over all cells; a run's own rates are not known before it
+SNAPSHOT = 24  # bytes of a plastic synapse's weight at the end of a block: the engine's, the result's, the file's
+BIT = 12  # bytes of a pattern's or cue's bit while it is drawn
 
 
-def needed(circuit: Circuit, chosen: Sequence[tuple[Engine, Any]]) -> float:
-    """Bytes that a run of these engines, each with its options, one after the other, needs, roughly."""
-    return BASE + max(engine.memory(circuit, options) for engine, options in chosen)
+def needed(circuit: Circuit, chosen: Sequence[tuple[Engine, Any]], protocol: Protocol | None = None) -> float:
+    """Bytes that a run of these engines, each with its options, one after the other, needs, roughly.
+
+    With the protocol also what it gives and what is kept of the run.
+    """
+    kept = sum(recorded(circuit, protocol).values()) if protocol else 0.0
+    return BASE + max(engine.memory(circuit, options) for engine, options in chosen) + kept
 
 
-def check(circuit: Circuit, chosen: Sequence[tuple[Engine, Any]]) -> None:
+def recorded(circuit: Circuit, protocol: Protocol) -> dict[str, float]:
+    """What grows with the protocol -> bytes, roughly."""
+    given, ends = 0.0, 0
+    for block in protocol.block.values():
+        trials, ends = protocol.trials_in(block), ends + block.plasticity
+        for stimulus in block.stimulus.values():
+            name = circuit.find(stimulus.population)
+            given += trials * stimulus.expected(circuit.size(name)) if name and not stimulus.injects else 0.0
+    cells = sum(circuit.size(name) for name in circuit.population)
+    synapses = expected_synapses(circuit)
+    plastic = sum(n for name, n in synapses.items() if circuit.projection[name].plasticity is not None)
+    patterns, fibers = protocol.pattern_count, circuit.with_role("mossy_fiber")
+    cues = sum(protocol.trials_in(block) for block in protocol.block.values() if block.over == "cues")
+    bits = (circuit.size(fibers) if fibers else 0) + circuit.zones
+    return {
+        "the spikes that the protocol gives": GIVEN * given,
+        f"the spikes of {protocol.duration:g} s": FIRED * cells * MEAN_RATE * protocol.duration,
+        f"the weights kept at the ends of {ends} plastic blocks": float(SNAPSHOT * plastic * max(ends - 1, 0)),
+        f"{patterns:,} patterns and {cues:,} cues": float(BIT * bits * (patterns + cues) + bits * patterns * cues),
+    }
+
+
+def check(circuit: Circuit, chosen: Sequence[tuple[Engine, Any]], protocol: Protocol | None = None) -> None:
     """Refuse a run that would not fit.
 
     Raises
@@ -28,13 +59,18 @@ def check(circuit: Circuit, chosen: Sequence[tuple[Engine, Any]]) -> None:
     """
     import psutil
 
-    wanted, free = needed(circuit, chosen), psutil.virtual_memory().available
+    wanted, free = needed(circuit, chosen, protocol), psutil.virtual_memory().available
     if wanted <= free:
         return
     said = f"this run needs about {wanted / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free; most of it is"
     draws = max(getattr(options, "draws", 0) for _, options in chosen)
     if draws and needed(circuit, [(engine, engine.options()) for engine, _ in chosen]) <= free:
         raise ResourceError(f"{said} the state of {draws} draws: make --draws smaller")
+    parts = recorded(circuit, protocol) if protocol else {}
+    if parts and 2 * max(parts.values()) > wanted:
+        raise ResourceError(
+            f"{said} {max(parts, key=lambda part: parts[part])}: make the protocol or the circuit smaller"
+        )
     synapses = expected_synapses(circuit)
     largest = max(synapses, key=lambda name: synapses[name])
     source, target = circuit.projection[largest].source, circuit.projection[largest].target

@@ -8,7 +8,7 @@ from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol, load_protocol
-from cerebellum.errors import ArgumentError, UnknownNameError
+from cerebellum.errors import ArgumentError, UnknownNameError, shortened
 from cerebellum.experiment import stimulus
 from cerebellum.experiment.patterns import Patterns, make_patterns
 from cerebellum.experiment.schedule import Schedule
@@ -76,7 +76,9 @@ def resolve(model: str | Circuit, protocol: str | Protocol, settings: dict[str, 
     for key in of_model:
         if key.split(".")[0] not in known:
             listed = ", ".join(dict.fromkeys(known))
-            raise UnknownNameError(f"--set {key}: no such key; a model and a protocol together have: {listed}")
+            raise UnknownNameError(
+                f"--set {shortened(key, 100)}: no such key; a model and a protocol together have: {listed}"
+            )
     plan = load_protocol(protocol, of_protocol) if isinstance(protocol, str) else protocol
     circuit = load_model(model, of_model) if isinstance(model, str) else model
     if (of_protocol and not isinstance(protocol, str)) or (of_model and not isinstance(model, str)):

@@ -18,7 +18,7 @@ from cerebellum.machine.progress import Progress, silent
 from cerebellum.readout import engine_agreement, microzones, readers, recorded
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
 from cerebellum.results.result import Result
-from cerebellum.simulation import engines, memory
+from cerebellum.simulation import checks, engines, memory
 from cerebellum.simulation.engines import Engine
 from cerebellum.simulation.prepare import Experiment, resolve, sample_experiment
 from cerebellum.simulation.provenance import provenance
@@ -75,6 +75,7 @@ def run(
         degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
         for degree in degrees(experiment.connectome)
     }
+    result.summary["checks"] = checks.checks(experiment, result)
     seconds["total"] = time.perf_counter() - clock
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
     result.provenance.update(provenance(result, engine, chosen, seed, started))
@@ -108,7 +109,7 @@ def _refuse(circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any
         raise ProtocolFileError("block: a protocol with a read block wants one with role = 'baseline' too")
     for engine, options in chosen:
         engine.check(circuit, plan, options)
-    memory.check(circuit, chosen)
+    memory.check(circuit, chosen, plan)
 
 
 def _report_rates(result: Result) -> None:

@@ -100,10 +100,13 @@ def _release(name: str, rule: ShortTerm, source: Any, delay: Any, clock: Any) ->
 
     All synapses of a source cell share their history, so one update a spike serves them all.
     """
+    # A time constant of 0 leaves nothing of what was: no division by it.
+    kept = {tau: f" * exp(-(t - last_{name}_post) / {tau})" for tau in ("tau_fac", "tau_rec")}
+    kept |= {tau: " * 0" for tau in kept if getattr(rule, tau).si == 0}
     lines = [
-        f"used_{name}_post = used_{name}_post * exp(-(t - last_{name}_post) / tau_fac)",
+        f"used_{name}_post = used_{name}_post{kept['tau_fac']}",
         f"used_{name}_post += U * (1 - used_{name}_post)",
-        f"recovered_{name}_post = 1 + (recovered_{name}_post - 1) * exp(-(t - last_{name}_post) / tau_rec)",
+        f"recovered_{name}_post = 1 + (recovered_{name}_post - 1){kept['tau_rec']}",
         f"sent_{name}_post = used_{name}_post * recovered_{name}_post",
         f"recovered_{name}_post -= sent_{name}_post",
         f"last_{name}_post = t",
