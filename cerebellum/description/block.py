@@ -48,7 +48,7 @@ class Block(Table):
         return noise
 
     @model_validator(mode="after")
-    def _complete(self) -> Block:
+    def _over_something(self) -> Block:
         if self.over == "trials" and self.trials is None:
             raise InputError('over = \'trials\' wants trials = [number, "1", "source"]')
         if self.over == "cues" and self.role != "read":
@@ -57,6 +57,10 @@ class Block(Table):
             raise InputError(f"subset: found {list(self.subset)}; wanted [first, last + 1], over patterns or cues")
         if self.repeats is not None and self.over != "patterns":
             raise InputError(f"repeats: wanted with over = 'patterns' only; found over = {self.over!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _as_its_role(self) -> Block:
         if self.role in ("baseline", "read") and self.window is None:
             raise InputError(f"role = {self.role!r} wants a window: [block.NAME.window] with onset and duration")
         if self.role == "read" and self.over != "cues":
@@ -65,6 +69,10 @@ class Block(Table):
             raise InputError(
                 "over = 'trials' has no pattern for a volley, pointer or address; use over = 'patterns' or 'cues'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _within_its_trial(self) -> Block:
         if self.window and self.window.onset.si + self.window.duration.si > self.trial_duration.si * (1 + 1e-9):
             raise InputError(f"window ends after the trial ({self.trial_duration})")
         trials = None if self.trials is None else int(self.trials.number)

@@ -106,6 +106,10 @@ class Circuit(Table):
             for name in self.population
             if self.size(name) > MOST_CELLS
         ]
+        return faults + self._zone_faults(at)
+
+    def _zone_faults(self, at: str) -> list[str]:
+        faults = []
         zoned = {p for projection in self.projection.values() if projection.rule.zoned
                  for p in (projection.source, projection.target)}  # fmt: skip
         for name in self.population:

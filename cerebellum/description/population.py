@@ -22,7 +22,7 @@ from cerebellum.description.schema import (
     ValueTable,
     Word,
 )
-from cerebellum.description.units import parse_value
+from cerebellum.description.units import Value, parse_value
 from cerebellum.errors import InputError, UnknownNameError
 
 
@@ -100,20 +100,33 @@ class Population(Table):
             raise InputError(f"cell {self.cell!r} needs the parameters {', '.join(missing)}")
         for table in (self.parameters, self.spread):
             for name, found in table.items():
-                if name not in wanted:
-                    raise UnknownNameError.of(f"parameter of cell {self.cell!r}", name, list(wanted))
-                positive = name in MODELS[self.cell].positive or table is self.spread
-                low = 0.0 if positive or name in MODELS[self.cell].nonnegative or wanted[name] == "time" else None
-                try:
-                    table[name] = parse_value(found, wanted[name], low=low, strict=positive)
-                except InputError as error:
-                    raise InputError(f"{name}: {error}") from None
+                table[name] = self._parameter(name, found, table is self.spread)
+        return self
+
+    def _parameter(self, name: str, found: object, spread: bool) -> Value:
+        model = MODELS[self.cell]
+        if name not in model.parameters:
+            raise UnknownNameError.of(f"parameter of cell {self.cell!r}", name, list(model.parameters))
+        positive = name in model.positive or spread
+        low = 0.0 if positive or name in model.nonnegative or model.parameters[name] == "time" else None
+        try:
+            return parse_value(found, model.parameters[name], low=low, strict=positive)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+
+    @model_validator(mode="after")
+    def _voltages_in_order(self) -> Population:
+        wanted = MODELS[self.cell].parameters
         ends = {"V_reset", "V_th"} <= set(wanted)
         if self.start == "spread" and not ends:
             raise InputError(f"start: 'spread' wants a cell with V_reset and V_th, which {self.cell!r} lacks")
         if ends and self.parameters["V_reset"].si >= self.parameters["V_th"].si:
             found = self.parameters["V_reset"]
             raise InputError(f"V_reset: found {found}; wanted less than V_th = {self.parameters['V_th']}")
+        return self
+
+    @model_validator(mode="after")
+    def _receptors_of_the_cell(self) -> Population:
         taken = MODELS[self.cell].takes
         for name, receptor in self.receptor.items():
             if receptor.dimension != taken:

@@ -34,7 +34,7 @@ class Protocol(Table):
     sources: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _consistent(self) -> Protocol:
+    def _blocks(self) -> Protocol:
         if not self.block:
             raise InputError("block: a protocol wants at least one [block.NAME]")
         for name, block in self.block.items():
@@ -46,6 +46,10 @@ class Protocol(Table):
             raise InputError(f"block: found {number:,} trials in all; wanted at most {MOST_TRIALS:,}")
         if len(found := [name for name, block in self.block.items() if block.role == "baseline"]) > 1:
             raise InputError(f"only one block can have role = 'baseline', found {', '.join(found)}")
+        return self
+
+    @model_validator(mode="after")
+    def _reads_what_was_written(self) -> Protocol:
         written = set[int]()
         for name, block in self.block.items():
             cues = self.file_cues if block.over == "cues" else None
@@ -56,6 +60,10 @@ class Protocol(Table):
                 written |= set(block.shown(there))
             if block.role == "read" and cues is None and not written.issuperset(block.shown(there)):
                 raise InputError(f"block.{name}: asks for patterns that no write block has written before")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_given(self) -> Protocol:
         check_sources(self, self.sources)
         return self
 

@@ -135,6 +135,12 @@ def parse_value(
     if not isinstance(source, str) or not source.strip():
         raise InputError(f'found no source; wanted a key of [sources], or "assumed: why", as in {example}')
     value = Value(float(number), unit, source, dimension)
+    _in_range(value, low, high, strict)
+    return value
+
+
+def _in_range(value: Value, low: float | None, high: float | None, strict: bool) -> None:
+    number, unit, source, dimension = value.number, value.unit, value.source, value.dimension
     size = abs(value.si)
     if size > LARGEST[dimension] or 0 < size < SMALLEST:
         bound, word = (LARGEST[dimension], "most") if size > LARGEST[dimension] else (SMALLEST, "least")
@@ -144,7 +150,6 @@ def parse_value(
         raise InputError(f"found {value}; wanted {'more than' if strict else 'at least'} {low:g}")
     if high is not None and number > high:
         raise InputError(f"found {value}; wanted at most {high:g}")
-    return value
 
 
 def steps(time: float, dt: float) -> int:

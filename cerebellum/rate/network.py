@@ -70,13 +70,9 @@ class RateCircuit(torch.nn.Module):
         self.plastic = [n for n in self.names if circuit.projection[n].plasticity is not None]
         self.surfaces = torch.nn.ModuleDict(surfaces).to(self.tensor_options["device"])
         self.membranes = {name: self._membrane(name) for name in surfaces}
-        one, none = torch.ones((), **self.tensor_options), torch.zeros((), **self.tensor_options)
-        self.gain = _parameters({n: one.clone() for n in self.names})
-        self.tonic = _parameters({n: none.clone() for n in self.alive if n in surfaces})
-        self.weight = _parameters({n: one.new_full((len(connectome.edges[n]),), connectome.weight[n])
-                                   for n in self.plastic})  # fmt: skip
-        self.fans = {tuple(names): Fan(connectome, names, dtype, self.tensor_options["device"])
-                     for population in self.alive for names in self._static(population)}  # fmt: skip
+        self._make_parameters()
+        static = [tuple(names) for population in self.alive for names in self._static(population)]
+        self.fans = {names: Fan(connectome, [*names], dtype, self.tensor_options["device"]) for names in static}
         self.delay = {n: max(1, round(circuit.projection[n].delay.si / BIN)) for n in self.names}
         self.requires_grad_(not draws)
 
@@ -85,6 +81,14 @@ class RateCircuit(torch.nn.Module):
         return Membrane(
             described.cell, self.connectome.parameters[population], described.receptor_models(), self.tensor_options
         )
+
+    def _make_parameters(self) -> None:
+        """What has gradients: gains, tonic conductances, plastic weights."""
+        one, none = torch.ones((), **self.tensor_options), torch.zeros((), **self.tensor_options)
+        self.gain = _parameters(dict.fromkeys(self.names, one))
+        self.tonic = _parameters(dict.fromkeys((n for n in self.alive if n in self.surfaces), none))
+        naive = {n: one.new_full((len(self.connectome.edges[n]),), self.connectome.weight[n]) for n in self.plastic}
+        self.weight = _parameters(naive)
 
     def _static(self, population: str) -> list[list[str]]:
         """Projections of a population that do not learn, as they share one product: all plain ones, others alone."""
@@ -204,7 +208,7 @@ def _refuse(connectome: Connectome, surfaces: dict[str, TransferSurface], lesion
 
 
 def _parameters(tensors: dict[str, Tensor]) -> torch.nn.ParameterDict:
-    return torch.nn.ParameterDict({name: torch.nn.Parameter(tensor) for name, tensor in tensors.items()})
+    return torch.nn.ParameterDict({name: torch.nn.Parameter(tensor.clone()) for name, tensor in tensors.items()})
 
 
 def _add(table: dict[str, Tensor], key: str, value: Tensor) -> None:
