@@ -135,7 +135,7 @@ def parse_value(
         raise InputError(f'found no source; wanted a key of [sources], or "assumed: why", as in {example}')
     value = Value(float(number), unit, source, dimension)
     size = abs(value.si)
-    if size > LARGEST[dimension] or 0 < size < SMALLEST:
+    if size > LARGEST[dimension] or (number and size < SMALLEST):
         bound, word = (LARGEST[dimension], "most") if size > LARGEST[dimension] else (SMALLEST, "least")
         wanted = Value(bound / _scale(unit, dimension), unit, source, dimension)
         raise InputError(f"found {value}; wanted at {word} {wanted}")
