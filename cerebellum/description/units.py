@@ -142,7 +142,7 @@ def parse_value(
 def _in_range(value: Value, low: float | None, high: float | None, strict: bool) -> None:
     number, unit, source, dimension = value.number, value.unit, value.source, value.dimension
     size = abs(value.si)
-    if size > LARGEST[dimension] or 0 < size < SMALLEST:
+    if size > LARGEST[dimension] or (number and size < SMALLEST):
         bound, word = (LARGEST[dimension], "most") if size > LARGEST[dimension] else (SMALLEST, "least")
         wanted = Value(bound / _scale(unit, dimension), unit, source, dimension)
         raise InputError(f"found {value}; wanted at {word} {wanted}")
