@@ -248,5 +248,6 @@ def _place(loc: tuple[int | str, ...], tables: Any) -> str:
             table = table[part]
         elif depth < len(loc) - 1 or "[" in str(part) or (isinstance(table, dict) and part == table.get("kind")):
             continue
-        keys.append(shortened(str(part), LONGEST_NAME))
+        plain = isinstance(part, int) or re.fullmatch(r"[\w.\[\]-]+", part, re.ASCII)
+        keys.append(shortened(str(part), LONGEST_NAME) if plain else brief(part))
     return ".".join(keys)
