@@ -144,6 +144,8 @@ def run(
     console.print(tables.run_tables(result.summary))
     console.print(f"Engine: {' and '.join(result.outcomes)}")
     console.print(f"{result.summary['timing']['total']:.1f} s for {result.schedule.duration:.1f} s of biological time")
+    for found in result.summary["checks"].values():
+        console.print(f"Note: {found['count']} {found['text']}", markup=False, highlight=False)
     console.print(f"Run folder: {folder}  (pictures in {folder / 'figures'})")
 
 

@@ -22,11 +22,13 @@ import torch
 from torch import Tensor
 
 from cerebellum.cells import MODELS
+from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Schedule
+from cerebellum.rate import time_step
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.state import State
 from cerebellum.rate.synapses import Fan
@@ -106,7 +108,7 @@ class RateCircuit(torch.nn.Module):
                 if circuit.projection[n].plasticity is not None
             }
         )
-        self.delay = {n: max(1, round(circuit.projection[n].delay.si / BIN)) for n in self.names}
+        self.delay = {n: time_step.delay(circuit.projection[n].delay.si) for n in self.names}
         self.requires_grad_(not draws)
 
     def driven(
@@ -120,7 +122,7 @@ class RateCircuit(torch.nn.Module):
                 continue
             described = self.circuit.population[name]
             is_source = described.afferent is None
-            late = 0 if described.afferent is None else round(described.afferent.delay.si / BIN)
+            late = 0 if described.afferent is None else nearest(described.afferent.delay.si, BIN)
             now = events[step - late] if step >= late else None
             if is_source or now is not None:
                 rate = torch.zeros(self.circuit.size(name), **self.tensor_options)
@@ -207,7 +209,7 @@ def given_rates(
     schedule: Schedule, circuit: Circuit, tensor_options: dict[str, Any]
 ) -> dict[str, list[tuple[Tensor, Tensor] | None]]:
     """Spikes of the driven populations in steps of `BIN`: for each step the cells and their rates (Hz), or None."""
-    steps = round(schedule.duration / BIN)
+    steps = nearest(schedule.duration, BIN)
     out: dict[str, list[tuple[Tensor, Tensor] | None]] = {}
     for name, events in schedule.events.items():
         place = np.minimum((events.step * circuit.dt / BIN + 1e-6).astype(np.int64), steps - 1)

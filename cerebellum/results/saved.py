@@ -9,6 +9,7 @@ from typing import Any
 
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
+from cerebellum.description.units import parse_value
 from cerebellum.errors import InputError
 
 
@@ -25,7 +26,8 @@ class SavedRun:
         from cerebellum.results.nwb import read_spikes
 
         path = self.folder / "spikes.nwb"
-        return read_spikes(path) if path.exists() else {}
+        dt = parse_value(self.provenance["model"]["time_step"], "time").si
+        return read_spikes(path, dt) if path.exists() else {}
 
     def rates(self) -> dict[str, Rates]:
         """Rates over time of every population, from rates.npz; empty for a run of the spiking engine alone."""

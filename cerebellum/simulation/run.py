@@ -15,7 +15,7 @@ from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol
 from cerebellum.errors import ProtocolFileError
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.readout import engine_agreement, microzones, readers, recorded
+from cerebellum.readout import checks, engine_agreement, microzones, readers, recorded
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
 from cerebellum.results.result import Result
 from cerebellum.simulation import engines, memory
@@ -75,6 +75,8 @@ def run(
         degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
         for degree in degrees(experiment.connectome)
     }
+    found = checks.timing(experiment.connectome, experiment.schedule, next(iter(result.outcomes.values())))
+    result.summary["checks"] = {name: {"count": n, "text": text} for name, (n, text) in found.items() if n}
     seconds["total"] = time.perf_counter() - clock
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
     result.provenance.update(provenance(result, engine, chosen, seed, started))
