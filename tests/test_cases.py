@@ -77,7 +77,7 @@ def rule(teacher: str, kernel: dict[str, Any]) -> dict[str, Any]:
 
 
 def circuit(dt: float) -> Circuit:
-    both = {"receptor": {"parallel": current(5), "climbing": current(5)}}
+    both = {"parallel": current(5), "climbing": current(5)}
     populations = {
         "mossy_fiber": cells("source", 1),
         "inferior_olive": cells("source", 2 * ZONES),
@@ -85,8 +85,8 @@ def circuit(dt: float) -> Circuit:
         "granule": cells("relay", 1),
         "golgi": cells("lif", 1, receptor={"mossy": current(2)}),
         "stellate": cells("lif", 1, receptor={"parallel": current(2)}),
-        "purkinje": cells("lif", ZONES, **both),
-        "molecular": cells("lif", ZONES, **both),
+        "purkinje": cells("lif", ZONES, receptor=both),
+        "molecular": cells("lif", ZONES, receptor=both),
     }
     zoned = {"rule": {"kind": "microzone"}}
     rectangular = {"kind": "rectangular", "window": value(WINDOW, "ms")}
@@ -261,10 +261,10 @@ def test_short_term_plasticity_is_tsodyks_and_markram_s(name: str, dt: float, ta
     steps = np.arange(round(0.24 / dt))
     arrivals = [round((time + AHEAD) * 1e-3 / dt) for time in PARALLEL]
     membrane = {"tau_m": TAU, "C_m": CAPACITANCE}
-    potential = sum(
-        amount * wired.weight[f"granule_to_{name}"] * lif.psp(membrane, 5e-3, (steps - arrival) * dt)
-        for amount, arrival in zip(sent, arrivals, strict=True)
-    )
+    potential = np.zeros(len(steps))
+    for amount, arrival in zip(sent, arrivals, strict=True):
+        since = np.asarray((steps - arrival) * dt, dtype=np.float64)
+        potential += amount * wired.weight[f"granule_to_{name}"] * lif.psp(membrane, 5e-3, since)
     threshold = wired.parameters[name]["V_th"]
     crossed = (potential[:, None] - 70e-3) > threshold
     expected = {cell: int(crossed[:, cell].argmax()) for cell in range(40) if crossed[:, cell].any()}

@@ -88,7 +88,7 @@ def test_histograms_figures_and_engines_agree_on_edges(dt: float, first: int, bi
     start, width = first * 1e-3, statistics.BIN_WIDTH
     each = round(width / dt)
     steps = round(start / dt) + each * np.arange(bins + 1)
-    spikes = Spikes(steps * dt, np.zeros(bins + 1, np.int32), dt)
+    spikes = Spikes(np.asarray(steps * dt, dtype=np.float64), np.zeros(bins + 1, np.int32), dt)
     stop = start + bins * width
     even = np.full(bins, 1 / width)
     np.testing.assert_allclose(statistics.psth(spikes, 1, [start], 0.0, bins * width, width), even)

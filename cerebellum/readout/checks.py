@@ -36,6 +36,8 @@ def timing(connectome: Connectome, schedule: Schedule, outcome: Outcome) -> dict
     if outcome.spikes:
         found["changes_still_due"] = changes_still_due(connectome, schedule, outcome)
         found["forgotten_teaching"] = forgotten_teaching(connectome, outcome)
+    if outcome.rates:
+        found["rounded_delays"] = rounded_delays(circuit)
     return found
 
 
@@ -49,6 +51,18 @@ def rounded_times(circuit: Circuit, protocol: Protocol | None) -> Check:
         if not on_grid(value.si, circuit.dt)
     ]
     return len(off), f"times rounded to the nearest step of {circuit.time_step}: {_some(off)}"
+
+
+def rounded_delays(circuit: Circuit) -> Check:
+    """Delays that are no whole steps of the rate engine, which has a longer step of its own."""
+    from cerebellum.rate.time_step import BIN, delay
+
+    off = [
+        f"projection.{name}.delay = {projection.delay}"
+        for name, projection in circuit.projection.items()
+        if not on_grid(projection.delay.si, BIN) or delay(projection.delay.si) != nearest(projection.delay.si, BIN)
+    ]
+    return len(off), f"delays rounded to the rate engine's step of {BIN * 1e3:g} ms, one at least: {_some(off)}"
 
 
 def silent_stimuli(schedule: Schedule) -> Check:

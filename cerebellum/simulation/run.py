@@ -75,8 +75,12 @@ def run(
         degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
         for degree in degrees(experiment.connectome)
     }
-    found = checks.timing(experiment.connectome, experiment.schedule, next(iter(result.outcomes.values())))
-    result.summary["checks"] = {name: {"count": n, "text": text} for name, (n, text) in found.items() if n}
+    result.summary["checks"] = {
+        name: {"count": count, "text": text}
+        for outcome in result.outcomes.values()
+        for name, (count, text) in checks.timing(experiment.connectome, experiment.schedule, outcome).items()
+        if count
+    }
     seconds["total"] = time.perf_counter() - clock
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
     result.provenance.update(provenance(result, engine, chosen, seed, started))
