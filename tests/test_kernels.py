@@ -60,7 +60,7 @@ def test_a_kernel_is_its_formula(name: str) -> None:
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_kernels_brian2_text_says_the_same(name: str) -> None:
-    text = kernel_of(name).text("lag")
+    text = kernel_of(name).text("lag", 1e-4)
     names = {
         "exp": math.exp,
         "sin": math.sin,
@@ -71,8 +71,9 @@ def test_a_kernels_brian2_text_says_the_same(name: str) -> None:
         "int": int,
         "clip": lambda x, a, b: min(max(x, a), b),
     }
-    found = [eval(text, {"__builtins__": {}}, {**names, "lag": float(lag)}) for lag in LAGS]
-    assert kernel_of(name)(LAGS) == pytest.approx(found, abs=1e-12)
+    lags = np.rint(LAGS / 1e-4) * 1e-4  # the engine has no others
+    found = [eval(text, {"__builtins__": {}}, {**names, "lag": float(lag)}) for lag in lags]
+    assert kernel_of(name)(lags) == pytest.approx(found, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", KERNELS)

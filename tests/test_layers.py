@@ -17,7 +17,7 @@ FLOORS = [
     {"simulation"},
     {"cli", "heads"},
 ]
-FILES = {"__init__", "__main__", "errors", "plugins", "typing"}  # beside the folders
+FILES = {"__init__", "__main__", "clock", "errors", "plugins", "typing"}  # beside the folders
 
 ALLOWED = {
     "brian2": {"spiking"},

@@ -61,6 +61,7 @@ def _protocol(name: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
     import numpy as np
 
     from cerebellum import prepare
+    from cerebellum.activity import statistics
     from cerebellum.activity.rates import STEP
     from cerebellum.rate import simulate
     from cerebellum.readout.engine_agreement import correlation
@@ -75,8 +76,8 @@ def _protocol(name: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
         simulated = network.simulate(dataclasses.replace(wired, seed=seed + 1000 * run), schedule)
         seconds.append(simulated.seconds["simulate"])
         for population, spikes in simulated.spikes.items():
-            edges = np.arange(steps + 1) * STEP - 1e-9
-            counted[population][run] = np.histogram(spikes.time, edges)[0] / (STEP * circuit.size(population))
+            binned = statistics.histogram(spikes, np.arange(steps + 1, dtype=np.float64) * STEP)
+            counted[population][run] = binned / (STEP * circuit.size(population))
             each[population] += np.bincount(spikes.cell, minlength=circuit.size(population))
     drawn = simulate.simulate(wired, schedule, draws=DRAWS)
     expected = simulate.simulate(wired, schedule)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cerebellum.clock import nearest
+
 STEP = 1e-3  # s; of the population's mean
 
 Rows = NDArray[np.float32]
@@ -30,15 +32,15 @@ class Rates:
 
     def between(self, start: float, stop: float) -> float:
         """Mean rate of the population in [start, stop) (s)."""
-        return float(self.mean[round(start / STEP) : round(stop / STEP)].mean())
+        return float(self.mean[nearest(start, STEP) : nearest(stop, STEP)].mean())
 
     def cells_between(self, start: float, stop: float) -> NDArray[np.float64]:
-        """Mean rate of each cell in the bins whose middle lies in [start, stop) (s), shape (cells,)."""
-        middle = (np.arange(len(self.cells)) + 0.5) * self.width
-        inside = (middle >= start) & (middle < stop)
-        if not inside.any():
-            inside[np.argmin(np.abs(middle - (start + stop) / 2))] = True
-        return np.asarray(self.cells[inside].mean(axis=0), dtype=np.float64)
+        """Mean rate of each cell in [start, stop) (s), to the nearest bins and one at least, shape (cells,)."""
+        first, last = nearest(start, self.width), nearest(stop, self.width)
+        if last <= first:
+            first = min(int((start + stop) / 2 / self.width), len(self.cells) - 1)
+            last = first + 1
+        return np.asarray(self.cells[first:last].mean(axis=0), dtype=np.float64)
 
 
 def write(rates: dict[str, Rates], path: Path) -> None:

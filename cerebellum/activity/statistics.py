@@ -9,6 +9,7 @@ import numpy as np
 
 from cerebellum.activity.rates import STEP, Rates
 from cerebellum.activity.spikes import Spikes
+from cerebellum.clock import nearest
 from cerebellum.errors import ArgumentError
 from cerebellum.typing import Floats, Ints
 
@@ -44,17 +45,17 @@ def rates(spikes: Spikes, cells: int, start: float, stop: float) -> Floats:
     ArgumentError
         If the window is empty.
     """
-    if stop <= start:
-        raise ArgumentError("stop", stop, f"wanted more than start = {start}")
-    inside = (spikes.time >= start) & (spikes.time < stop)
-    return np.bincount(spikes.cell[inside], minlength=cells) / (stop - start)
+    steps = nearest(stop, spikes.dt) - nearest(start, spikes.dt)
+    if steps < 1:
+        raise ArgumentError("stop", stop, f"wanted more than start = {start}, by a step at least")
+    return counts(spikes, cells, start, stop) / (steps * spikes.dt)
 
 
 def intervals(spikes: Spikes, cells: int, start: float, stop: float) -> list[Floats]:
     """Interspike intervals (s) of each cell within [start, stop)."""
-    inside = (spikes.time >= start) & (spikes.time < stop)
+    inside = spikes.within(start, stop)
     order = np.argsort(spikes.cell[inside], kind="stable")
-    ends = np.cumsum(np.bincount(spikes.cell[inside], minlength=cells))[:-1]
+    ends = np.cumsum(counts(spikes, cells, start, stop))[:-1]
     return [np.diff(train) for train in np.split(spikes.time[inside][order], ends)]
 
 
@@ -77,17 +78,14 @@ def activity(spikes: Spikes, cells: int, start: float, stop: float) -> Activity:
     )
 
 
-def psth(spikes: Spikes, cells: int, onsets: list[float], before: float, after: float, width: float) -> Floats:
+def psth(spikes: Spikes, cells: int, onsets: Sequence[float], before: float, after: float, width: float) -> Floats:
     """Peristimulus time histogram: mean rate (Hz) of a cell in bins of `width` (s) from `before` to `after` each onset.
 
     shape (bins,)
     """
-    bins = round((before + after) / width)
-    edges = -before + width * np.arange(bins + 1)
-    counts = np.zeros(bins)
-    for onset in onsets:
-        counts += np.histogram(spikes.time - onset, edges)[0]
-    return counts / (width * cells * len(onsets))
+    edges: Floats = width * np.arange(nearest(before + after, width) + 1, dtype=np.float64) - before
+    total = np.sum([histogram(spikes, onset + edges) for onset in onsets], axis=0)
+    return np.asarray(total / (width * cells * len(onsets)))
 
 
 def grid(values: Floats, places: Floats, extent: tuple[float, float], width: float) -> Floats:
@@ -115,9 +113,13 @@ def centre_surround(control: Floats, gabazine: Floats) -> Floats:
 
 
 def counts(spikes: Spikes, cells: int, start: float, stop: float) -> Ints:
-    """Spikes of each cell in [start, stop), shape (cells,)."""
-    first, last = np.searchsorted(spikes.time, [start - 1e-9, stop - 1e-9])
-    return np.bincount(spikes.cell[first:last], minlength=cells)
+    """Spikes of each cell in [start, stop) (s), shape (cells,)."""
+    return np.bincount(spikes.cell[spikes.within(start, stop)], minlength=cells)
+
+
+def histogram(spikes: Spikes, edges: Floats) -> Ints:
+    """Spikes of all cells between each edge (s) and the next, the first included, shape (edges - 1,)."""
+    return np.diff(spikes.before(edges))
 
 
 BIN_WIDTH = 5e-3  # s; of histograms of spikes
@@ -134,13 +136,11 @@ def histograms(
         If a trial is shorter than a bin.
     """
     each = round(width / STEP)
-    bins = min(int((stop - start) / STEP + 1e-6) // each for start, stop in spans)
+    bins = min(nearest(stop - start, STEP) // each for start, stop in spans)
     if bins < 1:
         raise ArgumentError("spans", spans, f"wanted trials of at least {width:g} s")
-    counted, mean = np.zeros(bins), np.zeros(bins)
-    for start, _ in spans:
-        first = round(start / STEP)
-        counted += np.histogram(spikes.time, (first + each * np.arange(bins + 1)) * STEP - 1e-9)[0]
+    mean, onsets = np.zeros(bins), [nearest(start, STEP) for start, _ in spans]
+    for first in onsets:
         mean += rates.mean[first : first + bins * each].reshape(bins, each).mean(axis=1)
-    cells = rates.cells.shape[1]
-    return counted / (width * cells * len(spans)), mean / len(spans)
+    counted = psth(spikes, rates.cells.shape[1], [first * STEP for first in onsets], 0.0, bins * width, width)
+    return counted, mean / len(spans)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cerebellum.cells import conductances, lif
 from cerebellum.cells.conductances import Conductances, Receptors
-from cerebellum.cells.model import Arrivals, CellModel, Parameters, RateForm, State
+from cerebellum.cells.model import Arrivals, CellModel, Parameters, RateForm, State, rest_steps
 from cerebellum.typing import Floats, Ints
 
 
@@ -45,7 +45,7 @@ def constants(parameters: Parameters, receptors: Receptors, dt: float) -> dict[s
         "above": twice - leak,
         "below": twice + leak,
         "drive": 2 * (p["I_e"] + leak * p["E_L"]),
-        "rest_steps": np.rint(p["t_ref"] / dt),
+        "rest_steps": rest_steps(p, dt),
     }
     return {
         **{key: value if value.ndim else float(value) for key, value in numbers.items()},

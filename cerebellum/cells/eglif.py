@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from cerebellum.cells import conductances
 from cerebellum.cells.conductances import Conductances, Receptors
-from cerebellum.cells.model import Arrivals, CellModel, Parameters, RateForm, Slow, State
+from cerebellum.cells.model import Arrivals, CellModel, Parameters, RateForm, Slow, State, rest_steps
 from cerebellum.typing import Floats, Ints
 
 HELD = 64.0
@@ -83,7 +83,7 @@ def constants(parameters: Parameters, receptors: Receptors, dt: float) -> dict[s
         "drive": 2 * p["I_e"] + 2 * p["E_L"] * (gain - leak),
         "hazard": p["lambda_0"] * dt,
         "steep": 1 / (256 * p["tau_V"]),
-        "clamp": HELD * np.rint(p["t_ref"] / dt),
+        "clamp": HELD * rest_steps(p, dt),
     }
     plain = {"HELD": HELD, "MULTIPLIER": MULTIPLIER, "PRIME": PRIME, "CEILING": CEILING}
     given = {key: value if np.ndim(value) else float(value) for key, value in numbers.items()}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.cells.model import CellModel, Parameters
+from cerebellum.cells.model import CellModel, Parameters, rest_steps
 from cerebellum.cells.receptor import CurrentReceptor
 from cerebellum.typing import Floats
 
@@ -45,11 +45,12 @@ def update(receptors: Currents, currents: str) -> str:
 
 
 def constants(parameters: Parameters, receptors: Currents, dt: float) -> dict[str, float | Floats]:
-    """Numbers of `update`: V_inf (V), leak (1), and those of each receptor."""
+    """Numbers of `update` and of the refractory time: V_inf (V), leak (1), rest_steps, and those of each receptor."""
     p = parameters
     numbers: dict[str, float | Floats] = {
         "V_inf": p["E_L"] + p["tau_m"] * p["I_e"] / p["C_m"],
         "leak": -np.expm1(-dt / p["tau_m"]),
+        "rest_steps": rest_steps(p, dt),
     }
     for name, receptor in receptors.items():
         numbers |= receptor.membrane_constants(name, p, dt)
@@ -111,14 +112,13 @@ def respond(parameters: Parameters, current: Floats, start: Floats | float, dt: 
     free_at, spikes = np.zeros(shape), np.zeros((len(current), *shape), dtype=bool)
     rest, gain = p["E_L"] + p["tau_m"] * p["I_e"] / p["C_m"], p["tau_m"] / p["C_m"]
     leak = -np.expm1(-dt / p["tau_m"])
-    # As in Brian2: t_ref is cut to whole steps, and the voltage moves again at that step after the spike.
-    held = np.broadcast_to(np.floor(np.asarray(p["t_ref"]) / dt + 1e-9), shape)
+    held = np.broadcast_to(rest_steps(p, dt), shape)
     for step, now in enumerate(current):
         v += np.where(free_at <= step, (rest + gain * now - v) * leak, 0.0)
         fired = (free_at <= step) & (v > p["V_th"])
         spikes[step] = fired
         np.copyto(v, p["V_reset"], where=fired)
-        np.copyto(free_at, step + held, where=fired)
+        np.copyto(free_at, step + 1 + held, where=fired)
     return spikes
 
 
@@ -140,7 +140,7 @@ MODEL = CellModel(
     differential=True,
     threshold="v > V_th",
     reset="v = V_reset",
-    refractory="t_ref",
+    refractory="(rest_steps + 1) * dt",  # Brian2 counts from the step of the spike
     constants=constants,
     rate=rate,
 )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cerebellum.cells.receptor import Dimension
+from cerebellum.clock import nearest
 from cerebellum.typing import Floats, Ints
 
 Parameters = Mapping[str, float | Floats]
@@ -20,6 +21,11 @@ Arrivals = Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]
 """Time step -> (receptor, cells, weights in A or S) of the spikes that arrive in it."""
 Slow = tuple[Any, ...]
 """What a membrane has beside its voltage, such as adaptation currents (A)."""
+
+
+def rest_steps(parameters: Parameters, dt: float) -> Floats:
+    """Whole steps of `dt` (s) for which a cell is held at its reset after the step of a spike; then it integrates."""
+    return np.asarray(nearest(np.asarray(parameters["t_ref"], dtype=float), dt), dtype=float)
 
 
 class RateForm:

@@ -146,7 +146,7 @@ def run(
     console.print(f"Engine: {' and '.join(result.outcomes)}")
     console.print(f"{result.summary['timing']['total']:.1f} s for {result.schedule.duration:.1f} s of biological time")
     for check in result.summary["checks"].values():
-        console.print(f"note: {check['text']}")
+        console.print(f"note: {check['text']}", markup=False, highlight=False)
     console.print(f"Run folder: {folder}  (pictures in {folder / 'figures'})")
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from cerebellum.clock import NANOSECOND, nearest
 from cerebellum.description.schema import Duration, Listed, Table, Time, Word
 from cerebellum.description.stimulus import AnyStimulus
 from cerebellum.errors import InputError
@@ -73,7 +74,8 @@ class Block(Table):
 
     @model_validator(mode="after")
     def _within_its_trial(self) -> Block:
-        if self.window and self.window.onset.si + self.window.duration.si > self.trial_duration.si * (1 + 1e-9):
+        ends = [self.trial_duration.si] + [w.onset.si + w.duration.si for w in [self.window] if w is not None]
+        if nearest(ends[-1], NANOSECOND) > nearest(ends[0], NANOSECOND):
             raise InputError(f"window ends after the trial ({self.trial_duration})")
         trials = None if self.trials is None else int(self.trials.number)
         late = [

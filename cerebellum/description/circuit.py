@@ -149,7 +149,8 @@ class Circuit(Table):
         if projection.short_term and MODELS[self.population[projection.source].cell].given:
             faults.append(f"{place}.short_term: {projection.source} are given spikes and keep no state")
         try:
-            steps(projection.delay.si, self.dt)
+            if steps(projection.delay.si, self.dt) < 1 and MODELS[target.cell].relays:
+                faults.append(f"{place}.delay: found {projection.delay}; wanted a time step at least onto a relay")
         except InputError as error:
             faults.append(f"{place}.delay: {error}")
         return faults

@@ -71,6 +71,11 @@ class PlasticityRule(Table):
         """Most teacher's spikes of one cell that can fall in one window; older ones are forgotten."""
 
     @property
+    def forgets_on_purpose(self) -> bool:
+        """Whether older ones are not to count, however many come."""
+        return False
+
+    @property
     def amounts(self) -> dict[str, Value]:
         """The file's weights and changes of weight; currents or conductances, as the projection's weight."""
         found = {key: getattr(self, key) for key in type(self).model_fields}
@@ -243,6 +248,11 @@ class SdmRule(PlasticityRule):
     def remembered(self) -> int:
         """1."""
         return 1
+
+    @property
+    def forgets_on_purpose(self) -> bool:
+        """A burst counts once."""
+        return True
 
 
 class StdpAlpha(PlasticityRule):

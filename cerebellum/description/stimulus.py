@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 
 from cerebellum.cells import MODELS
+from cerebellum.clock import NANOSECOND, nearest
 from cerebellum.description.edges import zone_of
 from cerebellum.description.schema import ByKind, Count, Currents, Duration, Rate, Table, Time, Times
 from cerebellum.description.where import Scene, Where
@@ -34,7 +35,7 @@ STIMULI = Registry(
         "current_step": "cerebellum.description.stimulus:CurrentStep",
     },
 )
-ROUNDING = 1 + 1e-9  # of sums of times that ought to be equal
+CUT = 3.0  # standard deviations of a jitter
 
 
 class Stimulus(Table):
@@ -65,7 +66,7 @@ class Stimulus(Table):
 
     def late(self, trial: Value, trials: int | None) -> list[str]:
         """What does not fit trials of this duration, and of this number where the block gives it; begun as a key."""
-        if self.onset.si >= trial.si:
+        if reaches(self.onset.si, trial):
             return [f".onset: found {self.onset}; wanted inside the trial ({trial})"]
         return []
 
@@ -87,6 +88,11 @@ class Stimulus(Table):
         return []
 
 
+def reaches(time: float, trial: Value) -> bool:
+    """Whether a time (s) lies at the end of the trial or beyond, where the next begins."""
+    return nearest(time, NANOSECOND) >= nearest(trial.si, NANOSECOND)
+
+
 AnyStimulus = Annotated[Stimulus, ByKind(STIMULI)]
 
 
@@ -98,7 +104,7 @@ class Volley(Stimulus):
     volleys: Count
     interval: Duration
     jitter: Time
-    """Standard deviation of a fibre's spike time about the volley's, Gaussian, cut at 3."""
+    """Standard deviation of a fibre's spike time about the volley's, Gaussian; what is beyond 3 is drawn again."""
 
     @property
     def shows_pattern(self) -> bool:
@@ -109,8 +115,10 @@ class Volley(Stimulus):
         """Volley by volley."""
         assert scene.address is not None
         starts = self.onset.si + self.interval.si * np.arange(int(self.volleys.number))
-        jitter = np.clip(rng.standard_normal((len(starts), len(scene.address))), -3, 3) * self.jitter.si
-        when = np.maximum(starts[:, None] + jitter, 0.0)
+        jitter = rng.standard_normal((len(starts), len(scene.address)))
+        while (far := np.abs(jitter) > CUT).any():
+            jitter[far] = rng.standard_normal(far.sum())
+        when = starts[:, None] + jitter * self.jitter.si
         return when.ravel(), np.tile(scene.address, len(starts)).astype(np.int32)
 
     def expected(self, cells: int) -> float:
@@ -118,10 +126,15 @@ class Volley(Stimulus):
         return cells * self.volleys.number
 
     def late(self, trial: Value, trials: int | None) -> list[str]:
-        """Every volley starts in the trial."""
-        last = self.onset.si + (self.volleys.number - 1) * self.interval.si
-        after = [f": the last volley starts at {last * 1e3:g} ms, after the trial ends"] if last >= trial.si else []
-        return super().late(trial, trials) or after
+        """Every volley lies in the trial, jitter and all."""
+        last, reach = self.onset.si + (self.volleys.number - 1) * self.interval.si, CUT * self.jitter.si
+        if reaches(last, trial):
+            return super().late(trial, trials) or [
+                f": the last volley starts at {last * 1e3:g} ms, after the trial ends"
+            ]
+        if nearest(self.onset.si, NANOSECOND) < nearest(reach, NANOSECOND) or reaches(last + reach, trial):
+            return [f".jitter: found {self.jitter}; {CUT:g} times that leads out of the trial ({trial})"]
+        return []
 
 
 class Pointer(Stimulus):
@@ -174,8 +187,12 @@ class Lasting(Stimulus):
     def late(self, trial: Value, trials: int | None) -> list[str]:
         """They end with the trial, or before."""
         end = self.onset.si + self.duration.si
-        after = [f": ends at {end * 1e3:g} ms, after the {trial} trial"] if end > trial.si * ROUNDING else []
-        return super().late(trial, trials) or after
+        after = nearest(end, NANOSECOND) > nearest(trial.si, NANOSECOND)
+        return super().late(trial, trials) or [f": ends at {end * 1e3:g} ms, after the {trial} trial"] * after
+
+    def steps(self, dt: float) -> tuple[int, int]:
+        """First time step of `dt` (s), and the one after the last, counted from the trial's begin."""
+        return nearest(self.onset.si, dt), nearest(self.onset.si + self.duration.si, dt)
 
 
 class Poisson(Lasting, SomeCells):
@@ -189,11 +206,11 @@ class Poisson(Lasting, SomeCells):
         return cells * self.rate.si * self.duration.si
 
     def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
-        """So many, evenly in the duration."""
-        chosen = self.chosen(scene)
-        number = rng.poisson(self.rate.si * self.duration.si, len(chosen))
-        when = self.onset.si + self.duration.si * rng.random(number.sum())
-        return when, np.repeat(chosen, number)
+        """So many, evenly in the steps of the duration."""
+        chosen, dt, (first, last) = self.chosen(scene), scene.circuit.dt, self.steps(scene.circuit.dt)
+        number = rng.poisson(self.rate.si * (last - first) * dt, len(chosen))
+        step = first + np.floor((last - first) * rng.random(number.sum()))
+        return step * dt, np.repeat(chosen, number)
 
 
 class Regular(Lasting, SomeCells):
@@ -208,10 +225,13 @@ class Regular(Lasting, SomeCells):
 
     def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
         """Cell by cell."""
-        chosen, interval = self.chosen(scene), 1.0 / self.rate.si
-        trains = interval * (rng.random(len(chosen))[:, None] + np.arange(int(self.duration.si / interval) + 1))
-        row, column = np.nonzero(trains < self.duration.si)
-        return self.onset.si + trains[row, column], chosen[row]
+        chosen, dt, (first, last) = self.chosen(scene), scene.circuit.dt, self.steps(scene.circuit.dt)
+        if self.rate.si == 0:
+            return np.empty(0), chosen[:0]
+        interval = 1.0 / (self.rate.si * dt)  # in steps, as what follows
+        trains = interval * (rng.random(len(chosen))[:, None] + np.arange(int((last - first) / interval) + 1))
+        row, column = np.nonzero(trains < last - first)
+        return (first + np.floor(trains[row, column])) * dt, chosen[row]
 
 
 class Burst(SomeCells):
@@ -232,7 +252,7 @@ class Burst(SomeCells):
     def late(self, trial: Value, trials: int | None) -> list[str]:
         """Every spike comes in the trial."""
         last = self.onset.si + max(time.si for time in self.times)
-        after = [f": the last spike comes at {last * 1e3:g} ms, after the trial ends"] if last >= trial.si else []
+        after = [f": the last spike comes at {last * 1e3:g} ms, after the trial ends"] * reaches(last, trial)
         return super().late(trial, trials) or after
 
 

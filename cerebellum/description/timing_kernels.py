@@ -15,11 +15,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from cerebellum.cells import formula
+from cerebellum.clock import nearest
 from cerebellum.description.schema import Count, Duration, Table
 from cerebellum.errors import InputError
 from cerebellum.typing import Floats
 
-# Lags are differences of grid times; far below any time step, this makes their comparison with 0 and the window exact.
+# Of lags that are differences of times: far below any time step, this makes the comparison with 0 and the window exact.
 EPSILON = 1e-9
 POINTS = 20_000
 
@@ -46,10 +47,11 @@ class TimingKernel(Table):
         inner = formula.evaluate(self.inner("lag"), {"lag": lag, "second": 1.0})
         return np.where((lag > low) & (lag <= self.support + EPSILON), inner, 0.0)
 
-    def text(self, lag: str) -> str:
-        """K as a Brian2 expression of `lag`."""
-        low = -self.support - EPSILON if self.symmetric else EPSILON
-        inside = f"int({lag} > {low!r}*second and {lag} <= {self.support + EPSILON!r}*second)"
+    def text(self, lag: str, dt: float) -> str:
+        """K as a Brian2 expression of `lag`, a whole number of time steps `dt` (s); its edges lie between two."""
+        high = (nearest(self.support, dt) + 0.5) * dt
+        low = -high if self.symmetric else 0.5 * dt
+        inside = f"int({lag} > {low!r}*second and {lag} < {high!r}*second)"
         return f"{inside} * {self.inner(lag)}"
 
     def moment(self, power: int) -> float:

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cerebellum.cells import MODELS
+from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome, generator
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.stimulus import Stimulus
 from cerebellum.description.where import Scene
+from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.patterns import Patterns
 from cerebellum.experiment.schedule import Events, Pulse, Schedule, Trial, trials
-from cerebellum.typing import Bits, Cells, Floats, Ints
+from cerebellum.typing import Bits, Ints
+
+LOST = 0.01  # of the spikes asked of a population; more are refused
 
 
 def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | None, seed: int) -> Schedule:
-    """Draw the spikes of every source population; the same arguments give the same spikes."""
+    """Draw the spikes of every source population; the same arguments give the same spikes.
+
+    Raises
+    ------
+    ProtocolFileError
+        If a stimulus brings a spike outside its trial, or more spikes than cells can fire, once a time step each.
+    """
     circuit = connectome.circuit
-    all_trials = trials(protocol)
+    all_trials = trials(protocol, circuit.dt)
     stimuli = [s for block in protocol.block.values() for s in block.stimulus.values()]
     driven = {_target(s, connectome) for s in stimuli if not s.injects}
-    times: dict[str, list[Floats]] = {
+    given: dict[str, list[Ints]] = {
         name: [] for name, p in circuit.population.items() if MODELS[p.cell].given or name in driven
     }
-    cells: dict[str, list[Cells]] = {name: [] for name in times}
     currents: dict[str, list[Pulse]] = {}
     begun: dict[str, int] = {}
     rng = {(n, key): generator(seed, "stimulus", n, key) for n, b in protocol.block.items() for key in b.stimulus}
-    for trial in all_trials:
+    drawn: dict[str, int] = {}
+    bounds = np.array([[nearest(trial.start, circuit.dt), nearest(trial.stop, circuit.dt)] for trial in all_trials])
+    for row, trial in enumerate(all_trials):
         block = protocol.block[trial.block]
         number = begun.setdefault(trial.block, 0)
         begun[trial.block] += 1
@@ -42,10 +52,13 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
                 continue
             scene = Scene(circuit, target, connectome.positions.get(target), address, pointer)
             when, who = stimulus.spikes(scene, rng[trial.block, key])
-            times[target].append(trial.start + when)
-            cells[target].append(who)
-    events = {name: _on_grid(times[name], cells[name], circuit.dt) for name in times}
-    return Schedule(all_trials, events, protocol.duration, currents, tuple(protocol.lesion), protocol, patterns)
+            place = f"block.{trial.block}.stimulus.{key}"
+            step = _within(place, nearest(when, circuit.dt), bounds[row])
+            given[target].append(np.stack([np.full(len(step), row), who.astype(np.int64), step]))
+            drawn[place] = drawn.get(place, 0) + len(step)
+    events = {name: _once_a_step(name, rows, bounds, circuit.dt) for name, rows in given.items()}
+    duration, lesion = all_trials[-1].stop, tuple(protocol.lesion)
+    return Schedule(all_trials, events, duration, currents, lesion, protocol, patterns, drawn=drawn)
 
 
 def _target(stimulus: Stimulus, connectome: Connectome) -> str:
@@ -63,10 +76,47 @@ def _shown(trial: Trial, over: str, patterns: Patterns | None) -> tuple[Ints | N
     return patterns.fibers(patterns.cues[trial.pattern]), patterns.pointers[int(patterns.target[trial.pattern])]
 
 
-def _on_grid(times: list[NDArray[np.float64]], cells: list[NDArray[np.int32]], dt: float) -> Events:
-    """Spikes on the time grid, ordered; two spikes of a cell in one step become one, as a cell can fire once a step."""
-    if not times:
+def _within(place: str, step: Ints, bounds: Ints) -> Ints:
+    """Steps of the run, of those within a trial with these `bounds`; a time may have been rounded to its end."""
+    length = int(bounds[1] - bounds[0])
+    if len(step) and (step.min() < 0 or step.max() > length):
+        raise ProtocolFileError(f"{place}: a spike lies outside its trial")
+    return np.asarray(bounds[0] + np.minimum(step, length - 1))
+
+
+def _once_a_step(population: str, rows: list[Ints], bounds: Ints, dt: float) -> Events:
+    """Spikes ordered by time, each cell at most once a step, none outside its trial.
+
+    A cell's spike in a step that has one takes the next that is free, so that rates add up and every spike is
+    transmitted, recorded and learnt from as one of its own. At the end of a trial it is the one before.
+
+    Parameters
+    ----------
+    rows : trial, cell and step of each spike, shape (3, spikes) each
+    bounds : first step of every trial, and the one after its last, shape (trials, 2)
+    """
+    if not rows:
         return Events(np.empty(0, np.int64), np.empty(0, np.int32))
-    step = np.rint(np.concatenate(times) / dt).astype(np.int64)
-    pairs = np.unique(np.stack([step, np.concatenate(cells).astype(np.int64)]), axis=1)
-    return Events(pairs[0], pairs[1].astype(np.int32))
+    trial, cell, drawn = (found := np.concatenate(rows, axis=1))[:, np.lexsort(found[[2, 1, 0]])]
+    train, rank = _trains(trial, cell)
+    fits = rank < (bounds[:, 1] - bounds[:, 0])[trial]
+    lost = int((~fits).sum())
+    if lost > LOST * len(fits):
+        raise ProtocolFileError(
+            f"{population}: {lost} of {len(fits)} spikes asked of its cells find no time step of {dt * 1e3:g} ms, as "
+            "a cell fires once a step; wanted lower rates or a smaller time_step"
+        )
+    trial, cell, drawn, train, rank = (each[fits] for each in (trial, cell, drawn, train, rank))
+    # Within a train, steps less ranks must not fall; trains are kept apart by a stride beyond any step.
+    stride = 2 * int(bounds[-1, 1]) + 2
+    level = np.maximum.accumulate(drawn - rank + train * stride) - train * stride
+    left = np.searchsorted(train, train, side="right") - np.arange(len(train))
+    step = np.minimum(level + rank, bounds[trial, 1] - left)
+    order = np.lexsort((cell, step))
+    return Events(step[order], cell[order].astype(np.int32), int((step != drawn).sum()), lost)
+
+
+def _trains(trial: Ints, cell: Ints) -> tuple[Ints, Ints]:
+    """Of spikes ordered by trial and cell: the train of each, one a cell and trial, and its rank in that."""
+    train = np.cumsum((np.diff(trial, prepend=-1) != 0) | (np.diff(cell, prepend=-1) != 0))
+    return train, np.arange(len(train)) - np.searchsorted(train, train)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cerebellum.activity.spikes import Spikes
-from cerebellum.activity.statistics import BIN_WIDTH
+from cerebellum.activity.statistics import BIN_WIDTH, psth
 from cerebellum.plotting.network import SHOWN_CELLS
 from cerebellum.plotting.style import colours, words
 from cerebellum.results.result import Result
@@ -41,8 +41,8 @@ def activity_figure(result: Result) -> Figure:
 
 def draw_raster(ax: Axes, spikes: Spikes, cells: int, start: float, stop: float, colour: str) -> Axes:
     """Spikes in [start, stop); of a large population an even sample of cells that fire there."""
-    first, last = np.searchsorted(spikes.time, [start, stop])
-    time, cell = spikes.time[first:last], spikes.cell[first:last]
+    inside = spikes.within(start, stop)
+    time, cell = spikes.time[inside], spikes.cell[inside]
     firing = np.unique(cell)
     if cells > SHOWN_CELLS and len(firing):
         shown = firing[np.linspace(0, len(firing) - 1, min(SHOWN_CELLS, len(firing))).astype(int)]
@@ -55,11 +55,8 @@ def draw_raster(ax: Axes, spikes: Spikes, cells: int, start: float, stop: float,
 
 def draw_psth(ax: Axes, spikes: Spikes, cells: int, starts: Floats, length: float, colour: str) -> Axes:
     """Mean rate of a cell in bins of the trial, over all trials."""
-    edges = np.arange(0, length + BIN_WIDTH / 2, BIN_WIDTH)
-    total = np.zeros(len(edges) - 1)
-    for start in starts:
-        total += np.histogram(spikes.time - start, edges)[0]
-    ax.stairs(total / (BIN_WIDTH * cells * len(starts)), edges * 1e3, fill=True, color=colour)
+    rate = psth(spikes, cells, starts.tolist(), 0.0, length, BIN_WIDTH)
+    ax.stairs(rate, np.arange(len(rate) + 1) * BIN_WIDTH * 1e3, fill=True, color=colour)
     ax.tick_params(labelsize=7)
     return ax
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from cerebellum.activity.rates import STEP, Rates
 from cerebellum.activity.statistics import BIN_WIDTH, histograms
+from cerebellum.clock import nearest
 from cerebellum.plotting.style import words
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ def draw_courses(
         counted, expected = histograms(spikes, rates, spans)
     else:
         each = round(BIN_WIDTH / STEP)
-        bins = min(round((stop - start) / STEP) // each for start, stop in spans)
+        bins = min(nearest(stop - start, STEP) // each for start, stop in spans)
         parts = [
-            rates.mean[round(start / STEP) :][: bins * each].reshape(bins, each).mean(axis=1) for start, _ in spans
+            rates.mean[nearest(start, STEP) :][: bins * each].reshape(bins, each).mean(axis=1) for start, _ in spans
         ]
         counted, expected = None, np.mean(parts, axis=0)
     last = min(len(expected), round(SHOWN / BIN_WIDTH))

@@ -22,11 +22,13 @@ import torch
 from torch import Tensor
 
 from cerebellum.cells import MODELS
+from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Schedule
+from cerebellum.rate import time_step
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.state import State
 from cerebellum.rate.synapses import Fan
@@ -73,7 +75,7 @@ class RateCircuit(torch.nn.Module):
         self._make_parameters()
         static = [tuple(names) for population in self.alive for names in self._static(population)]
         self.fans = {names: Fan(connectome, [*names], dtype, self.tensor_options["device"]) for names in static}
-        self.delay = {n: max(1, round(circuit.projection[n].delay.si / BIN)) for n in self.names}
+        self.delay = {n: time_step.delay(circuit.projection[n].delay.si) for n in self.names}
         self.requires_grad_(not draws)
 
     def _membrane(self, population: str) -> Membrane:
@@ -107,7 +109,7 @@ class RateCircuit(torch.nn.Module):
                 continue
             described = self.circuit.population[name]
             is_source = described.afferent is None
-            late = 0 if described.afferent is None else round(described.afferent.delay.si / BIN)
+            late = 0 if described.afferent is None else nearest(described.afferent.delay.si, BIN)
             now = events[step - late] if step >= late else None
             if is_source or now is not None:
                 rate = torch.zeros(self.circuit.size(name), **self.tensor_options)
@@ -219,7 +221,7 @@ def given_rates(
     schedule: Schedule, circuit: Circuit, tensor_options: dict[str, Any]
 ) -> dict[str, list[tuple[Tensor, Tensor] | None]]:
     """Spikes of the driven populations in steps of `BIN`: for each step the cells and their rates (Hz), or None."""
-    steps = round(schedule.duration / BIN)
+    steps = nearest(schedule.duration, BIN)
     out: dict[str, list[tuple[Tensor, Tensor] | None]] = {}
     for name, events in schedule.events.items():
         place = np.minimum((events.step * circuit.dt / BIN + 1e-6).astype(np.int64), steps - 1)

@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.rate.time_step import BIN
@@ -82,7 +83,8 @@ class PlasticSynapses:
     ) -> None:
         projection = connectome.circuit.projection[name]
         assert projection.plasticity is not None
-        self.rule, self.spans = projection.plasticity, spans
+        self.rule = projection.plasticity
+        self.spans = [(nearest(start, BIN), nearest(stop, BIN)) for start, stop in spans]
         edges, cells = connectome.edges[name], connectome.circuit.size(projection.target)
         order = np.lexsort((edges.pre, edges.post))
         self.order = torch.as_tensor(order, device=tensor_options["device"])
@@ -121,8 +123,8 @@ class PlasticSynapses:
         """
         self.active.append(active)
         self.taught.append(taught)
-        then = (step - self.late) * BIN
-        if len(self.active) <= self.late or not any(a - 1e-9 <= then < b - 1e-9 for a, b in self.spans):
+        then = step - self.late
+        if len(self.active) <= self.late or not any(first <= then < last for first, last in self.spans):
             return
         before = torch.stack(torch.broadcast_tensors(*self.taught))  # type: ignore[no-untyped-call]
         together = torch.tensordot(self.kernel[-len(before) :] * BIN, before, dims=1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cerebellum.activity.outcome import Windows
 from cerebellum.activity.rates import STEP, Rates
+from cerebellum.clock import FUZZ, nearest
 from cerebellum.description.circuit import Circuit
 from cerebellum.rate.time_step import BIN
 
@@ -50,10 +51,15 @@ class Tally:
 
     def __init__(self, cells: int, windows: Windows, steps: int) -> None:
         self.windows, self.counts = windows, np.zeros((len(windows), cells))
-        self.within = np.zeros((steps, len(windows)), np.int64)
+        self.within = np.zeros((steps, len(windows)))  # parts of a step, as a window may begin or end within one
         for group, own in enumerate(windows):
             for start, stop in own:
-                self.within[round(start / BIN) : round(stop / BIN), group] += 1
+                first, last = nearest(start, BIN), nearest(stop, BIN)
+                self.within[first:last, group] += 1
+                for edge, sign in ((start, 1), (stop, -1)):
+                    part = edge / BIN - nearest(edge, BIN)
+                    if abs(part) > FUZZ:
+                        self.within[int(edge / BIN), group] -= sign * part
 
     def add(self, step: int, values: NDArray[Any]) -> None:
         """Rates (Hz) of a step, shape (cells,)."""

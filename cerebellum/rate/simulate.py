@@ -13,6 +13,7 @@ import torch
 
 from cerebellum.activity.outcome import Outcome
 from cerebellum.cells import MODELS
+from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Schedule, plastic_spans
@@ -74,7 +75,7 @@ def simulate(
     module = build(connectome, schedule, device=device, dtype=precision, draws=draws, progress=progress)
     seconds = {"build": time.perf_counter() - clock}
     clock = time.perf_counter()
-    circuit, steps = connectome.circuit, round(schedule.duration / BIN)
+    circuit, steps = connectome.circuit, nearest(schedule.duration, BIN)
     keepers = {name: Keeper(circuit, name, steps) for name in circuit.population}
     tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in schedule.counted.items()}
     given = given_rates(schedule, circuit, module.tensor_options)

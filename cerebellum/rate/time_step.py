@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from cerebellum.clock import nearest
 from cerebellum.errors import ArgumentError
 
 BIN = 5e-4  # s; the rate circuit's time step, in which drive and response are kept
+
+
+def delay(time: float) -> int:
+    """Steps that a spike is under way for a delay of `time` (s): to the nearest, one at least."""
+    return max(1, nearest(time, BIN))
 
 
 def steps_within(dt: float) -> int:

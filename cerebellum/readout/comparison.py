@@ -44,7 +44,7 @@ def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str,
             if plans[0] != plans[1] or seeds[0] != seeds[1]:
                 raise InputError("the two runs differ in protocol or seed, so their trials cannot be laid over another")
             plan = parse(Protocol, plans[0], "run.json", InputError)
-            all_trials = trials(plan)
+            all_trials = trials(plan, next(iter(spikes.values())).dt)
             shown = [trial for trial in all_trials if trial.block == all_trials[-1].block]
             spans = [(trial.start, trial.stop) for trial in shown]
             return engine_agreement.engines(spikes, rates, spans, [trial.window for trial in shown])

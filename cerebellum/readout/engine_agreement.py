@@ -13,7 +13,8 @@ import numpy as np
 
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
-from cerebellum.activity.statistics import BIN_WIDTH, histograms
+from cerebellum.activity.statistics import BIN_WIDTH, counts, histograms
+from cerebellum.clock import nearest
 from cerebellum.typing import Floats
 
 WARM = 0.1  # s; of a protocol's begin, in which both circuits fill with activity from nothing
@@ -40,19 +41,18 @@ def population(
     """
     cells = rates.cells.shape[1]
     seconds = sum(stop - start for start, stop in windows)
-    fired = sum(int(((spikes.time >= start - 1e-9) & (spikes.time < stop - 1e-9)).sum()) for start, stop in windows)
+    fired = sum(int(counts(spikes, cells, start, stop).sum()) for start, stop in windows)
     mean_spiking = fired / (cells * seconds)
     mean_rate = sum(rates.between(start, stop) * (stop - start) for start, stop in windows) / seconds
     warm = [(start, stop) for start, stop in spans if start >= WARM] or list(spans)
     counted, expected = histograms(spikes, rates, warm, width)
     if warm[0][0] < WARM:
-        skip = round(WARM / width)
+        skip = nearest(WARM, width)
         counted, expected = counted[skip:], expected[skip:]
     noise = counted.mean() / (width * cells * len(warm))
     spread = counted.var()
     first, last = warm[0][0], warm[-1][1]
-    inside = (spikes.time >= first) & (spikes.time < last)
-    each = np.bincount(spikes.cell[inside], minlength=cells) / (last - first)
+    each = counts(spikes, cells, first, last) / (last - first)
     return {
         "mean_spiking": mean_spiking,
         "mean_rate": mean_rate,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cerebellum.activity.spikes import Spikes
+from cerebellum.clock import NANOSECOND
 from cerebellum.machine import cache
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def write_spikes(result: Result, path: Path) -> None:
         path.write_bytes(memory.id.get_file_image())
 
 
-def read_spikes(path: Path) -> dict[str, Spikes]:
-    """Spikes of every population of a file written by `write_spikes`."""
+def read_spikes(path: Path, dt: float = NANOSECOND) -> dict[str, Spikes]:
+    """Spikes of every population of a file written by `write_spikes`, by an engine with the time step `dt` (s)."""
     _import_pynwb()
     from pynwb import NWBHDF5IO
 
@@ -97,7 +98,7 @@ def read_spikes(path: Path) -> dict[str, Spikes]:
     for name in dict.fromkeys(population.tolist()):
         mine = names == name
         order = np.argsort(times[mine], kind="stable")
-        out[name] = Spikes(times[mine][order], cells[mine][order].astype(np.int32))
+        out[name] = Spikes(times[mine][order], cells[mine][order].astype(np.int32), dt)
     return out
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
+from cerebellum.description.units import parse_value
 from cerebellum.errors import InputError, brief, shortened
 
 T = TypeVar("T")
@@ -27,7 +28,11 @@ class SavedRun:
         """Spikes of every population, from spikes.nwb; empty for a run of the rate engine alone."""
         from cerebellum.results.nwb import read_spikes
 
-        return _read(self.folder / "spikes.nwb", read_spikes)
+        try:
+            dt = parse_value(self.provenance["model"]["time_step"], "time").si
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{self.folder}: run.json has no model with a time_step") from error
+        return _read(self.folder / "spikes.nwb", lambda path: read_spikes(path, dt))
 
     def rates(self) -> dict[str, Rates]:
         """Rates over time of every population, from rates.npz; empty for a run of the spiking engine alone."""

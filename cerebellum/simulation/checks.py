@@ -8,6 +8,7 @@ from typing import Any
 
 from cerebellum.connectome.connectome import expected_synapses
 from cerebellum.description.wiring import Ends
+from cerebellum.readout.checks import timing
 from cerebellum.results.result import Result
 from cerebellum.simulation.prepare import Experiment
 
@@ -26,6 +27,9 @@ class Check:
 def checks(experiment: Experiment, result: Result) -> dict[str, dict[str, Any]]:
     """Every check that found something, by name."""
     found = {name: check(experiment, result) for name, check in CHECKS.items()}
+    for outcome in result.outcomes.values():
+        timed = timing(experiment.connectome, experiment.schedule, outcome)
+        found |= {name: Check(count, f"{count} {text}") for name, (count, text) in timed.items() if count}
     return {name: asdict(one) for name, one in found.items() if one.count}
 
 

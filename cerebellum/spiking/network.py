@@ -139,13 +139,13 @@ class _Network:
         self.brian = b2.Network(*self.groups.values(), *self.synapses.values(), *self.monitors.values(), *others)
 
     def spikes(self) -> dict[str, Spikes]:
-        none = Spikes(np.empty(0), np.empty(0, np.int32))
+        none, dt = Spikes(np.empty(0), np.empty(0, np.int32), self.circuit.dt), self.circuit.dt
         found = {}
         for name in self.circuit.population:
             if (monitor := self.monitors.get(name)) is None:
                 found[name] = none
                 continue
-            found[name] = Spikes(np.asarray(monitor.t / b2.second), np.asarray(monitor.i, np.int32))
+            found[name] = Spikes(np.asarray(monitor.t / b2.second), np.asarray(monitor.i, np.int32), dt)
             if not len(found[name].time) == len(found[name].cell) == monitor.num_spikes:
                 raise CerebellumError(f"{name}: not all its spikes came back from the simulation; is the disk full?")
         return found

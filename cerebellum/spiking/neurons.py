@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cerebellum.cells import MODELS, CellModel
+from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.experiment.schedule import Events, Pulse, Schedule
@@ -116,9 +117,9 @@ def _exactly(text: str) -> Any:
 
 def _injected(pulses: list[Pulse], duration: float, dt: float, model: CellModel, name: str) -> Any:
     """Current over time, A."""
-    values = np.zeros(round(duration / dt) + 1)
+    values = np.zeros(nearest(duration, dt) + 1)
     for pulse in pulses:
-        values[round(pulse.start / dt) : round(pulse.stop / dt)] += pulse.amplitude
+        values[nearest(pulse.start, dt) : nearest(pulse.stop, dt)] += pulse.amplitude
     return b2.TimedArray(values * b2.amp if model.differential else values, dt=dt * b2.second, name=f"stimulus_{name}")
 
 

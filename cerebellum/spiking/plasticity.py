@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from cerebellum.clock import nearest
 from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.spiking.neurons import taught_at
@@ -20,8 +19,8 @@ def weights(schedule: Schedule) -> list[str]:
 
 
 def window(rule: PlasticityRule, dt: float) -> float:
-    """The kernel's support, s, up to the next time step."""
-    return float(np.ceil(rule.timing.support / dt - 1e-6)) * dt
+    """The kernel's support, s, on the clock."""
+    return nearest(rule.timing.support, dt) * dt
 
 
 def learning(rule: PlasticityRule, schedule: Schedule, dt: float) -> str:
@@ -30,7 +29,7 @@ def learning(rule: PlasticityRule, schedule: Schedule, dt: float) -> str:
     A spike that came before the end of an earlier plastic block changes also the weight kept from that end.
     """
     lags = [f"({taught_at(rule.teacher, i)}_post - t + window)" for i in range(rule.remembered)]
-    change = rule.weight_change_text("w", " + ".join(rule.timing.text(lag) for lag in lags))
+    change = rule.weight_change_text("w", " + ".join(rule.timing.text(lag, dt) for lag in lags))
     half = dt / 2  # spikes come on the time grid, edges lie between two of its points
     spans = [(a - half, b - half) for a, b in plastic_spans(schedule.trials)]
     on = " + ".join(f"int(t - window >= {a!r}*second and t - window < {b!r}*second)" for a, b in spans) or "0"

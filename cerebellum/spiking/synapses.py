@@ -7,6 +7,8 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
+from cerebellum.cells import MODELS
+from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.plasticity import PlasticityRule
@@ -25,7 +27,7 @@ def make(name: str, connectome: Connectome, schedule: Schedule, source: Any, tar
     """The Brian2 objects of a projection; the synapses themselves, named as the projection, come first."""
     circuit = connectome.circuit
     projection, edges = circuit.projection[name], connectome.edges[name]
-    delay = projection.delay.si * b2.second
+    delay = _delay(projection, circuit) * b2.second
     common = {"source": source, "target": target, "clock": clock, "name": name}
     rule = projection.plasticity
     if rule is not None:
@@ -63,13 +65,23 @@ def make(name: str, connectome: Connectome, schedule: Schedule, source: Any, tar
     return [synapses, _release(name, projection.short_term, source, delay, clock)]
 
 
+def _delay(projection: Projection, circuit: Circuit) -> float:
+    """Delay (s) of its arrivals, on the clock.
+
+    A relay fires in the step after it sees an arrival, so it sees it a step early, and a path's latency is the sum of
+    its delays whatever the time step.
+    """
+    early = MODELS[circuit.population[projection.target].cell].relays
+    return (nearest(projection.delay.si, circuit.dt) - early) * circuit.dt
+
+
 def afferent(population: str, circuit: Circuit, described: Afferent, source: Any, target: Any, clock: Any) -> Any:
     """One outside fibre onto each cell."""
     synapses = b2.Synapses(
         source,
         target,
         on_pre=receptors.arrival(circuit, population, described.receptor, "weight"),
-        delay=described.delay.si * b2.second,
+        delay=nearest(described.delay.si, circuit.dt) * circuit.dt * b2.second,
         namespace=receptors.namespace(circuit, population, described.receptor)
         | {"weight": described.weight.si * receptors.unit(circuit, population)},
         clock=clock,
@@ -135,7 +147,7 @@ def _plastic(
 ) -> Any:
     circuit, name = connectome.circuit, common["name"]
     edges, unit = connectome.edges[name], receptors.unit(circuit, projection.target)
-    delay, window = projection.delay.si * b2.second, plasticity.window(rule, circuit.dt) * b2.second
+    delay, window = _delay(projection, circuit) * b2.second, plasticity.window(rule, circuit.dt) * b2.second
     transmitted = "w" if projection.short_term is None else f"w * sent_{name}_pre"
     unit_text = receptors.unit_text(circuit, projection.target)
     variables = plasticity.weights(schedule)

@@ -1,0 +1,120 @@
+"""The same spikes whatever runs them: targets, threads, hash seeds, the order of keys in a model file."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cerebellum.activity.outcome import Outcome
+from cerebellum.description import library
+from cerebellum.description.circuit import Circuit
+from cerebellum.description.protocol import load_protocol
+from cerebellum.description.schema import parse
+from cerebellum.errors import ModelFileError
+from cerebellum.simulation.run import run
+
+BRIEF = {"block.rest.trial_duration": "100", "block.rest.window.onset": "20", "block.rest.window.duration": "80"}
+BRIEF |= {f"block.rest.stimulus.{name}.duration": "100" for name in ("background", "climbing")}
+BRIEF |= {"block.rest.stimulus.background.rate": "40", "block.rest.stimulus.climbing.rate": "20"}
+SMALL_RECALL = {
+    "patterns.source": "random", "patterns.count": "1", "block.baseline.trial_duration": "50",
+    "block.baseline.window.onset": "10", "block.baseline.window.duration": "40", "block.read.cues_per_pattern": "1",
+    "block.read.noise": "[0]", "block.read.trial_duration": "50", "block.read.window.duration": "30",
+    "block.read.stimulus.cue.volleys": "1",
+}  # fmt: skip
+OF_MODEL = {
+    "jaeckel": {"population.granule.count": "800", "population.purkinje.count": "128"},
+    "mouse": {"scale": "0.1"},
+}
+OF_MODEL["mouse_plastic"] = OF_MODEL["mouse"]
+
+
+def digest(outcome: Outcome) -> str:
+    """Of all spikes, ordered by step and cell, and of all weights."""
+    found = hashlib.sha256()
+    for name in sorted(outcome.spikes):
+        spikes = outcome.spikes[name]
+        step = np.rint(spikes.time / spikes.dt).astype(np.int64)
+        order = np.lexsort((spikes.cell, step))
+        found.update(name.encode() + step[order].tobytes() + spikes.cell[order].astype(np.int64).tobytes())
+    for name in sorted(outcome.weights):  # to 12 digits: threads add in an order of their own
+        found.update("".join(f"{weight:.12e}" for weight in outcome.weights[name]).encode())
+    return found.hexdigest()
+
+
+def small(model: str) -> Circuit:
+    return parse(
+        Circuit,
+        library.apply_settings(library.read_extended("models", model)[0], OF_MODEL[model]),
+        model,
+        ModelFileError,
+    )
+
+
+def outcome_of(circuit: Circuit, model: str, target: str, threads: int = 1) -> Outcome:
+    protocol, settings = ("recall", SMALL_RECALL) if model == "jaeckel" else ("background", BRIEF)
+    done = run(load_protocol(protocol, settings), circuit, target=target, threads=threads)
+    assert sum(map(len, done.spikes.values())) > 1000
+    return done.outcomes["spiking"]
+
+
+@functools.cache
+def plain(model: str) -> str:
+    return digest(outcome_of(small(model), model, "numpy"))
+
+
+TARGETS = [("standalone", 1), ("standalone", 2), pytest.param("runtime", 1, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("model", OF_MODEL)
+@pytest.mark.parametrize(("target", "threads"), TARGETS)
+def test_targets_and_threads_give_the_same_spikes_and_weights(model: str, target: str, threads: int) -> None:
+    assert digest(outcome_of(small(model), model, target, threads)) == plain(model)
+
+
+SLOW = pytest.mark.slow
+SEEDS = [("jaeckel", "1"), ("mouse_plastic", "1"), *(pytest.param(model, "271828", marks=SLOW) for model in OF_MODEL)]
+
+
+@pytest.mark.parametrize(("model", "seed"), SEEDS)
+def test_hash_seeds_give_the_same_spikes(model: str, seed: str) -> None:
+    """In a process of its own, as Python takes the seed at its start."""
+    code = f"from tests.test_same_spikes import plain; print(plain({model!r}))"
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+    printed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.split()[-1] == plain(model)
+
+
+@pytest.mark.parametrize("model", OF_MODEL)
+def test_the_order_of_keys_gives_the_same_spikes(model: str) -> None:
+    """All tables of the model file turned around, but that a projection stays after those its rule wants."""
+    tables = turned(small(model).model_dump(mode="json", by_alias=True))
+    before = small(model).projection
+    ordered: dict[str, Any] = {}
+
+    def put(name: str) -> None:
+        for needed in before[name].rule.needs:
+            put(needed)
+        ordered.setdefault(name, tables["projection"][name])
+
+    for name in tables["projection"]:
+        put(name)
+    tables["projection"] = ordered
+    circuit = Circuit.model_validate(tables)
+    assert list(circuit.population) == list(small(model).population)[::-1]
+    assert digest(outcome_of(circuit, model, "numpy")) == plain(model)
+
+
+def turned(table: Any) -> Any:
+    if isinstance(table, dict):
+        return {key: turned(table[key]) for key in reversed(table)}
+    return table
