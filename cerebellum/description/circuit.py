@@ -148,12 +148,15 @@ class Circuit(Table):
             faults += [f"{place}.plasticity{fault}" for fault in found]
         if projection.short_term and MODELS[self.population[projection.source].cell].given:
             faults.append(f"{place}.short_term: {projection.source} are given spikes and keep no state")
+        return faults + self._delay_faults(f"{place}.delay", projection, MODELS[target.cell].relays)
+
+    def _delay_faults(self, place: str, projection: Projection, onto_relay: bool) -> list[str]:
         try:
-            if steps(projection.delay.si, self.dt) < 1 and MODELS[target.cell].relays:
-                faults.append(f"{place}.delay: found {projection.delay}; wanted a time step at least onto a relay")
+            if steps(projection.delay.si, self.dt) < 1 and onto_relay:
+                return [f"{place}: found {projection.delay}; wanted a time step at least onto a relay"]
         except InputError as error:
-            faults.append(f"{place}.delay: {error}")
-        return faults
+            return [f"{place}: {error}"]
+        return []
 
     def _synapse_faults(self, place: str, projection: Projection, target: Population) -> list[str]:
         dimension, faults = MODELS[target.cell].takes, []

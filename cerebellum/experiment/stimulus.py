@@ -28,11 +28,7 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
     """
     circuit = connectome.circuit
     all_trials = trials(protocol, circuit.dt)
-    stimuli = [s for block in protocol.block.values() for s in block.stimulus.values()]
-    driven = {_target(s, connectome) for s in stimuli if not s.injects}
-    given: dict[str, list[Ints]] = {
-        name: [] for name, p in circuit.population.items() if MODELS[p.cell].given or name in driven
-    }
+    given: dict[str, list[Ints]] = {name: [] for name in _given_spikes(protocol, connectome)}
     currents: dict[str, list[Pulse]] = {}
     begun: dict[str, int] = {}
     rng = {(n, key): generator(seed, "stimulus", n, key) for n, b in protocol.block.items() for key in b.stimulus}
@@ -59,6 +55,13 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
     events = {name: _once_a_step(name, rows, bounds, circuit.dt) for name, rows in given.items()}
     duration, lesion = all_trials[-1].stop, tuple(protocol.lesion)
     return Schedule(all_trials, events, duration, currents, lesion, protocol, patterns, drawn=drawn)
+
+
+def _given_spikes(protocol: Protocol, connectome: Connectome) -> list[str]:
+    """Populations that get spikes from outside: those that make none, and those that a stimulus drives."""
+    stimuli = [s for block in protocol.block.values() for s in block.stimulus.values()]
+    driven = {_target(s, connectome) for s in stimuli if not s.injects}
+    return [name for name, p in connectome.circuit.population.items() if MODELS[p.cell].given or name in driven]
 
 
 def _target(stimulus: Stimulus, connectome: Connectome) -> str:

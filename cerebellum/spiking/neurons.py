@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import brian2 as b2
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cerebellum.cells import MODELS, CellModel
+from cerebellum.cells.model import Parameters
 from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
@@ -43,6 +45,33 @@ def given(name: str, cells: int, events: Events, clock: Any) -> Any:
     return b2.SpikeGeneratorGroup(cells, events.cell, times, clock=clock, name=name, sorted=True)
 
 
+@dataclass
+class _Text:
+    """What Brian2 is given of a population.
+
+    Attributes
+    ----------
+    equations : lines, of the model and of what is kept beside it
+    namespace : numbers that all cells share
+    drawn : numbers that differ between cells
+    begin : state at time 0 beside the model's
+    """
+
+    equations: list[str]
+    namespace: dict[str, Any] = field(default_factory=dict)
+    drawn: dict[str, Any] = field(default_factory=dict)
+    begin: dict[str, Any] = field(default_factory=dict)
+
+    def number(self, key: str, value: float | NDArray[np.float64], unit: str) -> None:
+        """A number of the cells, with a Brian2 unit."""
+        quantity = value * getattr(b2, unit) if unit != "1" else value
+        if isinstance(value, np.ndarray):
+            self.equations.append(f"{key} : {unit} (constant)")
+            self.drawn[key] = quantity
+        else:
+            self.namespace[key] = quantity
+
+
 def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, clock: Any) -> Any:
     """The group of a population; `coupled` if gap junctions bring it a current `I_gap`."""
     circuit = connectome.circuit
@@ -50,60 +79,59 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     cells, model = circuit.size(name), MODELS[population.cell]
     if model.equations is None:
         return given(name, cells, schedule.events[name], clock)
-    receptors = population.receptor_models()
-    equations, beside = [model.equations(receptors)], []
-    namespace: dict[str, Any] = {}
-    drawn: dict[str, Any] = {}
-
-    def number(key: str, value: float | NDArray[np.float64], unit: str) -> None:
-        quantity = value * getattr(b2, unit) if unit != "1" else value
-        if isinstance(value, np.ndarray):
-            equations.append(f"{key} : {unit} (constant)")
-            drawn[key] = quantity
-        else:
-            namespace[key] = quantity
-
-    parameters = connectome.parameters[name]
-    if model.differential:
-        for key, dimension in model.parameters.items():
-            number(key, parameters[key], SI_UNIT[dimension])
-    if model.constants is not None:
-        for key, value in model.constants(parameters, receptors, circuit.dt).items():
-            number(key, value, "1")
+    receptors, beside = population.receptor_models(), []
+    text = _Text([model.equations(receptors)])
+    _numbers(text, model, connectome.parameters[name], receptors, circuit.dt)
     if name in schedule.currents:
-        namespace[f"stimulus_{name}"] = _injected(schedule.currents[name], schedule.duration, circuit.dt, model, name)
+        injected = _injected(schedule.currents[name], schedule.duration, circuit.dt, model, name)
+        text.namespace[f"stimulus_{name}"] = injected
         beside.append(f"stimulus_{name}(t)")
     if coupled:
-        equations.append("I_gap : 1")
+        text.equations.append("I_gap : 1")
         beside.append("I_gap")
-    times = [taught_at(teacher, i) for teacher, kept in teachers(circuit, name).items() for i in range(kept)]
-    equations += [f"{time} : second" for time in times]
-    released = [key for key, p in circuit.projection.items() if p.source == name and p.short_term is not None]
-    for key in released:
-        equations += [f"{state}_{key} : 1" for state in ("used", "recovered", "sent")] + [f"last_{key} : second"]
-    text = model.update(receptors, " + ".join(beside)) if model.update is not None else ""
+    _remembered(text, circuit, name)
+    update = model.update(receptors, " + ".join(beside)) if model.update is not None else ""
     group = b2.NeuronGroup(
         cells,
-        "\n".join(equations),
+        "\n".join(text.equations),
         threshold=model.threshold,
         reset=model.reset,
         refractory=model.refractory or False,
-        method=_exactly(text) if model.differential else "euler",
-        namespace=namespace,
+        method=_exactly(update) if model.differential else "euler",
+        namespace=text.namespace,
         clock=clock,
         name=name,
     )
-    if text and not model.differential:
-        group.run_regularly(text, when="groups", name=f"{name}_update")
-    for key, value in drawn.items():
+    if update and not model.differential:
+        group.run_regularly(update, when="groups", name=f"{name}_update")
+    for key, value in text.drawn.items():
         setattr(group, key, value)
     _begin(group, name, connectome, model)
-    for time in times:
-        setattr(group, time, NEVER * b2.second)
-    for key in released:
-        setattr(group, f"recovered_{key}", 1.0)
-        setattr(group, f"last_{key}", NEVER * b2.second)
+    for key, value in text.begin.items():
+        setattr(group, key, value)
     return group
+
+
+def _numbers(text: _Text, model: CellModel, parameters: Parameters, receptors: Any, dt: float) -> None:
+    """Parameters and constants that the model's text names."""
+    if model.differential:
+        for key, dimension in model.parameters.items():
+            text.number(key, parameters[key], SI_UNIT[dimension])
+    if model.constants is not None:
+        for key, value in model.constants(parameters, receptors, dt).items():
+            text.number(key, value, "1")
+
+
+def _remembered(text: _Text, circuit: Circuit, name: str) -> None:
+    """What cells keep of spikes: times of their teachers' last ones, and the release of their own synapses."""
+    times = [taught_at(teacher, i) for teacher, kept in teachers(circuit, name).items() for i in range(kept)]
+    text.equations += [f"{time} : second" for time in times]
+    text.begin |= dict.fromkeys(times, NEVER * b2.second)
+    for key, projection in circuit.projection.items():
+        if projection.source == name and projection.short_term is not None:
+            text.equations += [f"{state}_{key} : 1" for state in ("used", "recovered", "sent")]
+            text.equations += [f"last_{key} : second"]
+            text.begin |= {f"recovered_{key}": 1.0, f"last_{key}": NEVER * b2.second}
 
 
 def _exactly(text: str) -> Any:
