@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_an_alpha_conductances_text_is_its_recursion_without_arrivals(tau: float
     alpha = AlphaConductance(sign=1, tau=tau, reversal=0.0)
     text = Conductances({"x": alpha}, 1, DT)
     text.arrive("x", np.array([0]), np.array([1.0]))
-    state, none = (np.zeros(1), np.full(1, np.e / tau)), np.zeros(1)
+    state, none = (np.zeros(1), np.full(1, math.e / tau)), np.zeros(1)
     for _ in range(50):
         state, mean = alpha.advance(state, none, DT)
         assert float(text.advance(none)[0][0]) == pytest.approx(float(mean[0]), rel=1e-7)
