@@ -34,7 +34,7 @@ WINDOW = 50.0  # ms
 BURST, TWICE = [137.0, 139.0, 141.0], [140.0]
 ZONES = 2 * len(LAGS) + 3
 CURRENT, CAPACITANCE, TAU = 2000e-12, 100e-12, 10e-3
-HELD = {"two": 2.0, "odd": 1.59, "short": 0.25, "none": 0.0}  # ms; refractory times
+HELD = {"two": 2.0, "odd": 1.59, "short": 0.65, "none": 0.0}  # ms; refractory times
 AT_ONCE = 1e-6  # A; crosses threshold in a step, whatever the model
 
 
