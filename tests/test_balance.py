@@ -27,6 +27,7 @@ def test_a_cell_of_four_dendrites_is_a_step_at_its_threshold(theta: int) -> None
     settings = {
         "projection.golgi_to_granule.weight.matches": str(theta),
         "projection.mossy_fiber_to_granule.weight": "150",
+        "projection.stellate_to_purkinje.weight": "[1, 'pA', 'assumed: plays no part here']",
     }
     circuit = load_model("jaeckel", settings)
     assert np.array_equal(matches_response(circuit, INPUT, solve(circuit)), np.arange(5) >= theta)

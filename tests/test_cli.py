@@ -143,7 +143,7 @@ def test_cite_prints_the_references_of_the_values_used(call) -> None:
         (["run", "recall", "--set", "patterns.cuont=3"], ["patterns.cuont", "patterns.count"]),
         (["run", "recall", "--set", "population.granul.count=3"], ["population.granule"]),
         (["run", "recall", "--set", "patterns.count=33", "--set", "patterns.source=random"], ["at most 32"]),
-        (["run", "recall", "--set", "population.granule.count=2000000000"], ["GiB"]),
+        (["run", "recall", "--set", "population.granule.count=900000000"], ["GiB"]),
         (["run", "recall", "--seed", "-1"], ["--seed"]),
         (["run", "recall", "--seed", "one"], ["--seed"]),
         (["run"], ["Missing argument"]),

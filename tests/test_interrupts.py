@@ -150,7 +150,7 @@ def test_compiling_ends_with_the_run(
         assert list(command.scratch.iterdir()) == []
     assert left_in(command.scratch, monkeypatch) == []
     assert {path.name for path in tmp_path.iterdir()} <= {"scratch", "cache"}
-    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+    assert [path for path in (tmp_path / "cache" / "objects").rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize(

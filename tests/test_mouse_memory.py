@@ -75,8 +75,8 @@ def test_the_expected_kernel_is_the_mean_over_granule_cells(wired: Connectome, p
     # `tuned` finds the responses again from spikes that follow them exactly.
     code = granule_code.tuned(code, (on[0], np.array(f)[on[0]] * 10), (on[1], np.array(g)[on[1]] * 10))  # type: ignore[arg-type]
     seen = max(int(one.max()) for one in on)
-    assert code.written is not None
-    assert code.written[: seen + 1] == pytest.approx(np.array(f[: seen + 1]) * 10)
+    assert code.f_write is not None
+    assert code.f_write[: seen + 1] == pytest.approx(np.array(f[: seen + 1]) * 10)
     exact = np.array(g)[on[1]] @ np.array(f)[on[0]].T / on[0].shape[1] * 100
     expected = np.exp(code.log_kernel(patterns.distances()))
     shared = patterns.distances()

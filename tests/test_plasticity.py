@@ -43,8 +43,8 @@ def rule_of(name: str, potentiation: float = 4.0, depression: float = 8.0, top: 
 @given(
     st.lists(st.floats(-0.4, 0.4) | st.just(math.nan), max_size=4),
     st.sampled_from(sorted(KERNELS)),
-    st.floats(0, 20),
-    st.floats(0, 20),
+    st.just(0.0) | st.floats(1e-6, 20),
+    st.just(0.0) | st.floats(1e-6, 20),
 )
 @example([0.21875], "sin_2", 0.0, 1.0)
 def test_one_change_lies_between_pure_potentiation_and_full_depression(

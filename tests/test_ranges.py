@@ -176,7 +176,7 @@ def test_a_small_circuit_says_which_convergences_it_cannot_have() -> None:
     assert found["purkinje_to_nuclear"].described_convergence == 26.0
     assert found["purkinje_to_nuclear"].convergence_mean == 7.0
     numbers = {key: {"realised": one.convergence_mean} for key, one in found.items()}
-    said = checks.checks(experiment, SimpleNamespace(summary={"convergence": numbers}))["convergence"]  # type: ignore[arg-type]
+    said = checks.checks(experiment, SimpleNamespace(summary={"convergence": numbers}, outcomes={}))["convergence"]  # type: ignore[arg-type]
     assert said["count"] >= 2
     assert "purkinje_to_nuclear 7 of 26" in said["text"]
     assert "at scale 0.1" in said["text"]

@@ -88,7 +88,7 @@ def test_one_pattern_alone_has_no_control_but_runs(small_settings: dict[str, str
 @pytest.mark.parametrize("engine", ["spiking", "rate", "both"])
 def test_a_run_that_would_not_fit_is_refused_before_anything_is_built(engine: str, tmp_path: Path) -> None:
     with pytest.raises(ResourceError) as caught:
-        run("recall", "jaeckel", engine, settings={"population.granule.count": "2000000000"}, out=tmp_path / "run")  # type: ignore[arg-type]
+        run("recall", "jaeckel", engine, settings={"population.granule.count": "900000000"}, out=tmp_path / "run")  # type: ignore[arg-type]
     for word in ("GiB", "parallel_fiber_to_purkinje", "population.granule.count"):
         assert word in str(caught.value)
     assert list(tmp_path.iterdir()) == []

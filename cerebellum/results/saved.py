@@ -28,11 +28,11 @@ class SavedRun:
         """Spikes of every population, from spikes.nwb; empty for a run of the rate engine alone."""
         from cerebellum.results.nwb import read_spikes
 
-        try:
-            dt = parse_value(self.provenance["model"]["time_step"], "time").si
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{self.folder}: run.json has no model with a time_step") from error
-        return _read(self.folder / "spikes.nwb", lambda path: read_spikes(path, dt))
+        return _read(self.folder / "spikes.nwb", lambda path: read_spikes(path, self._time_step()))
+
+    def _time_step(self) -> float:
+        """Of the circuit that ran, s."""
+        return parse_value(self.provenance["model"]["time_step"], "time").si
 
     def rates(self) -> dict[str, Rates]:
         """Rates over time of every population, from rates.npz; empty for a run of the spiking engine alone."""
