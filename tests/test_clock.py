@@ -182,9 +182,18 @@ def test_poisson_trains_deliver_their_rate(dt: float, rates: tuple[float, ...]) 
     assert events.step.max() < round(1 / dt)
 
 
-def test_more_spikes_than_steps_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ProtocolFileError, match=r"more than a spike a time step"):
-        run(protocol(poisson(1500)), circuit(1e-3), target="numpy", out=tmp_path / "out")
+@pytest.mark.parametrize(
+    ("rates", "words"),
+    [
+        ((1500,), r"more than a spike a time step"),
+        ((900, 900), r"mossy_fiber: \d+ of \d+ spikes .* fires once a step"),  # each alone is had, both together not
+    ],
+)
+def test_more_spikes_than_steps_are_refused_and_nothing_is_written(
+    rates: tuple[float, ...], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ProtocolFileError, match=words):
+        run(protocol(*(poisson(rate) for rate in rates)), circuit(1e-3), target="numpy", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
