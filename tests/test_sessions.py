@@ -138,8 +138,7 @@ def test_the_schedule_keeps_what_the_trials_say(plan: Protocol) -> None:
     olive, dt = made.events["inferior_olive"], DT
     for trial in made.trials:
         step = olive.step[(olive.step >= round(trial.start / dt)) & (olive.step < round(trial.until / dt))]
-        expected = {round(trial.onsets["us"] / dt)} if "us" in trial.onsets else set()
-        assert set(step.tolist()) == expected
+        assert set(step.tolist()) == ({round(trial.onsets["us"] / dt)} if "us" in trial.onsets else set())
     fibers = made.events["mossy_fiber"]
     # The background goes on between trials.
     pauses = [(round(t.stop / dt), round(t.until / dt)) for t in made.trials]
@@ -218,7 +217,7 @@ def test_a_frozen_stimulus_is_the_same_in_every_trial(tmp_path: Path) -> None:
 def test_rates_of_populations_are_counted_as_rates_of_cells() -> None:
     rng = np.random.default_rng(1)
     steps = np.sort(rng.integers(0, 5000, 400))
-    spikes = Spikes(steps * DT, rng.integers(0, 7, 400).astype(np.int32), DT)
+    spikes = Spikes(np.asarray(steps * DT, dtype=float), rng.integers(0, 7, 400).astype(np.int32), DT)
     windows = [(0.0, 0.1), (0.1, 0.25), (0.2013, 0.4)]
     found = Outcome({"a": 7}, spikes={"a": spikes}).population_rates("a", windows)
     assert found == pytest.approx([counts(spikes, 7, a, b).sum() / 7 / (b - a) for a, b in windows])
@@ -231,7 +230,7 @@ def test_the_table_of_trials_says_what_each_was_and_how_its_cells_fired(plan: Pr
     ready = cerebellum.prepare(plan, "mouse")
     schedule, size = ready.schedule, {"mossy_fiber": ready.circuit.size("mossy_fiber")}
     fibers = schedule.events["mossy_fiber"]
-    spikes = Spikes(fibers.step * DT, fibers.cell, DT)
+    spikes = Spikes(np.asarray(fibers.step * DT, dtype=float), fibers.cell, DT)
     made = Result(ready.circuit, plan, schedule, None, outcomes={"spiking": Outcome(size, {"mossy_fiber": spikes})})
     trial_table.write(made, tmp_path / "trials.csv")
     found = trial_table.read(tmp_path / "trials.csv")

@@ -138,7 +138,7 @@ def _order(protocol: Protocol, name: str, seed: int) -> list[str]:
     once = [kind for kind, (_, count) in kinds.items() for _ in range(count)]
     if block.over != "kinds":
         return once
-    rng, out = generator(seed, "order", name), []
+    rng, out = generator(seed, "order", name), list[str]()
     for _ in range(int(block.repeats.number) if block.repeats else 1):
         out += [once[place] for place in rng.permutation(len(once))] if block.order == "shuffled" else once
     return out
