@@ -13,9 +13,10 @@ import numpy as np
 from cerebellum.activity.spikes import Spikes
 from cerebellum.clock import NANOSECOND
 from cerebellum.machine import cache
+from cerebellum.results import trials
 
 if TYPE_CHECKING:
-    from pynwb import NWBFile
+    from pynwb.epoch import TimeIntervals
     from pynwb.misc import Units
 
     from cerebellum.results.result import Result
@@ -54,7 +55,7 @@ def write_spikes(result: Result, path: Path) -> None:
         ),
     )
     file.units = _units(result)
-    _add_trials(file, result)
+    file.trials = _trials(trials.columns(result))
     file.add_epoch(start_time=0.0, stop_time=result.schedule.duration, tags=["simulation"])
     # HDF5 crashes the process where the disk is full when it closes a file: written in memory, then as plain bytes.
     with (
@@ -110,33 +111,31 @@ def _units(result: Result) -> Units:
     )
 
 
-def _add_trials(file: NWBFile, result: Result) -> None:
-    """One row a trial, with the times at which the stimuli of its block start in it."""
-    protocol = result.protocol
-    stimuli = list(dict.fromkeys(key for block in protocol.block.values() for key in block.stimulus))
-    for column, text in (
-        ("block", "block of the protocol"),
-        ("role", "what the block is for"),
-        ("shown", "number of the stored pattern or cue shown, -1 for none"),
-        *(
-            (f"{key}_start_time", f"start of the stimulus {key!r} in seconds, NaN of a trial without")
-            for key in stimuli
-        ),
-    ):
-        file.add_trial_column(column, text)
-    for trial in result.schedule.trials:
-        own = protocol.block[trial.block].stimulus
-        starts = {
-            f"{key}_start_time": trial.start + own[key].onset.si if key in own else float("nan") for key in stimuli
-        }
-        file.add_trial(
-            start_time=trial.start,
-            stop_time=trial.stop,
-            block=trial.block,
-            role=trial.role,
-            shown=trial.pattern,
-            **starts,
-        )
+DESCRIBED = {
+    "start_time": "begin of the trial, in seconds",
+    "stop_time": "end of the trial, without the interval after it, in seconds",
+    "block": "block of the protocol",
+    "kind": "kind of trial",
+    "role": "what the block is for",
+    "shown": "number of the stored pattern or cue shown, -1 for none",
+}
+
+
+def _trials(table: dict[str, list[Any]]) -> TimeIntervals:
+    """The trials with the columns of trials.csv; what a trial has not is nan."""
+    from pynwb.core import VectorData
+    from pynwb.epoch import TimeIntervals
+
+    named = {"start_time": table["start"], "stop_time": table["stop"]}
+    named |= {key: values for key, values in table.items() if key not in ("trial", "start", "stop")}
+    columns = [VectorData(name=key, description=_meaning(key), data=values) for key, values in named.items()]
+    return TimeIntervals(name="trials", description="trials of the protocol", columns=columns)
+
+
+def _meaning(column: str) -> str:
+    if column.startswith("onset."):
+        return "begin of this stimulus, in seconds; nan where the trial has none"
+    return DESCRIBED.get(column, "mean rate of the population in this window of the trial, in Hz")
 
 
 def read_spikes(path: Path, dt: float = NANOSECOND) -> dict[str, Spikes]:
