@@ -44,13 +44,24 @@ class SolvedWeights:
 
 
 def solve(circuit: Circuit) -> SolvedWeights:
-    """Weights (A) of all projections, and the currents that hold at rest.
+    """Weights (A) of all projections, and the currents that hold at rest; solved once for one circuit.
 
     Raises
     ------
     ModelFileError
         If inhibition cannot bring the threshold where the file wants it.
     """
+    key = circuit.model_dump_json()
+    if key not in _SOLVED:
+        _SOLVED.clear()  # one circuit at a time is sampled again and again
+        _SOLVED[key] = _solve(circuit)
+    return _SOLVED[key]
+
+
+_SOLVED: dict[str, SolvedWeights] = {}
+
+
+def _solve(circuit: Circuit) -> SolvedWeights:
     weight = {name: p.weight.si for name, p in circuit.projection.items() if isinstance(p.weight, Value)}
     resting_current: dict[str, dict[str, float]] = {}
     for name, projection in circuit.projection.items():
