@@ -40,6 +40,12 @@ class SavedRun:
 
         return _read(self.folder / "rates.npz", rates.read)
 
+    def trials(self) -> Any:
+        """Trials one by one as a pandas data frame, from trials.csv; the columns are those of `results.trials`."""
+        from cerebellum.results import trials
+
+        return trials.read(self.folder / "trials.csv")
+
 
 def open_run(folder: str | Path) -> SavedRun:
     """Open a finished run folder.
