@@ -16,7 +16,8 @@ from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.errors import InputError
 from cerebellum.experiment.schedule import Events, Schedule, Trial
 from cerebellum.machine import cache
-from cerebellum.results import weights
+from cerebellum.plotting import learning
+from cerebellum.results import Result, trials, weights
 from cerebellum.spiking.network import Target, simulate
 
 NAME, DT = "parallel_fiber_to_purkinje", 1e-4
@@ -139,3 +140,38 @@ def test_a_model_that_learns_nothing_refuses_learned_weights(tmp_path: Path) -> 
     name = "parallel_fiber_to_purkinje"
     with pytest.raises(InputError, match=f"{name} learned there and learns nothing in this model"):
         weights.refuse_other(still, {name: wired.weights_at_begin(name)}, {name: weights.wiring(wired, name)}, "there")
+
+
+def test_a_run_goes_on_from_another(finished: tuple[Result, Path], small_settings: dict[str, str]) -> None:
+    """Of the small memory: the same connectome under another seed's stimuli, from the weights as they were left."""
+    first, out = finished
+    kept = cerebellum.open_run(out).weights()["parallel_fiber_to_purkinje"]
+    assert (kept["end"] == first.plastic["parallel_fiber_to_purkinje"]).all()
+    begun: dict[str, Connectome] = {}
+
+    def stop(connectome: Connectome, schedule: Schedule, **_: object) -> None:
+        begun["here"] = connectome
+        raise InputError("far enough")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cerebellum.spiking.network.simulate", stop)
+        with pytest.raises(InputError, match="far enough"):
+            cerebellum.run("recall", "jaeckel", seed=2, settings=small_settings, start_from=out)
+    assert begun["here"].seed == 1
+    assert (begun["here"].weights_at_begin("parallel_fiber_to_purkinje") == kept["end"]).all()
+    with pytest.raises(InputError, match="the volley engine writes all weights anew"):
+        cerebellum.run("recall", "jaeckel", "volley", settings=small_settings, start_from=out)
+    with pytest.raises(InputError, match=r"has other synapses there"):
+        cerebellum.run(
+            "recall", "jaeckel", settings=small_settings | {"population.granule.count": "700"}, start_from=out
+        )
+
+
+def test_curves_and_weights_are_drawn(finished: tuple[Result, Path]) -> None:
+    result, out = finished
+    assert (out / "figures" / "learning.svg").exists()
+    table = trials.columns(result)
+    figure = learning.curves_figure(result)
+    lines = [line for line in figure.axes[0].lines if not str(line.get_label()).startswith("_")]
+    shown = sum(len(np.asarray(line.get_xdata())) for line in lines)
+    assert shown == int((~np.isnan(table["purkinje.window"])).sum())
