@@ -18,6 +18,7 @@ from cerebellum.description.protocol import Protocol
 from cerebellum.errors import ProtocolFileError
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
+from cerebellum.results import weights
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
 from cerebellum.results.result import ENGINE_READERS, Result
 from cerebellum.simulation import checks, engines, memory
@@ -36,6 +37,7 @@ def run(
     settings: dict[str, str] | None = None,
     out: str | Path | None = None,
     force: bool = False,
+    start_from: str | Path | None = None,
     progress: Progress = silent,
     **options: Any,
 ) -> Result:
@@ -47,7 +49,9 @@ def run(
     engine : 'spiking', 'rate' (circuits of conductances), 'volley' (memories of currents), 'both' (spiking, and the
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
-    out : folder to write (run.json, summary.json, trials.csv, spikes.nwb, figures/); None writes nothing
+    out : folder to write (run.json, summary.json, trials.csv, weights.npz, spikes.nwb, figures/); None writes nothing
+    start_from : folder of an earlier run of the model: the connectome is that run's, and plastic synapses begin with
+        the weights that it ended with; `seed` is of all else that is drawn
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
     Raises
@@ -62,7 +66,10 @@ def run(
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
     progress("sampling the connectome", None)
-    experiment = sample_experiment(circuit, plan, seed)
+    earlier = None if start_from is None else weights.of_run(Path(start_from))
+    experiment = sample_experiment(circuit, plan, seed, earlier)
+    if earlier is not None:
+        weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
     result = Result(circuit, plan, experiment.schedule, experiment.patterns, connectome=experiment.connectome)
     for one, own in chosen:
@@ -71,13 +78,20 @@ def run(
         result.outcomes[one.name] = outcome
     read_off(result, experiment, [one for one, _ in chosen], seed, progress)
     result.summary["convergence"] = {
-        degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
+        degree.projection: {
+            "described": degree.described_convergence,
+            "realised": degree.convergence_mean,
+            "described_sd": degree.described_sd,
+            "realised_sd": degree.convergence_sd,
+        }
         for degree in degrees(experiment.connectome)
     }
     result.summary["checks"] = checks.checks(experiment, result)
     seconds["total"] = time.perf_counter() - clock
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
     result.provenance.update(provenance(result, engine, chosen, seed, started))
+    if start_from is not None:
+        result.provenance["start_from"] = {"folder": str(start_from), "connectome_seed": experiment.connectome.seed}
     if out is not None:
         save(result, Path(out), force, progress)
     return result
@@ -92,6 +106,8 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
         trials.write(result, part / "trials.csv")
+        if result.plastic and result.connectome is not None:
+            weights.write(next(iter(result.outcomes.values())), result.connectome, part / "weights.npz")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
         if result.spikes:
@@ -117,6 +133,8 @@ def read_off(
 ) -> None:
     """Rates, and of a memory what every reader says, into a result that has the outcomes of engines."""
     _report_rates(result)
+    if result.plastic:
+        result.summary["learning"] = weights.summary(result.outcomes[ran[0].name], experiment.connectome)
     if experiment.reads:
         progress("comparing readers", None)
         _read(result, experiment, ran, seed)
