@@ -15,7 +15,7 @@ FLOORS = [
     {"rate", "results", "spiking"},
     {"plotting", "readout"},
     {"simulation"},
-    {"cli", "heads"},
+    {"cli", "heads", "loop"},
 ]
 FILES = {"__init__", "__main__", "clock", "errors", "plugins", "typing"}  # beside the folders
 

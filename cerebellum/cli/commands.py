@@ -120,6 +120,9 @@ def run(
         str | None, typer.Option(help="Of the spiking engine: standalone (default), runtime or numpy.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = None,
+    loop: Annotated[
+        str | None, typer.Option(metavar="FILE.py:NAME", help="A cerebellum.loop.Loop to close around the circuit.")
+    ] = None,
 ) -> None:
     """Run a protocol; prints what was found and writes a run folder."""
     from cerebellum.cli import tables
@@ -129,6 +132,8 @@ def run(
     options = {"device": device, "dtype": dtype, "draws": draws, "target": target, "threads": threads}
     stem = "-".join([Path(protocol).stem, Path(model).stem, engine, str(seed)])
     folder = out or Path("runs") / stem
+    if loop is not None:
+        from cerebellum.loop import from_file
     with progress.bar() as bar:
         result = run.run(
             protocol,
@@ -138,6 +143,7 @@ def run(
             settings=_settings(setting),
             out=folder,
             force=force,
+            loop=from_file.load(loop) if loop is not None else None,
             progress=bar,
             **{key: value for key, value in options.items() if value is not None},
         )

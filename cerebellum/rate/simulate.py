@@ -19,6 +19,7 @@ from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Schedule, plastic_spans
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate import time_step, transfer
+from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
 from cerebellum.rate.recording import Keeper, Tally, over_draws
 from cerebellum.rate.time_step import BIN
@@ -71,6 +72,8 @@ def simulate(
     draws : realizations of drawn spikes to average, all different by the connectome's seed; 0: expectations only
     """
     clock = time.perf_counter()
+    if schedule.loop is not None:
+        check_interval(schedule.loop)
     precision: torch.dtype = getattr(torch, dtype)
     module = build(connectome, schedule, device=device, dtype=precision, draws=draws, progress=progress)
     seconds = {"build": time.perf_counter() - clock}
@@ -79,11 +82,17 @@ def simulate(
     keepers = {name: Keeper(circuit, name, steps) for name in circuit.population}
     tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in schedule.counted.items()}
     given = given_rates(schedule, circuit, module.tensor_options)
+    closed = RateLoop(module, schedule.loop, schedule) if schedule.loop is not None else None
     with torch.no_grad():
         state = module.begin(plastic_spans(schedule.trials), connectome.seed)
         for step in range(steps):
             driven, afferent = module.driven(given, step)
-            for name, rate in module(state, driven, afferent).items():
+            if closed is not None:
+                closed.drive(step, driven, afferent)
+            found = module(state, driven, afferent)
+            if closed is not None:
+                closed.see(found)
+            for name, rate in found.items():
                 values = over_draws(rate).cpu().numpy()
                 keepers[name].add(step, values)
                 if name in tallies:
@@ -97,5 +106,6 @@ def simulate(
         rates={name: keeper.rates() for name, keeper in keepers.items()},
         weights=weights,
         tallied={name: (tally.windows, tally.counts) for name, tally in tallies.items()},
+        exchanges=closed.exchange.exchanges() if closed is not None else None,
         seconds=seconds,
     )

@@ -10,6 +10,7 @@ from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol, load_protocol
 from cerebellum.errors import ArgumentError, UnknownNameError, shortened
 from cerebellum.experiment import stimulus
+from cerebellum.experiment.loop import Loop
 from cerebellum.experiment.patterns import Patterns, make_patterns
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.readout import granule_code, microzones
@@ -58,13 +59,13 @@ def prepare(
     return sample_experiment(circuit, plan, seed)
 
 
-def sample_experiment(circuit: Circuit, protocol: Protocol, seed: int) -> Experiment:
-    """The same of a circuit and a protocol that have been checked together."""
+def sample_experiment(circuit: Circuit, protocol: Protocol, seed: int, loop: Loop | None = None) -> Experiment:
+    """The same of a circuit and a protocol that have been checked together, and a loop around them."""
     code = granule_code.code_of(circuit, protocol.active_lines) if protocol.patterns is not None else None
     patterns = make_patterns(protocol, code.lines, circuit.zones, seed) if code is not None else None
     connectome = sample(circuit, seed)
     schedule = stimulus.schedule(protocol, connectome, patterns, seed)
-    schedule = replace(schedule, counted=microzones.asked_for(circuit, schedule))
+    schedule = replace(schedule, counted=microzones.asked_for(circuit, schedule), loop=loop)
     return Experiment(circuit, protocol, connectome, schedule, patterns, code)
 
 

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cerebellum.activity import rates
+from cerebellum.activity import exchanges, rates
 from cerebellum.connectome.connectome import degrees
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol
 from cerebellum.errors import ProtocolFileError
+from cerebellum.experiment import loop as loops
+from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.readout import engine_agreement, microzones, readers, recorded
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
@@ -34,6 +36,7 @@ def run(
     settings: dict[str, str] | None = None,
     out: str | Path | None = None,
     force: bool = False,
+    loop: Loop | None = None,
     progress: Progress = silent,
     **options: Any,
 ) -> Result:
@@ -46,12 +49,15 @@ def run(
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
     out : folder to write (run.json, summary.json, spikes.nwb, figures/); None writes nothing
+    loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
     Raises
     ------
     InputError
         If anything asked for does not exist, does not fit together, or does not fit in memory.
+    CerebellumError
+        If a loop's callable fails, or the simulation does.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     if out is not None:
@@ -59,8 +65,10 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
+    for one, _ in chosen if loop is not None else ():
+        loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
     progress("sampling the connectome", None)
-    experiment = sample_experiment(circuit, plan, seed)
+    experiment = sample_experiment(circuit, plan, seed, loop)
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
     result = Result(circuit, plan, experiment.schedule, experiment.patterns, connectome=experiment.connectome)
     for one, own in chosen:
@@ -92,6 +100,8 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
+        if result.exchanges is not None:
+            exchanges.write(result.exchanges, part / "exchanges.npz")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
         if result.spikes:
