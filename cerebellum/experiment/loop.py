@@ -171,7 +171,7 @@ class Exchange:
         """All that has passed."""
         return Exchanges(
             self.loop.interval,
-            np.arange(self.done) * (self.steps * self.circuit.dt),
+            np.arange(self.done, dtype=np.float64) * (self.steps * self.circuit.dt),
             {name: np.array(rows, np.float32) for name, rows in self._read.items()},
             {name: np.array(rows) for name, rows in self._drive.items()},
             {name: np.array(numbers) for name, numbers in self._record.items()},

@@ -12,5 +12,6 @@ print(result.exchanges.rates("nuclear"))
 
 from cerebellum.activity.exchanges import Exchanges
 from cerebellum.experiment.loop import Loop
+from cerebellum.loop.environment import around
 
-__all__ = ["Exchanges", "Loop"]
+__all__ = ["Exchanges", "Loop", "around"]

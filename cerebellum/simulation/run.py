@@ -65,8 +65,9 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
-    for one, _ in chosen if loop is not None else ():
-        loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
+    if loop is not None:
+        for one, _ in chosen:
+            loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
     progress("sampling the connectome", None)
     experiment = sample_experiment(circuit, plan, seed, loop)
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}

@@ -140,7 +140,7 @@ class Link:
             moves.append(f"loop_move(in, {self._array(group, self._variable(name))}, {8 * len(group)}, false);")
         code = _EXCHANGE.substitute(variable=VARIABLE, moves="\n    ".join(moves))
         function = b2.Function(lambda t: t, arg_units=[b2.second], return_unit=1, stateless=False)
-        function.implementations.add_implementation("cpp", code, headers=_HEADERS)
+        function.implementations.add_implementation("cpp", code, compiler_kwds={"headers": _HEADERS})
         cell = b2.NeuronGroup(1, "asked : 1", namespace={"loop_exchange": function}, clock=self._clock(), name="loop")
         cell.run_regularly("asked = loop_exchange(t)", when="start", name="loop_exchange")
         return cell

@@ -118,13 +118,13 @@ class _Network:
         cut = set(schedule.lesion)
         gaps = set(connectome.gaps) - lesions.gap_junctions(cut, self.circuit)
         coupled = {self.circuit.gap_junction[name].population for name in gaps}
-        made = {
+        populations = {
             name: neurons.make(name, connectome, schedule, name in coupled, clock)
             for name in self.circuit.population
             if name not in cut
         }
-        self.groups = {name: group for name, (group, *_) in made.items()}
-        others = [each for _, *beside in made.values() for each in beside]
+        self.groups = {name: group for name, (group, *_) in populations.items()}
+        others = [each for _, *beside in populations.values() for each in beside]
         self.synapses: dict[str, Any] = {}
         blocked = lesions.projections(cut, self.circuit)
         for name, p in self.circuit.projection.items():
