@@ -6,15 +6,18 @@ import os
 import pickle
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cerebellum.activity.spikes import Spikes
 from cerebellum.clock import NANOSECOND
 from cerebellum.machine import cache
+from cerebellum.results import trials
 
 if TYPE_CHECKING:
+    from pynwb.epoch import TimeIntervals
+
     from cerebellum.results.result import Result
 
 
@@ -61,16 +64,7 @@ def write_spikes(result: Result, path: Path) -> None:
             VectorData(name="cell", description="number of the cell in its population", data=np.concatenate(number)),
         ],
     )
-    for key, text in (
-        ("block", "block of the protocol"),
-        ("role", "what the block is for"),
-        ("shown", "number of the stored pattern or cue shown, -1 for none"),
-    ):
-        file.add_trial_column(key, text)
-    for trial in result.schedule.trials:
-        file.add_trial(
-            start_time=trial.start, stop_time=trial.stop, block=trial.block, role=trial.role, shown=trial.pattern
-        )
+    file.trials = _trials(trials.columns(result))
     # HDF5 crashes the process where the disk is full when it closes a file: written in memory, then as plain bytes.
     with (
         h5py.File(path.name, "w", driver="core", backing_store=False) as memory,
@@ -79,6 +73,33 @@ def write_spikes(result: Result, path: Path) -> None:
         io.write(file)
         memory.flush()
         path.write_bytes(memory.id.get_file_image())
+
+
+DESCRIBED = {
+    "start_time": "begin of the trial, in seconds",
+    "stop_time": "end of the trial, without the interval after it, in seconds",
+    "block": "block of the protocol",
+    "kind": "kind of trial",
+    "role": "what the block is for",
+    "shown": "number of the stored pattern or cue shown, -1 for none",
+}
+
+
+def _trials(table: dict[str, list[Any]]) -> TimeIntervals:
+    """The trials with the columns of trials.csv; what a trial has not is nan."""
+    from pynwb.core import VectorData
+    from pynwb.epoch import TimeIntervals
+
+    named = {"start_time": table["start"], "stop_time": table["stop"]}
+    named |= {key: values for key, values in table.items() if key not in ("trial", "start", "stop")}
+    columns = [VectorData(name=key, description=_meaning(key), data=values) for key, values in named.items()]
+    return TimeIntervals(name="trials", description="trials of the protocol", columns=columns)
+
+
+def _meaning(column: str) -> str:
+    if column.startswith("onset."):
+        return "begin of this stimulus, in seconds; nan where the trial has none"
+    return DESCRIBED.get(column, "mean rate of the population in this window of the trial, in Hz")
 
 
 def read_spikes(path: Path, dt: float = NANOSECOND) -> dict[str, Spikes]:

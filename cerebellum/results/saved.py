@@ -48,6 +48,12 @@ class SavedRun:
         path = self.folder / "exchanges.npz"
         return _readable(path, exchanges.read) if path.exists() else None
 
+    def trials(self) -> Any:
+        """Trials one by one as a pandas data frame, from trials.csv; the columns are those of `results.trials`."""
+        from cerebellum.results import trials
+
+        return trials.read(self.folder / "trials.csv")
+
 
 def open_run(folder: str | Path) -> SavedRun:
     """Open a finished run folder.

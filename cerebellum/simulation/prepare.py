@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.compatibility import check_together
-from cerebellum.description.protocol import Protocol, load_protocol
+from cerebellum.description.protocol import KEYS, Protocol, load_protocol
 from cerebellum.errors import ArgumentError, UnknownNameError, shortened
 from cerebellum.experiment import stimulus
 from cerebellum.experiment.loop import Loop
@@ -71,9 +71,10 @@ def sample_experiment(circuit: Circuit, protocol: Protocol, seed: int, loop: Loo
 
 def resolve(model: str | Circuit, protocol: str | Protocol, settings: dict[str, str]) -> tuple[Circuit, Protocol]:
     """Model and protocol with the settings given to the one whose file has the key's first part."""
-    of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in Protocol.model_fields}
+    protocols = [*Protocol.model_fields, *KEYS]
+    of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in protocols}
     of_model = {key: text for key, text in settings.items() if key not in of_protocol}
-    known = [*Circuit.model_fields, *Protocol.model_fields]
+    known = [*Circuit.model_fields, *protocols]
     for key in of_model:
         if key.split(".")[0] not in known:
             listed = ", ".join(dict.fromkeys(known))

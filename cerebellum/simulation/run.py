@@ -48,7 +48,7 @@ def run(
     engine : 'spiking', 'rate' (circuits of conductances), 'volley' (memories of currents), 'both' (spiking, and the
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
-    out : folder to write (run.json, summary.json, spikes.nwb, figures/); None writes nothing
+    out : folder to write (run.json, summary.json, trials.csv, spikes.nwb, figures/); None writes nothing
     loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
@@ -96,13 +96,14 @@ def run(
 def save(result: Result, out: Path, force: bool = False, progress: Progress = silent) -> Path:
     """Write a run folder, whole or not at all."""
     from cerebellum.plotting import figures
-    from cerebellum.results import nwb
+    from cerebellum.results import nwb, trials
 
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
         if result.exchanges is not None:
             exchanges.write(result.exchanges, part / "exchanges.npz")
+        trials.write(result, part / "trials.csv")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
         if result.spikes:
