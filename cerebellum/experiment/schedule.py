@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from cerebellum.activity.outcome import Window, Windows
 from cerebellum.clock import NANOSECOND, nearest
 from cerebellum.description.protocol import Protocol
-from cerebellum.experiment.loop import Loop
 from cerebellum.description.trial import MAIN, WHOLE, OneTrial, onset_of
 from cerebellum.description.units import Value
+from cerebellum.experiment.loop import Loop
 from cerebellum.experiment.patterns import Patterns
 from cerebellum.machine.streams import generator
 from cerebellum.typing import Floats, Ints
