@@ -13,9 +13,9 @@ FLOORS = [
     {"connectome"},
     {"experiment"},
     {"rate", "results", "spiking"},
-    {"exchange", "plotting", "readout"},
+    {"exchange", "loop", "plotting", "readout"},
     {"simulation"},
-    {"cli", "heads", "loop"},
+    {"cli", "heads"},
 ]
 FILES = {"__init__", "__main__", "clock", "errors", "plugins", "typing"}  # beside the folders
 
