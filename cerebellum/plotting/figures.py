@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from cerebellum.plotting import network
 from cerebellum.plotting.activity import activity_figure, raster_figure
-from cerebellum.plotting.memory import recall_bars_figure, recall_by_block_figure, recall_figure, weights_figure
+from cerebellum.plotting.agreement import weights_figure
+from cerebellum.plotting.memory import recall_bars_figure, recall_by_block_figure, recall_figure
 from cerebellum.plotting.rates import engines_figure
 from cerebellum.plotting.style import colours
 from cerebellum.results.result import Result

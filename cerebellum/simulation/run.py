@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cerebellum.activity import exchanges, rates
-from cerebellum.connectome.connectome import degrees
+    from cerebellum.report import write_report
+    from cerebellum.results import nwb, trials, weights
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol
@@ -17,9 +17,9 @@ from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment import loop as loops
 from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.readout import engine_agreement, microzones, readers, recorded
+from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
-from cerebellum.results.result import Result
+from cerebellum.results.result import ENGINE_READERS, Result
 from cerebellum.simulation import checks, engines, memory
 from cerebellum.simulation.engines import Engine
 from cerebellum.simulation.prepare import Experiment, resolve, sample_experiment
@@ -165,3 +165,9 @@ def _read(result: Result, experiment: Experiment, ran: Sequence[Engine], seed: i
     result.readout.update(readings[-1].readout)
     result.weights.update(readings[-1].weights)
     result.summary.update(readers.summarize(readings, experiment.protocol.blocks_of("read"), code, patterns, seed))
+    known = [name for name in ENGINE_READERS if name in result.weights]
+    if known and overlap is not None:
+        shared = overlap[np.ix_(patterns.block_of_cue == len(readings) - 1, patterns.written[-1])]
+        rng = generator(seed, "controls")
+        found = controls.controls(first, connectome, schedule, readings[-1], known[0], shared, rng)
+        result.summary["agreement"]["controls"] = found
