@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-    from cerebellum.report import write_report
-    from cerebellum.results import nwb, trials, weights
+import numpy as np
+
+from cerebellum.activity import exchanges, rates
+from cerebellum.connectome.connectome import degrees, generator
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol
