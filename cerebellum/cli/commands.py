@@ -123,6 +123,9 @@ def run(
     loop: Annotated[
         str | None, typer.Option(metavar="FILE.py:NAME", help="A cerebellum.loop.Loop to close around the circuit.")
     ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Begin with that run's connectome and last weights.")
+    ] = None,
 ) -> None:
     """Run a protocol; prints what was found and writes a run folder."""
     from cerebellum.cli import tables
@@ -144,6 +147,7 @@ def run(
             out=folder,
             force=force,
             loop=from_file.load(loop) if loop is not None else None,
+            start_from=start_from,
             progress=bar,
             **{key: value for key, value in options.items() if value is not None},
         )

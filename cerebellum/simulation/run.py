@@ -20,6 +20,7 @@ from cerebellum.experiment import loop as loops
 from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
+from cerebellum.results import weights
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
 from cerebellum.results.result import ENGINE_READERS, Result
 from cerebellum.simulation import checks, engines, memory
@@ -39,6 +40,7 @@ def run(
     out: str | Path | None = None,
     force: bool = False,
     loop: Loop | None = None,
+    start_from: str | Path | None = None,
     progress: Progress = silent,
     **options: Any,
 ) -> Result:
@@ -50,7 +52,9 @@ def run(
     engine : 'spiking', 'rate' (circuits of conductances), 'volley' (memories of currents), 'both' (spiking, and the
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
-    out : folder to write (run.json, summary.json, trials.csv, spikes.nwb, figures/); None writes nothing
+    out : folder to write (run.json, summary.json, trials.csv, weights.npz, spikes.nwb, figures/); None writes nothing
+    start_from : folder of an earlier run of the model: the connectome is that run's, and plastic synapses begin with
+        the weights that it ended with; `seed` is of all else that is drawn
     loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
@@ -71,7 +75,10 @@ def run(
         for one, _ in chosen:
             loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
     progress("sampling the connectome", None)
-    experiment = sample_experiment(circuit, plan, seed, loop)
+    earlier = None if start_from is None else weights.of_run(Path(start_from))
+    experiment = sample_experiment(circuit, plan, seed, earlier, loop)
+    if earlier is not None:
+        weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
     result = Result(circuit, plan, experiment.schedule, experiment.patterns, connectome=experiment.connectome)
     for one, own in chosen:
@@ -79,6 +86,9 @@ def run(
         seconds[one.name] = dict(outcome.seconds)
         result.outcomes[one.name] = outcome
     _report_rates(result)
+    if result.plastic:
+        first = result.outcomes[chosen[0][0].name]
+        result.summary["learning"] = weights.summary(first, experiment.connectome)
     if experiment.reads:
         progress("comparing readers", None)
         _read(result, experiment, [one for one, _ in chosen], seed)
@@ -90,6 +100,8 @@ def run(
     seconds["total"] = time.perf_counter() - clock
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
     result.provenance.update(provenance(result, engine, chosen, seed, started))
+    if start_from is not None:
+        result.provenance["start_from"] = {"folder": str(start_from), "connectome_seed": experiment.connectome.seed}
     if out is not None:
         save(result, Path(out), force, progress)
     return result
@@ -106,6 +118,8 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
         if result.exchanges is not None:
             exchanges.write(result.exchanges, part / "exchanges.npz")
         trials.write(result, part / "trials.csv")
+        if result.plastic and result.connectome is not None:
+            weights.write(next(iter(result.outcomes.values())), result.connectome, part / "weights.npz")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
         if result.spikes:

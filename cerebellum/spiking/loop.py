@@ -25,6 +25,7 @@ from cerebellum.experiment import fibers
 from cerebellum.experiment.loop import Exchange
 from cerebellum.experiment.schedule import Events
 from cerebellum.machine.progress import Progress
+from cerebellum.spiking import run_time_data
 from cerebellum.typing import Floats
 
 VARIABLE = "CEREBELLUM_LOOP"  # folder of the two pipes
@@ -58,11 +59,8 @@ static double loop_exchange(double t) {
 _HEADERS = ["<cerrno>", "<cstdio>", "<cstdlib>", "<cstring>", "<string>", "<fcntl.h>", "<unistd.h>"]
 
 
-def fiber_group(name: str, population: str, cells: int, events: Events | None, seed: int, clock: Any) -> list[Any]:
-    """Fibres that fire by the loop's rates and when the protocol says; the group comes first.
-
-    A protocol's spike reaches the group a step early; one in a step with a spike of the loop's takes the next.
-    """
+def fiber_group(name: str, population: str, cells: int, seed: int, clock: Any) -> Any:
+    """Fibres that fire by the loop's rates, and when a spike of the protocol is due."""
     group = b2.NeuronGroup(
         cells,
         f"hazard : 1\nleft : 1\ndraw : 1\ndue : 1\n{COUNTED} : 1",
@@ -78,16 +76,20 @@ def fiber_group(name: str, population: str, cells: int, events: Events | None, s
     )
     group.run_regularly("left = left - hazard", when="groups", name=f"{name}_update")
     group.draw, group.left = fibers.start(seed, population, cells)
-    made = [group]
-    if events is not None and len(events.step):
-        begun = events.step == 0
-        group.due = np.bincount(events.cell[begun], minlength=cells).astype(float)
-        times = (events.step[~begun] - 1) * float(clock.dt_) * b2.second
-        early = b2.SpikeGeneratorGroup(cells, events.cell[~begun], times, clock=clock, name=f"{name}_given")
-        pass_on = b2.Synapses(early, group, on_pre="due_post += 1", clock=clock, name=f"{name}_due")
-        pass_on.connect(j="i")
-        made += [early, pass_on]
-    return made
+    return group
+
+
+def given(group: Any, events: Events, duration: float, clock: Any) -> list[Any]:
+    """What brings the protocol's spikes to such fibres, a step early; one in a step with the loop's takes the next."""
+    cells, dt, begun = len(group), float(clock.dt_), events.step == 0
+    group.due = np.bincount(events.cell[begun], minlength=cells).astype(float)
+    later = Events(events.step[~begun] - 1, events.cell[~begun])
+    later = run_time_data.at_least_two(later, duration, dt)
+    times = later.step * dt * b2.second
+    early = b2.SpikeGeneratorGroup(cells, later.cell, times, clock=clock, name=f"{group.name}_given", sorted=True)
+    due = b2.Synapses(early, group, on_pre="due_post += 1", clock=clock, name=f"{group.name}_due")
+    due.connect(i=np.arange(cells), j=np.arange(cells))
+    return [early, due]
 
 
 class Link:

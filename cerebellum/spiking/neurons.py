@@ -16,7 +16,7 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.experiment.schedule import Events, Pulse, Schedule
 from cerebellum.machine.streams import generator
-from cerebellum.spiking import loop
+from cerebellum.spiking import loop, run_time_data
 
 SI_UNIT = {
     "voltage": "volt", "current": "amp", "capacitance": "farad", "conductance": "siemens", "time": "second",
@@ -40,8 +40,9 @@ def taught_at(teacher: str, number: int) -> str:
     return f"{teacher}_at_{number}"
 
 
-def given(name: str, cells: int, events: Events, clock: Any) -> Any:
+def given(name: str, cells: int, events: Events, duration: float, clock: Any) -> Any:
     """Cells whose spikes are given."""
+    events = run_time_data.at_least_two(events, duration, float(clock.dt_))
     times = events.step * float(clock.dt_) * b2.second
     return b2.SpikeGeneratorGroup(cells, events.cell, times, clock=clock, name=name, sorted=True)
 
@@ -51,9 +52,10 @@ def outside(name: str, population: str, connectome: Connectome, schedule: Schedu
     circuit, events = connectome.circuit, schedule.events.get(population)
     cells = circuit.size(population)
     if schedule.loop is not None and population in schedule.loop.driven(circuit, "rate"):
-        return loop.fiber_group(name, population, cells, events, connectome.seed, clock)
+        own = loop.fiber_group(name, population, cells, connectome.seed, clock)
+        return [own] if events is None else [own, *loop.given(own, events, schedule.duration, clock)]
     assert events is not None
-    return [given(name, cells, events, clock)]
+    return [given(name, cells, events, schedule.duration, clock)]
 
 
 @dataclass

@@ -24,6 +24,7 @@ from cerebellum.machine import compiler
 from cerebellum.machine.compiler import Unit
 from cerebellum.machine.process import child
 from cerebellum.machine.progress import Progress
+from cerebellum.spiking import run_time_data
 from cerebellum.spiking.loop import Link
 
 # Files that run once, before or after the simulation.
@@ -75,7 +76,7 @@ def _compile(folder: Path, progress: Progress) -> None:
     ]
     headers = "".join(path.read_text() for path in sorted([*folder.glob("*.h"), *folder.glob("brianlib/*.h")]))
     hot = _unit(path for path in sources if not RUN_ONCE.search(path.name))
-    cold = _unit(path for path in sources if RUN_ONCE.search(path.name))
+    cold = run_time_data.found_at_start(_unit(path for path in sources if RUN_ONCE.search(path.name)))
     units = [Unit("hot.cpp", hot, (*flags, "-O3"), headers), Unit("cold.cpp", cold, (*flags, "-O0"), headers)]
     objects = compiler.compiled(command, units, folder, progress)
     # Hot first: of an inline function that both units have, the linker keeps the first copy.
@@ -106,11 +107,11 @@ def _flags(folder: Path, identity: str) -> tuple[list[str], list[str]]:
 
 
 def _run(folder: Path, duration: float, threads: int, progress: Progress, link: Link | None) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(max(threads, 1)), run_time_data.DURATION: repr(duration)}
     command = [str(folder / "main"), "--results_dir", b2.get_device().results_dir]
     progress("simulating", 0.0)
     with ExitStack() as stack:
         errors = stack.enter_context((folder / "errors.txt").open("w+", errors="replace"))
-        environment = {**os.environ, "OMP_NUM_THREADS": str(max(threads, 1))}
         if link is not None:
             environment |= stack.enter_context(link.pipes(folder))
         process = stack.enter_context(
