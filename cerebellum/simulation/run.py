@@ -93,7 +93,12 @@ def run(
         progress("comparing readers", None)
         _read(result, experiment, [one for one, _ in chosen], seed)
     result.summary["convergence"] = {
-        degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
+        degree.projection: {
+            "described": degree.described_convergence,
+            "realised": degree.convergence_mean,
+            "described_sd": degree.described_sd,
+            "realised_sd": degree.convergence_sd,
+        }
         for degree in degrees(experiment.connectome)
     }
     result.summary["checks"] = checks.checks(experiment, result)
