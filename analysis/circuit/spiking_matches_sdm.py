@@ -4,9 +4,17 @@ Two circuits (`kanerva`: Hamming balls over 256 bits; `jaeckel`: 4 of 256 bits, 
 16 patterns on a ring, of every cosine from 1 to 0, by climbing-fibre plasticity, and are asked with them and with lures
 between them (`recall_graded`), ten fresh seeds each, 101 to 110; `kanerva` also stores ten handwritten digits. Weights
 are regressed from Purkinje spikes alone and compared with SDM's expectation and softmax attention (Bricken & Pehlevan
-2021, arXiv:2111.05498) as they are: identity R2 forgives neither gain nor offset. What would refute the claim: a rival
-(the own pattern alone, the cosine, mossy fibres without granule cells, softmax at half or twice beta) that explains the
-weights as well, or a control that knows nothing of the patterns and finds as much. About 10 minutes on two idle cores.
+2021, arXiv:2111.05498) as they are: identity R2 forgives neither gain nor offset.
+
+The writes are half as large as the model files have them. Patterns of a ring share granule cells with many others, and
+at the files' step a synapse reaches its bounds after 2.5 (`kanerva`) or 4 writes (`jaeckel`): counters clipped there
+leave the cells that are few patterns' own, and the kernel comes out too steep (on seed 1 clipped ideal counters alone
+give .965 and .975 of the .986 and .990 that unclipped ones reach). That was found on seed 1; the files' step stands
+beside on three of the fresh seeds.
+
+What would refute the claim: a rival (the own pattern alone, the cosine, mossy fibres without granule cells, softmax at
+half or twice beta) that explains the weights as well, or a control that knows nothing of the patterns and finds as
+much. About 10 minutes on two idle cores.
 """
 
 from __future__ import annotations
@@ -27,6 +35,12 @@ CAPTION = (
 )
 DIGIT_SEEDS = (1, 2, 3)
 MODELS = ("kanerva", "jaeckel")
+_RULE = "projection.parallel_fiber_to_purkinje.plasticity"
+HALF = {
+    "kanerva": {f"{_RULE}.potentiation": "3.5", f"{_RULE}.depression": "7"},
+    "jaeckel": {f"{_RULE}.potentiation": "2", f"{_RULE}.depression": "4"},
+}
+BESIDE = 3  # fresh seeds on which the files' own step is run, too
 
 
 def measure(seed: int = 0) -> dict[str, Any]:
@@ -37,13 +51,14 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
     numbers: dict[str, Any] = {}
     for model in MODELS:
-        numbers[model] = []
-        for number in graded.FRESH:
-            result = run("recall_graded", model, seed=seed + number)
-            written = next(iter(result.summary["written_weights"].values()))["r_ideal_counters"]
-            numbers[model].append({**graded.picked(result, ["purkinje"]), "seed": seed + number, "written_r": written})
-            found = result.summary["agreement"]["purkinje_vs_sdm"]
-            print(model, seed + number, found["identity"], found["others"]["identity"], file=sys.stderr, flush=True)
+        for key, settings, seeds in ((model, HALF[model], graded.FRESH), (f"{model}_file", {}, graded.FRESH[:BESIDE])):
+            numbers[key] = []
+            for number in seeds:
+                result = run("recall_graded", model, seed=seed + number, settings=settings)
+                written = next(iter(result.summary["written_weights"].values()))["r_ideal_counters"]
+                one = {**graded.picked(result, ["purkinje"]), "seed": seed + number, "written_r": written}
+                numbers[key].append(one)
+                print(key, seed + number, one["agreement"]["purkinje_vs_sdm"], file=sys.stderr, flush=True)
     numbers["digits"] = [
         {
             name: one["by_flips"]
@@ -80,6 +95,8 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         said[f"{model}: nearest pattern right as often as by exact counts, within 5 points"] = all(
             run["recall"]["purkinje"] >= run["recall"]["sdm_exact"] - 0.05 for run in runs
         )
+        found, shipped = graded.mean(runs, "purkinje_vs_sdm"), graded.mean(numbers[f"{model}_file"], "purkinje_vs_sdm")
+        said[f"{model}: the file's own, larger step agrees less ({shipped:.3f} for {found:.3f})"] = shipped < found
     six = [(run["purkinje"]["6"], run["sdm_exact"]["6"]) for run in numbers["digits"]]
     said["digits: 6 of 64 pixels flipped, pixels within two points of exact SDM"] = all(
         spiking["bits"] >= exact["bits"] - 0.02 for spiking, exact in six
