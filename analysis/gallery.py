@@ -43,7 +43,15 @@ GROUPS = {
         "empty_balls",
         "learned_projection",
     ),
-    "The circuit": ("spiking_matches_sdm", "mouse_rates", "single_cells", "eglif_integration", "centre_surround"),
+    "The circuit": (
+        "power_of_patterns",
+        "spiking_matches_sdm",
+        "digits_recalled",
+        "mouse_rates",
+        "single_cells",
+        "eglif_integration",
+        "centre_surround",
+    ),
     "The mouse circuit as a memory": (
         "mouse_is_sdm",
         "memory_parts",
