@@ -1,11 +1,11 @@
 """MLI1 and MLI2: disinhibition, synchrony by gap junctions, and climbing fibres that act on both.
 
-Claim: the wiring of `mouse_mli12` does what was found in mice. MLI2 inhibit MLI1 and so disinhibit Purkinje cells; MLI1
-that are coupled fire together within milliseconds, MLI2 do not (Lackey et al. 2024, doi:10.1016/j.neuron.2024.04.010;
-Kozareva et al. 2021, doi:10.1038/s41586-021-03220-z). Serial electron microscopy counts, for ten climbing fibres and
-the Purkinje cells that they climb or that lie beside them, 996 synapses by way of MLI1 and 5,382 by way of MLI2 and
-MLI1 (climbing fibres recruit disinhibition, see models/mouse_mli12.toml), a ratio of 5.4; synchronous climbing fibres move
-the balance towards suppression of MLI1. Run time: six minutes on one core.
+Claim: the wiring of `mouse_mli12` does what was found in mice. MLI2 inhibit MLI1 and so disinhibit Purkinje cells;
+MLI1 that are coupled fire together within milliseconds, MLI2 do not (Lackey et al. 2024,
+doi:10.1016/j.neuron.2024.04.010; Kozareva et al. 2021, doi:10.1038/s41586-021-03220-z). Serial electron microscopy
+counts, for ten climbing fibres and the Purkinje cells that they climb or that lie beside them, 996 synapses by way of
+MLI1 and 5,382 by way of MLI2 and MLI1 (climbing fibres recruit disinhibition, see models/mouse_mli12.toml), a ratio
+of 5.4; synchronous climbing fibres move the balance towards suppression of MLI1. Run time: six minutes on one core.
 
 What would refute it: Purkinje cells no slower, or MLI1 no faster, without MLI2; coupled pairs of MLI1 no more often
 together than without gap junctions; a ratio of paths beyond a factor of two; MLI1 no lower after synchronous climbing
