@@ -28,17 +28,21 @@ CLAIM = (
     " of two, and synchronous climbing fibres suppress MLI1 more than single ones."
 )
 CAPTION = (
-    "Left: mean rates at rest, with MLI2 and with their synapses cut (points: three seeds, scale 0.5). Middle:"
+    "Left: mean rates at rest, with MLI2 and with their synapses cut (points: three seeds, scale 0.3). Middle:"
     " coincidences of pairs of cells over those of chance against lag: MLI1 coupled by a gap junction, the same pairs"
     " with gap junctions cut, and MLI2. Right: rate of MLI1, MLI2 and Purkinje cells after one input to all olivary"
     " cells (solid) and to one of them (dashed), over that before."
 )
-MODEL, SCALE, SEEDS = "mouse_mli12", "0.5", 3
+MODEL, SCALE, SEEDS = "mouse_mli12", "0.3", 3
 MLI1 = ("basket", "stellate")
 PATHS = {"mli1": 608 + 388, "mli2": 2799 + 2583}  # synapses counted onto climbed and neighbouring Purkinje cells
 TOGETHER, BIN = 2e-3, 1e-3  # s
 LAGS, AROUND, BEFORE = 20, 0.1, 0.1  # bins; s
 AFTER = (0.005, 0.08)  # s after the olive's input
+BRIEF = {f"block.rest.{key}": "4000" for key in ("trial_duration", "stimulus.background.duration")} | {
+    "block.rest.stimulus.climbing.duration": "4000",
+    "block.rest.window.duration": "3000",
+}
 CUT = {"whole": "[]", "no MLI2": '["mli2"]', "no gap junctions": '["gap_junctions"]'}
 
 
@@ -55,17 +59,17 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
 
 def _rest(lesion: str, seed: int) -> dict[str, Any]:
-    """Rates (Hz) and coincidences of coupled MLI1 and of MLI2 in 5 s."""
+    """Rates (Hz) and coincidences of coupled MLI1 and of MLI2 in 3 s."""
     import numpy as np
 
     from cerebellum import prepare
     from cerebellum.activity import statistics
     from cerebellum.spiking import network
 
-    made = prepare("background", MODEL, seed, {"scale": SCALE, "lesion": lesion})
+    made = prepare("background", MODEL, seed, {"scale": SCALE, "lesion": lesion, **BRIEF})
     run = network.simulate(made.connectome, made.schedule)
     size = made.circuit.size
-    mean = {name: float(statistics.rates(run.spikes[name], size(name), 1.0, 6.0).mean()) for name in run.spikes}
+    mean = {name: float(statistics.rates(run.spikes[name], size(name), 1.0, 4.0).mean()) for name in run.spikes}
     pairs = {name: made.connectome.gaps[name] for name in MLI1}
     coupled = sum(_coincidences(run.spikes[name], zip(p.pre, p.post, strict=True)) for name, p in pairs.items())
     rng = np.random.default_rng(seed)
@@ -79,7 +83,7 @@ def _coincidences(spikes: Any, pairs: Any) -> Any:
     import numpy as np
 
     edges = (np.arange(-LAGS, LAGS + 2) - 0.5) * BIN
-    inside = (spikes.time >= 1.0) & (spikes.time < 6.0)
+    inside = (spikes.time >= 1.0) & (spikes.time < 4.0)
     trains = {cell: spikes.time[inside & (spikes.cell == cell)] for cell in np.unique(spikes.cell)}
     found = np.zeros((2, len(edges) - 1))
     for a, b in pairs:
@@ -87,7 +91,7 @@ def _coincidences(spikes: Any, pairs: Any) -> Any:
         if one is None or two is None:
             continue
         found[0] += np.histogram((one[:, None] - two[None, :]).ravel(), edges)[0]
-        found[1] += len(one) * len(two) * BIN / 5.0
+        found[1] += len(one) * len(two) * BIN / 3.0
     return found
 
 
