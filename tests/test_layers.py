@@ -13,7 +13,7 @@ FLOORS = [
     {"connectome"},
     {"experiment"},
     {"rate", "results", "spiking"},
-    {"plotting", "readout"},
+    {"plotting", "readout", "report"},
     {"simulation"},
     {"cli", "heads"},
 ]
@@ -26,6 +26,8 @@ ALLOWED = {
     "pynwb": {"results"},
     "h5py": {"results"},
     "platformdirs": {"machine"},
+    "jinja2": {"report"},
+    "plotly": {"report"},
     "networkx": {"connectome"},
     "sklearn": {"experiment"},
     "typer": {"cli"},

@@ -1,4 +1,4 @@
-"""The command line: list, show, check, run, sweep, compare, cite, graph, figures."""
+"""The command line: list, show, check, run, sweep, compare, report, cite, graph, figures."""
 
 from __future__ import annotations
 
@@ -197,16 +197,41 @@ def compare(run_a: Path, run_b: Path) -> None:
 
 
 @app.command()
+def report(
+    runs: list[Path],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Page to write; default report.html in the run folder, of several comparison.html."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing page.")] = False,
+) -> None:
+    """Write the page of a finished run, or one that sets several runs side by side."""
+    from cerebellum.report import write_comparison, write_report
+    from cerebellum.report.write import NAME, refuse_page
+    from cerebellum.results import open_run
+
+    opened = [open_run(folder) for folder in runs]
+    own = (
+        len(opened) == 1 and out is None
+    )  # the folder's own page is made of the folder, so making it anew loses nothing
+    page = out or (runs[0] / NAME if own else Path("comparison.html"))
+    refuse_page(page, force or own)
+    if len(opened) == 1:
+        write_report(opened[0], page, opened[0].folder / "figures" / "circuit.svg")
+    else:
+        write_comparison(opened, page)
+    _console().print(f"{page}: {page.stat().st_size / 1e6:.1f} MB; open it in a browser")
+
+
+@app.command()
 def cite(name: str) -> None:
     """The references behind a model's or protocol's values."""
-    from cerebellum.description.schema import values
+    from cerebellum.description.references import references, unsourced
 
     loaded = _load(name)
-    used = {value.source.split(",")[0].strip() for _, value in values(loaded)}
-    for key, reference in loaded.sources.items():
-        if key in used:
-            print(f"{key}: {reference}")
-    assumed = sum(value.source.startswith(("assumed:", "fitted:")) for _, value in values(loaded))
+    for key, reference in references(loaded).items():
+        print(f"{key}: {reference}")
+    assumed = unsourced(loaded)
     print(f"{assumed} values are assumed or fitted; `cerebellum show {name}` says why.")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from cerebellum.description.schema import parse
 from cerebellum.errors import InputError
 from cerebellum.experiment.schedule import trials
 from cerebellum.readout import engine_agreement
+from cerebellum.results.numbers import numbers_of
 from cerebellum.results.result import Result
 from cerebellum.results.saved import SavedRun, open_run
 
@@ -36,7 +35,7 @@ def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str,
         If the runs are of different protocols or seeds: their trials then differ, and so does what drives them.
     """
     for one, other in ((_opened(a), _opened(b)), (_opened(b), _opened(a))):
-        spikes, rates = _spikes(one), _rates(other)
+        spikes, rates = one.spikes, other.rates
         if spikes and rates:
             plans, seeds = ([run.provenance.get(key) for run in (one, other)] for key in ("protocol", "seed"))
             if not isinstance(plans[0], dict):
@@ -53,21 +52,3 @@ def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str,
 
 def _opened(run: Result | str | Path) -> Result | SavedRun:
     return run if isinstance(run, Result) else open_run(run)
-
-
-def _spikes(run: Result | SavedRun) -> Any:
-    return run.spikes if isinstance(run, Result) else run.spikes()
-
-
-def _rates(run: Result | SavedRun) -> Any:
-    return run.rates if isinstance(run, Result) else run.rates()
-
-
-def numbers_of(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
-    """Every number of nested tables, with its dotted key."""
-    for key, value in table.items():
-        here = f"{path}.{key}" if path else key
-        if isinstance(value, dict):
-            yield from numbers_of(value, here)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
-            yield here, float(value)

@@ -14,7 +14,7 @@ from cerebellum.errors import InputError
 from cerebellum.machine import atomic
 
 # All that a run writes: a folder with anything else in it holds something of the user's.
-NAMES = ("run.json", "summary.json", "spikes.nwb", "rates.npz", "figures")
+NAMES = ("run.json", "summary.json", "spikes.nwb", "rates.npz", "weights.npz", "trials.csv", "figures", "report.html")
 
 
 def refuse_existing(out: Path, force: bool) -> None:

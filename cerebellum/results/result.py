@@ -12,7 +12,8 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.experiment.patterns import Patterns
-from cerebellum.experiment.schedule import Schedule
+from cerebellum.experiment.schedule import Schedule, Trial
+from cerebellum.results.weights import Weights
 from cerebellum.typing import Floats
 
 
@@ -48,6 +49,22 @@ class Result:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @property
+    def trials(self) -> list[Trial]:
+        """All trials, in order."""
+        return self.schedule.trials
+
+    @property
+    def seed(self) -> int:
+        """That everything was drawn from."""
+        return int(self.provenance["seed"])
+
+    @property
+    def kept_weights(self) -> Weights:
+        """What weights.npz has."""
+        stored = self.recalled.distances() if self.patterns is not None and self.weights else None
+        return Weights(self.weights, stored, self.plastic)
+
+    @property
     def recalled(self) -> Patterns:
         """The cues of the last read block, and what was stored before it."""
         assert self.patterns is not None
@@ -81,3 +98,14 @@ READER_NAMES = {
     "sdm_exact": "SDM, this connectome",
     "attention": "softmax attention",
 }
+
+READER_COLOURS = {
+    "purkinje": "#117733",
+    "nuclear": "#882255",
+    "granule": "#cc6677",
+    "rate": "#d55e00",
+    "sdm": "#000000",
+    "sdm_exact": "#888888",
+    "attention": "#0072b2",
+}
+"""Of readers: spikes as their populations are in the shipped models."""

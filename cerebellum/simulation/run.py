@@ -45,7 +45,7 @@ def run(
     engine : 'spiking', 'rate' (circuits of conductances), 'volley' (memories of currents), 'both' (spiking, and the
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
-    out : folder to write (run.json, summary.json, spikes.nwb, figures/); None writes nothing
+    out : folder to write (run.json, summary.json, report.html, spikes, rates, weights, figures); None writes nothing
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
     Raises
@@ -87,7 +87,8 @@ def run(
 def save(result: Result, out: Path, force: bool = False, progress: Progress = silent) -> Path:
     """Write a run folder, whole or not at all."""
     from cerebellum.plotting import figures
-    from cerebellum.results import nwb
+    from cerebellum.report import write_report
+    from cerebellum.results import nwb, weights
 
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
@@ -97,8 +98,12 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
         if result.spikes:
             progress("writing spikes", None)
             nwb.write_spikes(result, part / "spikes.nwb")
+        if result.weights or result.plastic:
+            weights.write(result.kept_weights, part / "weights.npz")
         progress("drawing figures", None)
         figures.write_figures(result, part / "figures")
+        progress("writing the report", None)
+        write_report(result, part / "report.html", part / "figures" / "circuit.svg")
     return out
 
 

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 from cerebellum.errors import CerebellumError, InputError
 from cerebellum.machine.atomic import whole_file
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.readout.comparison import numbers_of
 from cerebellum.results.folder import refuse_unwritable, write_json
+from cerebellum.results.numbers import numbers_of
 
 if TYPE_CHECKING:
     import pandas as pd
