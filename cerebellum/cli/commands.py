@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
+from cerebellum.cli import finished
+from cerebellum.cli.console import console as _console
 from cerebellum.description import library
 from cerebellum.errors import CerebellumError, InputError, UnknownNameError, shortened
 
@@ -23,17 +24,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(finished.app)  # without a name: its commands stand beside ours
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the model or protocol; may be repeated."),
 ]
-
-
-def _console() -> Console:
-    # What files say is printed as it stands: brackets in a title are no markup, ":smile:" is no picture.
-    console = Console(markup=False, emoji=False)
-    # Piped into a file or another program, tables keep their full width instead of being cut to 80 columns.
-    return console if console.is_terminal else Console(markup=False, emoji=False, width=160)
 
 
 def _settings(pairs: list[str] | None) -> dict[str, str]:
@@ -194,33 +189,6 @@ def compare(run_a: Path, run_b: Path) -> None:
     if engines := compare_engines(run_a, run_b):
         _console().print(engines_table(engines))
     _console().print(comparison_table(compare_runs(run_a, run_b), (str(run_a), str(run_b))))
-
-
-@app.command()
-def report(
-    runs: list[Path],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Page to write; default report.html in the run folder, of several comparison.html."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing page.")] = False,
-) -> None:
-    """Write the page of a finished run, or one that sets several runs side by side."""
-    from cerebellum.report import write_comparison, write_report
-    from cerebellum.report.write import NAME, refuse_page
-    from cerebellum.results import open_run
-
-    opened = [open_run(folder) for folder in runs]
-    own = (
-        len(opened) == 1 and out is None
-    )  # the folder's own page is made of the folder, so making it anew loses nothing
-    page = out or (runs[0] / NAME if own else Path("comparison.html"))
-    refuse_page(page, force or own)
-    if len(opened) == 1:
-        write_report(opened[0], page, opened[0].folder / "figures" / "circuit.svg")
-    else:
-        write_comparison(opened, page)
-    _console().print(f"{page}: {page.stat().st_size / 1e6:.1f} MB; open it in a browser")
 
 
 @app.command()

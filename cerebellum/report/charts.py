@@ -129,28 +129,37 @@ def _courses(run: Run) -> dict[str, Floats]:
 
 
 def weight_curves(run: Run) -> Chart | None:
-    """Mean weight of a stored pattern by its distance from the cue, every reader."""
-    kept = run.kept_weights
+    """Mean weight of a stored pattern, every reader: by its cosine with the cue, or by its distance from it."""
+    kept, data = run.kept_weights, []
+    curves = run.summary.get("curve") or {}
+    if curves:
+        for name, found in curves.items():
+            data.append(_curve(name, found["cosines"], found["mean"], found.get("error")))
+        layout = {"xaxis": axis("cosine of cue and stored pattern"), "yaxis": axis("weight (a cue's weights sum to 1)")}
+        label = "Weight given to a stored pattern against its cosine with the cue, one line a reader."
+        return Chart("curves", "Weight by cosine", label, {"data": data, "layout": layout}, 420)
     if kept.distances is None or not kept.readers:
         return None
-    data = []
     for name, weights in kept.readers.items():
-        theory = name in ("sdm", "attention")
         x, y, error = by_distance(weights, kept.distances)
         seen = y > 0
-        data.append(
-            {
-                "type": "scatter", "mode": "lines" if theory else "lines+markers", "name": READER_NAMES[name],
-                "x": x[seen].tolist(), "y": y[seen].tolist(), "line": {"color": READER_COLOURS[name], "width": 1.6},
-                "error_y": {"type": "data", "array": error[seen].tolist(), "visible": not theory, "thickness": 1},
-            }
-        )  # fmt: skip
+        data.append(_curve(name, x[seen].tolist(), y[seen].tolist(), error[seen].tolist()))
     layout = {
         "xaxis": axis("Hamming distance of cue and stored pattern (address bits)"),
         "yaxis": axis("weight (a cue's weights sum to 1)", type="log", range=[-3.2, 0.2]),
     }
     label = "Weight given to a stored pattern against its Hamming distance from the cue, one line a reader, log scale."
     return Chart("curves", "Weight by distance", label, {"data": data, "layout": layout}, 420)
+
+
+def _curve(reader: str, x: list[float], y: list[float], error: list[float] | None) -> dict[str, Any]:
+    """A line, with error bars where the reader is measured."""
+    theory = reader in ("sdm", "attention")
+    return {
+        "type": "scatter", "mode": "lines" if theory else "lines+markers", "name": READER_NAMES[reader], "x": x, "y": y,
+        "line": {"color": READER_COLOURS[reader], "width": 1.6},
+        "error_y": {"type": "data", "array": error or [], "visible": bool(error) and not theory, "thickness": 1},
+    }  # fmt: skip
 
 
 def weight_pairs(run: Run) -> Chart | None:
