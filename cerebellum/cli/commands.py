@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+import cerebellum
 from cerebellum.cli import finished
 from cerebellum.cli.console import console as _console
 from cerebellum.description import library
@@ -41,6 +42,21 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
     return out
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"cerebellum {cerebellum.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everything(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Cerebellar network simulator: spiking and rate engines on one circuit."""
+
+
 def _kind_of(name: str) -> str:
     """'models' or 'protocols', by the shipped names or by what a file holds."""
     if name.endswith(".toml"):
@@ -61,6 +77,30 @@ def _load(name: str, settings: dict[str, str] | None = None) -> Any:
     from cerebellum.description.protocol import load_protocol
 
     return load_model(name, settings) if _kind_of(name) == "models" else load_protocol(name, settings)
+
+
+def _model(protocol: str, named: str | None) -> str:
+    """The model to run on, and a line if it was not named, or is none that the protocol is made for."""
+    from cerebellum.description.compatibility import other_model
+    from cerebellum.description.protocol import default_model
+
+    model = default_model(protocol) if named is None else named
+    if named is None:
+        print(f"model: {model}, the first that the protocol is made for", file=sys.stderr)
+    elif said := other_model(protocol, model):
+        warnings.warn(said, stacklevel=1)
+    return model
+
+
+def _refuse_options(context: typer.Context, taken: tuple[str, ...]) -> None:
+    """Complain about options that a run folder has no use for: it is run as it was."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name not in taken and source is not None and source.name == "COMMANDLINE":
+            raise InputError(
+                f"{parameter.opts[0]}: a run folder is run again as it was; wanted --out and --force alone"
+            )
 
 
 @app.command("list")
@@ -99,8 +139,9 @@ def check(file: str) -> None:
 
 @app.command()
 def run(
-    protocol: str,
-    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    context: typer.Context,
+    protocol: Annotated[str, typer.Argument(help="Shipped name or path; or a run folder, to run it again.")],
+    model: Annotated[str | None, typer.Option(help="Shipped name or path; default the protocol's first.")] = None,
     engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seed: Annotated[int, typer.Option(min=0)] = 1,
     setting: Settings = None,
@@ -116,11 +157,16 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = None,
 ) -> None:
-    """Run a protocol; prints what was found and writes a run folder."""
+    """Run a protocol; prints what was found and writes a run folder. Of a run folder: whether it comes out the same."""
+    if Path(protocol).is_dir() and protocol not in library.names("protocols"):
+        _refuse_options(context, ("protocol", "out", "force"))
+        finished.again(Path(protocol), out, force)
+        return
     from cerebellum.cli import tables
     from cerebellum.machine import progress
     from cerebellum.simulation import run
 
+    model = _model(protocol, model)
     options = {"device": device, "dtype": dtype, "draws": draws, "target": target, "threads": threads}
     stem = "-".join([Path(protocol).stem, Path(model).stem, engine, str(seed)])
     folder = out or Path("runs") / stem
@@ -149,7 +195,7 @@ def run(
 def sweep(
     protocol: str,
     vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,C", help="Values of a key; may be repeated.")],
-    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    model: Annotated[str | None, typer.Option(help="Shipped name or path; default the protocol's first.")] = None,
     engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 1..N for every combination.")] = 1,
     setting: Settings = None,
@@ -161,6 +207,7 @@ def sweep(
     from cerebellum.machine import progress
     from cerebellum.simulation.sweep import run_sweep
 
+    model = _model(protocol, model)
     varied = {key: text.split(",") for key, text in _settings(vary).items()}
     folder = out or Path("runs") / f"sweep-{Path(protocol).stem}-{Path(model).stem}"
     with progress.bar() as bar:
@@ -177,18 +224,6 @@ def sweep(
             progress=bar,
         )
     _console().print(f"{len(table)} points in {folder / 'table.csv'}, picture in {folder / 'sweep.png'}")
-
-
-@app.command()
-def compare(run_a: Path, run_b: Path) -> None:
-    """Two finished runs side by side."""
-    from cerebellum.cli.tables import comparison_table, engines_table
-    from cerebellum.readout.comparison import compare as compare_runs
-    from cerebellum.readout.comparison import compare_engines
-
-    if engines := compare_engines(run_a, run_b):
-        _console().print(engines_table(engines))
-    _console().print(comparison_table(compare_runs(run_a, run_b), (str(run_a), str(run_b))))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Commands on finished runs: their page."""
+"""Commands on finished runs: list them, set them side by side, write their page, run one again."""
 
 from __future__ import annotations
 
@@ -37,3 +37,56 @@ def report(
     else:
         write_comparison(opened, page)
     console().print(f"{page}: {page.stat().st_size / 1e6:.1f} MB; open it in a browser")
+
+
+@app.command()
+def compare(run_a: Path, run_b: Path) -> None:
+    """Two finished runs side by side."""
+    from cerebellum.cli.tables import comparison_table, engines_table
+    from cerebellum.readout.comparison import compare as compare_runs
+    from cerebellum.readout.comparison import compare_engines
+
+    numbers = compare_runs(run_a, run_b)  # which warns where models or protocols differ
+    if engines := compare_engines(run_a, run_b):
+        console().print(engines_table(engines))
+    console().print(comparison_table(numbers, (str(run_a), str(run_b))))
+
+
+@app.command()
+def runs(folder: Annotated[Path, typer.Argument(help="Where run folders lie.")] = Path("runs")) -> None:
+    """List run folders, newest first: what was asked, what came out."""
+    from rich.table import Table
+
+    from cerebellum.errors import InputError
+    from cerebellum.results import open_run
+    from cerebellum.results.views import headline, title
+
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; wanted one in which run folders lie")
+    rows = []
+    for path in sorted(folder.iterdir()):
+        if not (path / "run.json").is_file():
+            continue
+        try:
+            found = open_run(path)
+            said = " ".join(headline(found.summary, found.provenance.get("model") or {}))
+            rows.append((str(found.provenance.get("started", "")), path.name, title(found.provenance), said))
+        except InputError as error:
+            rows.append(("", path.name, "damaged", str(error)))
+    table = Table("run", "started", "question", "result", title=f"Runs in {folder}")
+    for started, name, question, result in sorted(rows, reverse=True):
+        table.add_row(name, started[:16].replace("T", " "), question, result)
+    console().print(table if rows else f"{folder}: no run folders in it")
+
+
+def again(folder: Path, out: Path | None, force: bool) -> None:
+    """Run a folder's run again and say whether it came out the same; exit code 1 if not."""
+    from cerebellum.machine import progress
+    from cerebellum.simulation.again import run_again
+
+    with progress.bar() as bar:
+        found = run_again(folder, out=out, force=force, progress=bar)
+    for line in found.lines():
+        console().print(line)
+    if not found.same:
+        raise typer.Exit(1)

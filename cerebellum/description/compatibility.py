@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cerebellum.description import lesions
+from cerebellum.description import lesions, library
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
@@ -51,3 +51,16 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         )
     if faults:
         raise ProtocolFileError("\n".join(faults))
+
+
+def other_model(protocol: str | Protocol, model: str) -> str:
+    """A sentence if the model of this name or path is none that the protocol is made for; else empty."""
+    if isinstance(protocol, str):
+        tables = library.read_extended("protocols", protocol)[0]
+        title, named = tables.get("title"), tables.get("models")
+    else:
+        title, named = protocol.title, protocol.models
+    lineage = [path.stem for path in library.read_extended("models", model)[2]]
+    if not isinstance(named, list) or not named or any(name in named for name in lineage):
+        return ""
+    return f"the protocol {title!r} is made for {', '.join(map(str, named))}, and not for {lineage[0]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,21 @@ from cerebellum.results.saved import SavedRun, open_run
 def compare(a: Result | str | Path, b: Result | str | Path) -> dict[str, tuple[float, float]]:
     """Every number that both summaries have (dotted key -> both values), timing left out.
 
-    `a` and `b` are results or run folders.
+    `a` and `b` are results or run folders; where they are of different models or protocols, a warning says so.
     """
+    for line in different(a, b):
+        warnings.warn(line, stacklevel=2)
     left, right = dict(numbers_of(_opened(a).summary)), dict(numbers_of(_opened(b).summary))
     return {key: (left[key], right[key]) for key in left if key in right and not key.startswith("timing.")}
+
+
+def different(a: Result | str | Path, b: Result | str | Path) -> list[str]:
+    """A sentence for the models, and one for the protocols, if they are not the same; settings are no difference."""
+    told = [_opened(run).provenance for run in (a, b)]
+    titles = {key: [str((one.get(key) or {}).get("title")) for one in told] for key in ("model", "protocol")}
+    return [
+        f"the runs are of different {key}s: {one}, and {other}" for key, (one, other) in titles.items() if one != other
+    ]
 
 
 def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str, Any] | None:

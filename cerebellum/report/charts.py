@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from cerebellum.activity.statistics import counts
 from cerebellum.connectome import placement
 from cerebellum.description.appearance import CYCLE, colours, words
 from cerebellum.report.parts import Chart, axis, packed
 from cerebellum.results import Result, Run
 from cerebellum.results.result import READER_COLOURS, READER_NAMES
+from cerebellum.results.views import trial_rates
 from cerebellum.results.weights import by_distance
 from cerebellum.typing import Floats
 
@@ -117,15 +117,7 @@ def _courses(run: Run) -> dict[str, Floats]:
     if table is not None:
         numeric = table.select_dtypes("number").drop(columns=["trial", "start", "stop"], errors="ignore")
         return {str(column): numeric[column].to_numpy(dtype=float) for column in numeric}
-    out = {}
-    for name in run.circuit.population:
-        if name in run.spikes:
-            fired = [counts(run.spikes[name], run.circuit.size(name), *trial.window).sum() for trial in run.trials]
-            seconds = np.array([trial.window[1] - trial.window[0] for trial in run.trials])
-            out[name] = np.array(fired) / seconds / run.circuit.size(name)
-        elif name in run.rates:
-            out[name] = np.array([run.rates[name].between(*trial.window) for trial in run.trials])
-    return out
+    return trial_rates(run)
 
 
 def weight_curves(run: Run) -> Chart | None:

@@ -10,30 +10,6 @@ from cerebellum.description.references import references, unsourced
 from cerebellum.description.schema import values
 from cerebellum.report.parts import Part, Picture, Table, Text
 from cerebellum.results import Run
-from cerebellum.results.result import READER_NAMES
-
-
-def headline(run: Run) -> list[str]:
-    """One sentence a finding, as far as the run has one."""
-    said, summary = [], run.summary
-    for reader in ("purkinje", "nuclear", "rate"):
-        found = (summary.get("recall") or {}).get(reader)
-        if found:
-            shares = f"{found['patterns']:.0%} of the cues, with {found['bits']:.1%} of the bits right"
-            said.append(f"Recall by {READER_NAMES[reader]}: {shares}.")
-        pair = (summary.get("agreement") or {}).get(f"{reader}_vs_sdm_exact")
-        if pair:
-            key, name = ("identity", "identity R2") if "identity" in pair else ("r2", "r2")
-            said.append(
-                f"Weights by {READER_NAMES[reader]} against the count on this connectome: {name} {pair[key]:.3f}."
-            )
-    if not said:
-        for name, one in (summary.get("rates") or {}).items():
-            mean = (one.get("window") or {}).get("mean")
-            if mean is not None and run.circuit.population[name].cell != "relay":
-                said.append(f"{words(name).capitalize()}: {mean:.1f} Hz.")
-        said = [" ".join(said)] if said else []
-    return said
 
 
 def facts(run: Run) -> Table:

@@ -21,6 +21,7 @@ from cerebellum.report.parts import Activity, Chart, Part, Section, Table, Text
 from cerebellum.results import Run, SavedRun
 from cerebellum.results.folder import refuse_unwritable
 from cerebellum.results.numbers import numbers_of
+from cerebellum.results.views import headline
 
 NAME = "report.html"
 FOLDED = 30  # rows of a table that is opened on demand
@@ -47,7 +48,7 @@ def write_report(run: Run, path: Path, diagram: Path | None = None) -> None:
 
 
 def _sections(run: Run, picture: str | None) -> list[Section]:
-    found = overview.headline(run)
+    found = headline(run.summary, run.provenance["model"])
     memory: list[Part | None] = [
         *memory_charts.recall(run.summary), *memory_charts.agreement(run.summary), charts.weight_curves(run),
         charts.weight_pairs(run),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import Rates
@@ -16,8 +16,12 @@ from cerebellum.experiment.schedule import Schedule, Trial
 from cerebellum.results.weights import Weights
 from cerebellum.typing import Floats
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """Everything a run made.
 
@@ -69,6 +73,28 @@ class Result:
         """The cues of the last read block, and what was stored before it."""
         assert self.patterns is not None
         return self.patterns.of_block(len(self.patterns.written) - 1)
+
+    def to_pandas(self) -> dict[str, pd.DataFrame]:
+        """Tables: trials, spikes, rates, numbers (`results.views.to_pandas`)."""
+        from cerebellum.results import views
+
+        return views.to_pandas(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Arrays with named dimensions: rate, trial_rate, weight, distance (`results.views.to_xarray`)."""
+        from cerebellum.results import views
+
+        return views.to_xarray(self)
+
+    def __repr__(self) -> str:
+        from cerebellum.results import views
+
+        return f"<result: {views.title(self.provenance)}>"
+
+    def _repr_html_(self) -> str:
+        from cerebellum.results import views
+
+        return views.card(self)
 
 
 READERS = ("purkinje", "nuclear", "granule", "rate", "sdm", "sdm_exact", "attention")

@@ -22,6 +22,7 @@ from cerebellum.results.weights import Weights
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
     from pydantic import BaseModel
 
 T = TypeVar("T")
@@ -113,6 +114,28 @@ class SavedRun:
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise InputError(f"{self.folder / 'run.json'}: seed: found {brief(seed)}; wanted a whole number")
         return seed
+
+    def to_pandas(self) -> dict[str, pd.DataFrame]:
+        """Tables: trials, spikes, rates, numbers (`results.views.to_pandas`)."""
+        from cerebellum.results import views
+
+        return views.to_pandas(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Arrays with named dimensions: rate, trial_rate, weight, distance (`results.views.to_xarray`)."""
+        from cerebellum.results import views
+
+        return views.to_xarray(self)
+
+    def __repr__(self) -> str:
+        from cerebellum.results import views
+
+        return f"<run {self.folder}: {views.title(self.provenance)}>"
+
+    def _repr_html_(self) -> str:
+        from cerebellum.results import views
+
+        return views.card(self)
 
     def _described(self, key: str, kind: type[D]) -> D:
         """The table of run.json as a checked description; a fault is one line."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from typing import Any
 from cerebellum.activity import rates
 from cerebellum.connectome.connectome import degrees
 from cerebellum.description.circuit import Circuit
-from cerebellum.description.compatibility import check_together
-from cerebellum.description.protocol import Protocol
+from cerebellum.description.compatibility import check_together, other_model
+from cerebellum.description.protocol import Protocol, default_model
 from cerebellum.errors import ProtocolFileError
-from cerebellum.machine.progress import Progress, silent
+from cerebellum.machine.progress import Progress, shown, silent
 from cerebellum.readout import engine_agreement, microzones, readers, recorded
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
 from cerebellum.results.result import Result
@@ -26,26 +27,28 @@ from cerebellum.typing import Floats
 
 
 def run(
-    protocol: str | Protocol = "recall",
-    model: str | Circuit = "kanerva",
+    protocol: str | Protocol,
+    model: str | Circuit | None = None,
     engine: str = "spiking",
     *,
     seed: int = 1,
     settings: dict[str, str] | None = None,
     out: str | Path | None = None,
     force: bool = False,
-    progress: Progress = silent,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Result:
     """Run a protocol on a model.
 
     Parameters
     ----------
-    protocol, model : shipped name, path ending in .toml, or what `load_protocol` and `load_model` return
+    protocol, model : shipped name, path ending in .toml, or what `load_protocol` and `load_model` return; no model is
+        the first that the protocol is made for
     engine : 'spiking', 'rate' (circuits of conductances), 'volley' (memories of currents), 'both' (spiking, and the
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
     out : folder to write (run.json, summary.json, report.html, spikes, rates, weights, figures); None writes nothing
+    progress : told what is being done; None is a bar on a terminal, a line in a notebook, nothing elsewhere
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
     Raises
@@ -59,6 +62,21 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
+    with shown(progress) as report:
+        result = _simulate(circuit, plan, chosen, seed, clock, report)
+        if isinstance(model, str) and (said := other_model(plan, model)):
+            result.summary["checks"]["other_model"] = asdict(checks.Check(1, said))
+        names = {"protocol": protocol, "model": default_model(protocol) if model is None else model}
+        result.provenance.update(provenance(result, engine, chosen, seed, started, names))
+        if out is not None:
+            save(result, Path(out), force, report)
+    return result
+
+
+def _simulate(
+    circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any]], seed: int, clock: float, progress: Progress
+) -> Result:
+    """The run itself, by each of the engines, with its summary; `clock` is when it began."""
     progress("sampling the connectome", None)
     experiment = sample_experiment(circuit, plan, seed)
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
@@ -78,9 +96,6 @@ def run(
     result.summary["checks"] = checks.checks(experiment, result)
     seconds["total"] = time.perf_counter() - clock
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
-    result.provenance.update(provenance(result, engine, chosen, seed, started))
-    if out is not None:
-        save(result, Path(out), force, progress)
     return result
 
 
