@@ -69,3 +69,11 @@ class Outcome:
         """Rate (Hz) of each cell in each window, shape (windows, cells)."""
         seconds = np.array([stop - start for start, stop in windows])
         return self.counts(population, [(window,) for window in windows]) / seconds[:, None]
+
+    def population_rates(self, population: str, windows: Sequence[Window]) -> Floats:
+        """Mean rate (Hz) of all cells of a population in each window, shape (windows,)."""
+        if population in self.spikes:
+            starts, stops = np.array(windows, dtype=float).T
+            fired = self.spikes[population].before(stops) - self.spikes[population].before(starts)
+            return np.asarray(fired / (self.size[population] * (stops - starts)))
+        return np.array([self.rates[population].between(start, stop) for start, stop in windows])

@@ -1,4 +1,4 @@
-"""The command line: list, show, check, run, sweep, compare, report, cite, graph, figures."""
+"""The command line: list, show, check, run, sweep, compare, report, runs, cite, graph, export, figures."""
 
 from __future__ import annotations
 
@@ -265,6 +265,38 @@ def graph(
     made = graphs.cell_graph(connectome, cells) if cells else graphs.population_graph(connectome)
     graphs.write_graphml(made, out, replace=force)
     _console().print(f"{out}: {made.number_of_nodes()} nodes, {made.number_of_edges()} edges")
+
+
+@app.command()
+def export(
+    model: Annotated[
+        str, typer.Argument(help="Shipped name or path; or a run folder, with what drove it and its spikes.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    format_: Annotated[str, typer.Option("--format", help="sonata")] = "sonata",
+    protocol: Annotated[str | None, typer.Option(help="Write the spikes, too, by which it drives the network.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    setting: Settings = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing export.")] = False,
+) -> None:
+    """Write a network for other simulators, in SONATA files, with a script that runs it on NEST."""
+    from cerebellum import exchange
+    from cerebellum.cli.exported import exported
+    from cerebellum.machine import progress
+    from cerebellum.results.folder import refuse_existing
+
+    if format_ != "sonata":
+        raise UnknownNameError.of("format", format_, ["sonata"])
+    refuse_existing(out, force, exchange.EXPORT)
+    connectome, schedule, spikes = exported(model, protocol, seed, _settings(setting))
+    with progress.bar() as bar:
+        lost = exchange.export(connectome, out, schedule=schedule, spikes=spikes, force=force, progress=bar)
+    synapses = sum(len(edges) for edges in connectome.edges.values())
+    cells = sum(connectome.circuit.size(name) for name in connectome.circuit.population)
+    _console().print(f"{out}: {cells} cells, {synapses} synapses; run it on NEST by python {out / 'run_on_nest.py'}")
+    if lost:
+        text = "; ".join(lost)
+        _console().print(f"left out, as the files have no word for it: {text}", soft_wrap=True)
 
 
 @app.command()

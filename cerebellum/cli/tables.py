@@ -13,6 +13,7 @@ from cerebellum.connectome.connectome import expected_synapses
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
+from cerebellum.description.stimulus import Stimulus
 from cerebellum.experiment.schedule import trials
 from cerebellum.results.result import READER_NAMES
 
@@ -108,16 +109,26 @@ def model_table(circuit: Circuit) -> RenderableType:
 
 def protocol_table(protocol: Protocol) -> RenderableType:
     """A protocol's timeline and its values."""
-    timeline = Table("block", "role", "trials", "trial", "stimuli", "plastic", "begins", "ends", title="Timeline")
+    timeline = Table(
+        "block", "role or kind", "trials", "trial", "stimuli", "plastic", "begins", "ends", title="Timeline"
+    )
     listed = trials(protocol)
     for name, block in protocol.block.items():
         own = [trial for trial in listed if trial.block == name]
-        stimuli = ", ".join(f"{key} ({s.kind} at {s.onset})" for key, s in block.stimulus.items()) or "-"
-        timeline.add_row(
-            name, block.role, f"{len(own)}", str(block.trial_duration), stimuli, "yes" if block.plasticity else "no",
-            f"{own[0].start:.2f} s", f"{own[-1].stop:.2f} s",
-        )  # fmt: skip
+        for kind, (one, _) in protocol.kinds_of(name).items():
+            first = next(iter(protocol.kinds_of(name))) == kind
+            stimuli = ", ".join(f"{key} ({s.kind} at {_onset(s)})" for key, s in one.stimulus.items()) or "-"
+            of_kind = len([trial for trial in own if trial.kind == kind])
+            timeline.add_row(
+                name if first else "", kind if block.over == "kinds" else block.role, f"{of_kind}",
+                f"{one.duration * 1e3:g} ms", stimuli, "yes" if one.plasticity else "no",
+                f"{own[0].start:.2f} s" if first else "", f"{own[-1].until:.2f} s" if first else "",
+            )  # fmt: skip
     return Group(_heading(protocol), timeline, _values(values(protocol)))
+
+
+def _onset(stimulus: Stimulus) -> str:
+    return str(stimulus.onset) + (f" after {stimulus.follows}" if stimulus.follows else "")
 
 
 def _heading(described: Circuit | Protocol) -> Text:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from cerebellum.description.appearance import APART, CYCLE, colours, places, words
-from cerebellum.results.result import READER_COLOURS
+from cerebellum.results.names import READER_COLOURS
 
 __all__ = ["APART", "CYCLE", "READER_COLOURS", "colours", "places", "words"]

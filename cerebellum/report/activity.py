@@ -36,17 +36,26 @@ def activity(run: Run) -> Activity:
         }
         for name in names
     ]
-    blocks = dict.fromkeys(trial.block for trial in run.trials)
-    shown = list(blocks)[-LISTED_BLOCKS:]
+    kinds: dict[str, list[Trial]] = {}
+    for trial in run.trials:
+        kinds.setdefault(trial.block if trial.kind in ("", trial.block) else f"{trial.block}, {trial.kind}", []).append(
+            trial
+        )
+    shown = list(kinds)[-LISTED_BLOCKS:]
     numbers = {
         "populations": populations,
         "trials": [
-            {"label": f"{trial.block}, trial {number + 1}", "span": [trial.start, trial.stop], "window": trial.window}
+            {
+                "label": f"{trial.block}, trial {number + 1}",
+                "block": trial.block,
+                "span": [trial.start, trial.stop],
+                "window": trial.window,
+            }
             for number, trial in enumerate(run.trials[:LISTED_TRIALS])
         ],
-        "blocks": [_histograms(run, names, block) for block in shown],
+        "blocks": [_histograms(run, names, kind, kinds[kind]) for kind in shown],
     }
-    return Activity(numbers, _note(run, len(blocks) - len(shown)))
+    return Activity(numbers, _note(run, len(kinds) - len(shown)))
 
 
 def _note(run: Run, left_out: int) -> str:
@@ -77,9 +86,8 @@ def _raster(spikes: Spikes) -> dict[str, Any]:
     }
 
 
-def _histograms(run: Run, names: list[str], block: str) -> dict[str, Any]:
-    """Mean rate (Hz) of a cell over the trials of a block, of spikes and of the rate engine."""
-    own = [trial for trial in run.trials if trial.block == block]
+def _histograms(run: Run, names: list[str], block: str, own: list[Trial]) -> dict[str, Any]:
+    """Mean rate (Hz) of a cell over the trials of one kind of a block, of spikes and of the rate engine."""
     length = own[0].stop - own[0].start
     width = BIN_WIDTH * max(1, int(np.ceil(length / BIN_WIDTH / MOST_BINS)))
     width = min(width, length)

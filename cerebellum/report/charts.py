@@ -10,8 +10,8 @@ import numpy as np
 from cerebellum.connectome import placement
 from cerebellum.description.appearance import CYCLE, colours, words
 from cerebellum.report.parts import Chart, axis, packed
-from cerebellum.results import Result, Run
-from cerebellum.results.result import READER_COLOURS, READER_NAMES
+from cerebellum.results import Result, Run, trials
+from cerebellum.results.names import READER_COLOURS, READER_NAMES
 from cerebellum.results.views import trial_rates
 from cerebellum.results.weights import by_distance
 from cerebellum.typing import Floats
@@ -83,12 +83,13 @@ def learning(run: Run) -> Chart | None:
         return None
     colour, data = colours(run.circuit), []
     first = [name for role in FIRST_SEEN if (name := run.circuit.with_role(role))]
-    first = [key for key in courses if any(name in key for name in first)] or list(courses)
+    first = [key for key in courses if key.split(".")[0] in first and not key.endswith(".trial")] or list(courses)
     for key, values in courses.items():
-        population = max((n for n in colour if n in key), key=len, default="")
+        population = key.split(".")[0]
         data.append(
             {
-                "type": "scatter", "mode": "lines+markers", "name": words(key), "y": packed(values, "f4"),
+                "type": "scatter", "mode": "lines+markers", "name": words(key).replace(".", ", "),
+                "y": packed(values, "f4"),
                 "x": list(range(1, len(values) + 1)), "marker": {"size": 5, "color": colour.get(population, "#666")},
                 "line": {"color": colour.get(population, "#666"), "width": 1.2},
                 "visible": True if key in first else "legendonly",
@@ -112,12 +113,13 @@ def learning(run: Run) -> Chart | None:
 
 
 def _courses(run: Run) -> dict[str, Floats]:
-    """Column -> value of every trial: those of trials.csv, or rates in the trials' windows."""
-    table = None if isinstance(run, Result) else run.trial_table
-    if table is not None:
-        numeric = table.select_dtypes("number").drop(columns=["trial", "start", "stop"], errors="ignore")
-        return {str(column): numeric[column].to_numpy(dtype=float) for column in numeric}
-    return trial_rates(run)
+    """`POPULATION.WINDOW` -> mean rate (Hz) in every trial, nan where it has no such window, as trials.csv has it."""
+    table = trials.columns(run) if isinstance(run, Result) else run.trial_table
+    if table is None:  # a folder from before there was one
+        return trial_rates(run)
+    rated = [str(key) for key in table if "." in str(key) and not str(key).startswith("onset.")]
+    courses = {key: np.asarray(table[key], dtype=float) for key in rated}
+    return {key: values for key, values in courses.items() if np.isfinite(values).any()}
 
 
 def weight_curves(run: Run) -> Chart | None:

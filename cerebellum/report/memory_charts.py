@@ -7,7 +7,7 @@ from typing import Any
 
 from cerebellum.description.appearance import words
 from cerebellum.report.parts import Chart, Table, axis
-from cerebellum.results.result import READER_COLOURS, READER_NAMES
+from cerebellum.results.names import READER_COLOURS, READER_NAMES
 
 THEORY = ("sdm", "sdm_exact", "attention")
 MEASURES = {"identity": ("identity R2", "circle"), "r2": ("squared correlation r2", "circle-open")}

@@ -1,27 +1,27 @@
-"""The protocol as charts: blocks along the run, and stimuli within a trial of each block."""
+"""The protocol as charts: blocks along the run, and stimuli within a trial of each kind."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cerebellum.description.appearance import colours, words
-from cerebellum.description.block import Block
-from cerebellum.description.stimulus import Stimulus
+from cerebellum.description.trial import OneTrial, onset_of
 from cerebellum.experiment.schedule import Trial
 from cerebellum.report.parts import Chart, axis
 from cerebellum.results import Run
 
-SHOWN_BLOCKS = 12  # with their stimuli
+SHOWN_KINDS = 12  # of trials, with their stimuli
+LISTED_BLOCKS = 12  # in words
 ROLES = {"baseline": "#bbbbbb", "write": "#cc6677", "read": "#0072b2", "other": "#999933"}
 INSTANT = 0.004  # share of a trial's length that a moment is drawn as
 
 
 def timeline(run: Run) -> list[Chart]:
-    """All blocks along the run, and a trial of each."""
+    """All blocks along the run, and a trial of each kind."""
     spans: dict[str, list[Trial]] = {}
     for trial in run.trials:
         spans.setdefault(trial.block, []).append(trial)
-    return [_run(run, spans), _trials(run, list(spans)[:SHOWN_BLOCKS], len(spans))]
+    return [_run(run, spans), _trials(run)]
 
 
 def _run(run: Run, spans: dict[str, list[Trial]]) -> Chart:
@@ -42,7 +42,7 @@ def _run(run: Run, spans: dict[str, list[Trial]]) -> Chart:
             )  # fmt: skip
     listed = "; ".join(
         f"{name}, {len(trials)} trial{'s' if len(trials) > 1 else ''}"
-        for name, trials in list(spans.items())[:SHOWN_BLOCKS]
+        for name, trials in list(spans.items())[:LISTED_BLOCKS]
     )
     order = {"categoryorder": "array", "categoryarray": list(spans)[::-1], "automargin": True}
     layout = {"barmode": "overlay", "xaxis": axis("time (s)"), "yaxis": order, "showlegend": True}
@@ -50,36 +50,37 @@ def _run(run: Run, spans: dict[str, list[Trial]]) -> Chart:
     return Chart("timeline", "Blocks", label, {"data": data, "layout": layout}, 110 + 26 * len(spans))
 
 
-def span(stimulus: Stimulus) -> tuple[float, float]:
-    """Onset and end (s) within the trial; equal for a moment."""
-    onset = stimulus.onset.si
-    if (duration := getattr(stimulus, "duration", None)) is not None:
-        return onset, onset + duration.si
+def span(key: str, one: OneTrial) -> tuple[float, float]:
+    """Onset and end (s) of a stimulus within its trial; equal for a moment."""
+    stimulus = one.stimulus[key]
+    onset = onset_of(key, one.stimulus)
+    if (lasts := getattr(stimulus, "lasts", None)) is not None:
+        return onset, onset + lasts(one.duration)
     if (times := getattr(stimulus, "times", None)) is not None:
         return onset + min(time.si for time in times), onset + max(time.si for time in times)
     if (volleys := getattr(stimulus, "volleys", None)) is not None:
-        return onset, onset + (volleys.number - 1) * getattr(stimulus, "interval").si  # noqa: B009 - only volleys
+        return onset, onset + (volleys.number - 1) * stimulus.interval.si  # type: ignore[attr-defined]
     return onset, onset
 
 
-def _trials(run: Run, blocks: list[str], number: int) -> Chart:
-    colour = colours(run.circuit)
+def _trials(run: Run) -> Chart:
+    kinds = {kind: one for block in run.protocol.block for kind, (one, _) in run.protocol.kinds_of(block).items()}
+    shown = list(kinds.values())[:SHOWN_KINDS]
     rows: list[str] = []
     data: list[dict[str, Any]] = []
     windows: list[dict[str, Any]] = []
-    for name in blocks:
-        block = run.protocol.block[name]
+    for one in shown:
         first = len(rows)
-        for key, stimulus in block.stimulus.items():
-            rows.append(f"{name}: {words(key)}")
-            data.append(_bar(rows[-1], key, stimulus, block, colour.get(run.circuit.find(stimulus.population) or "")))
-        if not block.stimulus:
-            rows.append(f"{name}: no stimulus")
-        if block.window is not None:
-            onset = block.window.onset.si * 1e3
+        for key in one.stimulus:
+            rows.append(f"{one.kind}: {words(key)}")
+            data.append(_bar(rows[-1], key, one, run))
+        if not one.stimulus:
+            rows.append(f"{one.kind}: no stimulus")
+        for window in one.windows.values():
+            onset = window.onset.si * 1e3
             windows.append(
                 {
-                    "type": "rect", "x0": onset, "x1": onset + block.window.duration.si * 1e3, "line": {"width": 0},
+                    "type": "rect", "x0": onset, "x1": onset + window.duration.si * 1e3, "line": {"width": 0},
                     "y0": first - 0.5, "y1": len(rows) - 0.5, "fillcolor": "#000", "opacity": 0.07, "layer": "below",
                 }
             )  # fmt: skip
@@ -91,14 +92,14 @@ def _trials(run: Run, blocks: list[str], number: int) -> Chart:
         "yaxis": {"categoryorder": "array", "categoryarray": rows, "autorange": "reversed", "automargin": True},
         "showlegend": False,
     }
-    more = f" The first {len(blocks)} of {number} blocks." if number > len(blocks) else ""
-    label = f"Stimuli within a trial of each block, in the colour of the driven population; grey: the window.{more}"
+    more = f" The first {len(shown)} of {len(kinds)} kinds of trials." if len(kinds) > len(shown) else ""
+    label = f"Stimuli within a trial of each kind, in the colour of the driven population; grey: the windows.{more}"
     return Chart("trial", "Within a trial", label, {"data": data, "layout": layout}, 110 + 26 * len(rows))
 
 
-def _bar(row: str, key: str, stimulus: Stimulus, block: Block, colour: str | None) -> dict[str, Any]:
-    start, stop = span(stimulus)
-    shown = max(stop - start, INSTANT * block.trial_duration.si)
+def _bar(row: str, key: str, one: OneTrial, run: Run) -> dict[str, Any]:
+    stimulus, (start, stop) = one.stimulus[key], span(key, one)
+    colour = colours(run.circuit).get(run.circuit.find(stimulus.population) or "", "#666666")
     given = {
         name: str(value)
         for name in type(stimulus).model_fields
@@ -106,7 +107,7 @@ def _bar(row: str, key: str, stimulus: Stimulus, block: Block, colour: str | Non
     }
     said = ", ".join(f"{name} {text}" for name, text in given.items())
     return {
-        "type": "bar", "orientation": "h", "y": [row], "base": [start * 1e3], "x": [shown * 1e3], "name": words(key),
-        "marker": {"color": colour or "#666666"},
+        "type": "bar", "orientation": "h", "y": [row], "base": [start * 1e3], "name": words(key),
+        "x": [max(stop - start, INSTANT * one.duration) * 1e3], "marker": {"color": colour},
         "hovertemplate": f"{stimulus.kind} from {start * 1e3:g} to {stop * 1e3:g} ms: {said[:200]}<extra></extra>",
     }  # fmt: skip

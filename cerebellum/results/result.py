@@ -13,6 +13,8 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.experiment.patterns import Patterns
 from cerebellum.experiment.schedule import Schedule, Trial
+from cerebellum.results.names import READER_COLOURS as READER_COLOURS
+from cerebellum.results.names import READER_NAMES as READER_NAMES
 from cerebellum.results.weights import Weights
 from cerebellum.typing import Floats
 
@@ -113,25 +115,3 @@ class Readings:
 
     readout: dict[str, Floats]
     weights: dict[str, Floats]
-
-
-READER_NAMES = {
-    "purkinje": "Purkinje spikes",
-    "nuclear": "nuclear spikes",
-    "granule": "granule spikes",
-    "rate": "rate engine",
-    "sdm": "SDM, expected",
-    "sdm_exact": "SDM, this connectome",
-    "attention": "softmax attention",
-}
-
-READER_COLOURS = {
-    "purkinje": "#117733",
-    "nuclear": "#882255",
-    "granule": "#cc6677",
-    "rate": "#d55e00",
-    "sdm": "#000000",
-    "sdm_exact": "#888888",
-    "attention": "#0072b2",
-}
-"""Of readers: spikes as their populations are in the shipped models."""

@@ -56,7 +56,7 @@ class SavedRun:
     @cached_property
     def trials(self) -> list[Trial]:
         """All trials, in order."""
-        return trials(self.protocol, self.circuit.dt)
+        return trials(self.protocol, self.circuit.dt, self.seed)
 
     @cached_property
     def spikes(self) -> dict[str, Spikes]:
@@ -89,10 +89,10 @@ class SavedRun:
 
     @cached_property
     def trial_table(self) -> pd.DataFrame | None:
-        """What trials.csv says of each trial; None without one."""
-        import pandas as pd
+        """What trials.csv says of each trial, the columns those of `results.trials`; None without one."""
+        from cerebellum.results import trials
 
-        return _read(self.folder / "trials.csv", pd.read_csv, None)
+        return _read(self.folder / "trials.csv", trials.read, None)
 
     @cached_property
     def connectome(self) -> Connectome:

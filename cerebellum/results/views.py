@@ -12,8 +12,8 @@ from cerebellum.activity.rates import STEP
 from cerebellum.activity.statistics import BIN_WIDTH, counts, psth
 from cerebellum.clock import nearest
 from cerebellum.errors import InputError
+from cerebellum.results.names import READER_NAMES
 from cerebellum.results.numbers import numbers_of
-from cerebellum.results.result import READER_NAMES
 from cerebellum.typing import Floats
 
 if TYPE_CHECKING:

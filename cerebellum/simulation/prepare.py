@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.compatibility import check_together
-from cerebellum.description.protocol import Protocol, default_model, load_protocol
+from cerebellum.description.protocol import KEYS, Protocol, default_model, load_protocol
 from cerebellum.errors import ArgumentError, UnknownNameError, did_you_mean, shortened
 from cerebellum.experiment import stimulus
 from cerebellum.experiment.patterns import Patterns, make_patterns
@@ -74,9 +74,10 @@ def resolve(
 ) -> tuple[Circuit, Protocol]:
     """Model and protocol with the settings given to the one whose file has the key's first part."""
     model = default_model(protocol) if model is None else model
-    of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in Protocol.model_fields}
+    protocols = [*Protocol.model_fields, *KEYS]
+    of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in protocols}
     of_model = {key: text for key, text in settings.items() if key not in of_protocol}
-    known = [*Circuit.model_fields, *Protocol.model_fields]
+    known = [*Circuit.model_fields, *protocols]
     for key in of_model:
         first = key.split(".")[0]
         if first not in known:

@@ -47,7 +47,7 @@ def run(
     engine : 'spiking', 'rate' (circuits of conductances), 'volley' (memories of currents), 'both' (spiking, and the
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
-    out : folder to write (run.json, summary.json, report.html, spikes, rates, weights, figures); None writes nothing
+    out : folder to write (report.html, run.json, summary.json, trials, spikes, rates, weights, figures); None: none
     progress : told what is being done; None is a bar on a terminal, a line in a notebook, nothing elsewhere
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
@@ -103,11 +103,12 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     """Write a run folder, whole or not at all."""
     from cerebellum.plotting import figures
     from cerebellum.report import write_report
-    from cerebellum.results import nwb, weights
+    from cerebellum.results import nwb, trials, weights
 
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
+        trials.write(result, part / "trials.csv")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
         if result.spikes:

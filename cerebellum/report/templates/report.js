@@ -123,7 +123,7 @@
     choose("trial", ["whole run", ...activity.trials.map((trial) => trial.label)]);
     choose("block", activity.blocks.map((block) => `${block.name} (${block.trials} trial${block.trials > 1 ? "s" : ""})`));
     element("block").value = activity.blocks.length - 1;
-    const first = activity.trials.findIndex((trial) => trial.label.startsWith(activity.blocks.at(-1).name + ","));
+    const first = activity.trials.findIndex((trial) => trial.block === activity.trials.at(-1).block);
     element("trial").value = activity.trials.length > 1 ? first + 1 : 0;
     element("trial").addEventListener("change", drawRaster);
     element("block").addEventListener("change", drawHistograms);
