@@ -38,8 +38,8 @@ def test_an_opened_run_has_what_the_run_had(recalled: tuple[Result, Path]) -> No
     assert set(saved.weights) == set(result.weights)
     for name, weights in result.weights.items():
         assert np.array_equal(saved.weights[name], weights)
-    assert saved.kept_weights.distances is not None
-    assert np.array_equal(saved.kept_weights.distances, result.recalled.distances())
+    assert saved.reader_weights.distances is not None
+    assert np.array_equal(saved.reader_weights.distances, result.recalled.distances())
     for name, weights in result.plastic.items():
         assert np.allclose(saved.plastic[name], weights, rtol=1e-6, atol=0)
     assert result.connectome is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cerebellum.description import lesions, library
+from cerebellum.description import lesions, library, overlays
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
@@ -70,7 +70,7 @@ def other_model(protocol: str | Protocol, model: str) -> str:
         title, named = tables.get("title"), tables.get("models")
     else:
         title, named = protocol.title, protocol.models
-    lineage = [path.stem for path in library.read_extended("models", model)[2]]
+    lineage = [layer.path.stem for layer in overlays.layers(model)]
     if not isinstance(named, list) or not named or any(name in named for name in lineage):
         return ""
-    return f"the protocol {title!r} is made for {', '.join(map(str, named))}, and not for {lineage[0]}"
+    return f"the protocol {title!r} is made for {', '.join(map(str, named))}, and not for {overlays.stem(model)}"

@@ -12,8 +12,8 @@ from cerebellum.description.appearance import CYCLE, colours, words
 from cerebellum.report.parts import Chart, axis, packed
 from cerebellum.results import Result, Run, trials
 from cerebellum.results.names import READER_COLOURS, READER_NAMES
+from cerebellum.results.readings import by_distance
 from cerebellum.results.views import trial_rates
-from cerebellum.results.weights import by_distance
 from cerebellum.typing import Floats
 
 SHOWN_SOMATA = 1500  # of a population
@@ -124,7 +124,7 @@ def _courses(run: Run) -> dict[str, Floats]:
 
 def weight_curves(run: Run) -> Chart | None:
     """Mean weight of a stored pattern, every reader: by its cosine with the cue, or by its distance from it."""
-    kept, data = run.kept_weights, []
+    kept, data = run.reader_weights, []
     curves = run.summary.get("curve") or {}
     if curves:
         for name, found in curves.items():
@@ -158,7 +158,7 @@ def _curve(reader: str, x: list[float], y: list[float], error: list[float] | Non
 
 def weight_pairs(run: Run) -> Chart | None:
     """Every weight of the readers of spikes and rates against the count on this connectome."""
-    readers = run.kept_weights.readers
+    readers = run.reader_weights.readers
     measured = [name for name in ("purkinje", "nuclear", "granule", "rate") if name in readers]
     if "sdm_exact" not in readers or not measured:
         return None

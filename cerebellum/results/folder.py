@@ -15,7 +15,10 @@ from cerebellum.errors import InputError
 from cerebellum.machine import atomic
 
 # All that a run writes: a folder with anything else in it holds something of the user's.
-NAMES = ("run.json", "summary.json", "spikes.nwb", "rates.npz", "weights.npz", "trials.csv", "figures", "report.html")
+NAMES = (
+    "run.json", "summary.json", "trials.csv", "weights.npz", "readers.npz", "spikes.nwb", "rates.npz", "figures",
+    "report.html",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from cerebellum.experiment.patterns import Patterns
 from cerebellum.experiment.schedule import Schedule, Trial
 from cerebellum.results.names import READER_COLOURS as READER_COLOURS
 from cerebellum.results.names import READER_NAMES as READER_NAMES
-from cerebellum.results.weights import Weights
+from cerebellum.results.readings import ReaderWeights
 from cerebellum.typing import Floats
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ class Result:
         return int(self.provenance["seed"])
 
     @property
-    def kept_weights(self) -> Weights:
-        """What weights.npz has."""
+    def reader_weights(self) -> ReaderWeights:
+        """What readers.npz has."""
         stored = self.recalled.distances() if self.patterns is not None and self.weights else None
-        return Weights(self.weights, stored, self.plastic)
+        return ReaderWeights(self.weights, stored)
 
     @property
     def recalled(self) -> Patterns:
@@ -100,6 +100,8 @@ class Result:
 
 
 READERS = ("purkinje", "nuclear", "granule", "rate", "sdm", "sdm_exact", "attention")
+ENGINE_READERS = ("purkinje", "nuclear", "rate")
+"""Those whose weights are regressed from what an engine's cells do."""
 
 
 @dataclass(frozen=True)

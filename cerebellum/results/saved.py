@@ -17,8 +17,9 @@ from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import parse
 from cerebellum.errors import InputError, brief, shortened
 from cerebellum.experiment.schedule import Trial, trials
-from cerebellum.results import weights
-from cerebellum.results.weights import Weights
+from cerebellum.results import readings
+from cerebellum.results.readings import ReaderWeights
+from cerebellum.typing import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,19 +74,26 @@ class SavedRun:
         return _read(self.folder / "rates.npz", rates.read, {})
 
     @cached_property
-    def kept_weights(self) -> Weights:
-        """Weights of readers and of plastic synapses, from weights.npz; empty where there are none."""
-        return _read(self.folder / "weights.npz", weights.read, Weights())
+    def reader_weights(self) -> ReaderWeights:
+        """Weights that readers give to stored patterns, from readers.npz; empty where nothing is read."""
+        return _read(self.folder / "readers.npz", readings.read, ReaderWeights())
 
     @property
-    def weights(self) -> dict[str, Any]:
+    def weights(self) -> dict[str, Floats]:
         """Reader -> weight of each stored pattern in each read of the last block, (cues, patterns)."""
-        return self.kept_weights.readers
+        return self.reader_weights.readers
+
+    @cached_property
+    def plastic_weights(self) -> dict[str, dict[str, Floats]]:
+        """Plastic projection -> plastic block, and last 'end' -> weights (A or S) then, from weights.npz."""
+        from cerebellum.results import weights
+
+        return _read(self.folder / "weights.npz", weights.read, {})
 
     @property
-    def plastic(self) -> dict[str, Any]:
+    def plastic(self) -> dict[str, Floats]:
         """Plastic projection -> weights at the end, A or S, in the order of the connectome's edges."""
-        return self.kept_weights.plastic
+        return {name: blocks["end"] for name, blocks in self.plastic_weights.items()}
 
     @cached_property
     def trial_table(self) -> pd.DataFrame | None:
@@ -99,7 +107,8 @@ class SavedRun:
         """Drawn again from model and seed: the one that ran, if this version draws as that one did."""
         from cerebellum.connectome.connectome import sample
 
-        return sample(self.circuit, self.seed)
+        earlier = self.provenance.get("start_from") or {}
+        return sample(self.circuit, int(earlier.get("connectome_seed", self.seed)))
 
     @property
     def seed(self) -> int:

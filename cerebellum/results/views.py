@@ -152,7 +152,7 @@ def to_xarray(run: Result | SavedRun) -> xr.Dataset:
             "time": ("time", (np.arange(bins) + 0.5) * BIN_WIDTH, {"units": "s"}),
             **{key: ("trial", [getattr(trial, key) for trial in run.trials]) for key in ("block", "start", "stop")},
         }
-    kept = run.kept_weights
+    kept = run.reader_weights
     if kept.readers:
         variables["weight"] = (("reader", "cue", "pattern"), np.stack(list(kept.readers.values())))
         coordinates["reader"] = list(kept.readers)

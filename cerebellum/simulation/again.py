@@ -72,9 +72,11 @@ def run_again(
     if not isinstance(wanted, str) or not isinstance(engines, dict):
         raise InputError(f"{saved.folder / 'run.json'}: engine, engines: wanted what ran, as a run leaves it")
     options = {key: value for own in engines.values() for key, value in own.items() if value is not None}
+    earlier = (told.get("start_from") or {}).get("folder")
     result = run(
-        saved.protocol, saved.circuit, wanted, seed=saved.seed, out=out, force=force, progress=progress, **options
-    )
+        saved.protocol, saved.circuit, wanted, seed=saved.seed, out=out, force=force, start_from=earlier,
+        progress=progress, **options,
+    )  # fmt: skip
     return compared(saved, result)
 
 

@@ -9,16 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cerebellum.activity import rates
-from cerebellum.connectome.connectome import degrees
+from cerebellum.connectome.connectome import degrees, generator
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.compatibility import check_together, other_model
 from cerebellum.description.protocol import Protocol, default_model
 from cerebellum.errors import ProtocolFileError
 from cerebellum.machine.progress import Progress, shown, silent
-from cerebellum.readout import engine_agreement, microzones, readers, recorded
+from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
+from cerebellum.results import weights
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
-from cerebellum.results.result import Result
+from cerebellum.results.result import ENGINE_READERS, Result
 from cerebellum.simulation import checks, engines, memory
 from cerebellum.simulation.engines import Engine
 from cerebellum.simulation.prepare import Experiment, resolve, sample_experiment
@@ -35,6 +38,7 @@ def run(
     settings: dict[str, str] | None = None,
     out: str | Path | None = None,
     force: bool = False,
+    start_from: str | Path | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Result:
@@ -48,6 +52,8 @@ def run(
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
     out : folder to write (report.html, run.json, summary.json, trials, spikes, rates, weights, figures); None: none
+    start_from : folder of an earlier run of the model: the connectome is that run's, and plastic synapses begin with
+        the weights that it ended with; `seed` is of all else that is drawn
     progress : told what is being done; None is a bar on a terminal, a line in a notebook, nothing elsewhere
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
@@ -63,22 +69,38 @@ def run(
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
     with shown(progress) as report:
-        result = _simulate(circuit, plan, chosen, seed, clock, report)
+        result = _simulate(circuit, plan, chosen, seed, start_from, report)
         if isinstance(model, str) and (said := other_model(plan, model)):
             result.summary["checks"]["other_model"] = asdict(checks.Check(1, said))
         names = {"protocol": protocol, "model": default_model(protocol) if model is None else model}
+        result.summary["timing"]["total"] = time.perf_counter() - clock
         result.provenance.update(provenance(result, engine, chosen, seed, started, names))
+        if start_from is not None:
+            earlier = {
+                "folder": str(start_from),
+                "connectome_seed": result.connectome.seed if result.connectome else seed,
+            }
+            result.provenance["start_from"] = earlier
         if out is not None:
             save(result, Path(out), force, report)
     return result
 
 
 def _simulate(
-    circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any]], seed: int, clock: float, progress: Progress
+    circuit: Circuit,
+    plan: Protocol,
+    chosen: Sequence[tuple[Engine, Any]],
+    seed: int,
+    start_from: str | Path | None,
+    progress: Progress,
 ) -> Result:
-    """The run itself, by each of the engines, with its summary; `clock` is when it began."""
+    """The run itself, by each of the engines, with its summary."""
+    clock = time.perf_counter()
     progress("sampling the connectome", None)
-    experiment = sample_experiment(circuit, plan, seed)
+    earlier = None if start_from is None else weights.of_run(Path(start_from))
+    experiment = sample_experiment(circuit, plan, seed, earlier)
+    if earlier is not None:
+        weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
     result = Result(circuit, plan, experiment.schedule, experiment.patterns, connectome=experiment.connectome)
     for one, own in chosen:
@@ -86,15 +108,22 @@ def _simulate(
         seconds[one.name] = dict(outcome.seconds)
         result.outcomes[one.name] = outcome
     _report_rates(result)
+    if result.plastic:
+        first = result.outcomes[chosen[0][0].name]
+        result.summary["learning"] = weights.summary(first, experiment.connectome)
     if experiment.reads:
         progress("comparing readers", None)
         _read(result, experiment, [one for one, _ in chosen], seed)
     result.summary["convergence"] = {
-        degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
+        degree.projection: {
+            "described": degree.described_convergence,
+            "realised": degree.convergence_mean,
+            "described_sd": degree.described_sd,
+            "realised_sd": degree.convergence_sd,
+        }
         for degree in degrees(experiment.connectome)
     }
     result.summary["checks"] = checks.checks(experiment, result)
-    seconds["total"] = time.perf_counter() - clock
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
     return result
 
@@ -103,19 +132,21 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     """Write a run folder, whole or not at all."""
     from cerebellum.plotting import figures
     from cerebellum.report import write_report
-    from cerebellum.results import nwb, trials, weights
+    from cerebellum.results import nwb, readings, trials
 
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
         trials.write(result, part / "trials.csv")
+        if result.plastic and result.connectome is not None:
+            weights.write(next(iter(result.outcomes.values())), result.connectome, part / "weights.npz")
+        if result.weights:
+            readings.write(result.reader_weights, part / "readers.npz")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
         if result.spikes:
             progress("writing spikes", None)
             nwb.write_spikes(result, part / "spikes.nwb")
-        if result.weights or result.plastic:
-            weights.write(result.kept_weights, part / "weights.npz")
         progress("drawing figures", None)
         figures.write_figures(result, part / "figures")
         progress("writing the report", None)
@@ -174,3 +205,9 @@ def _read(result: Result, experiment: Experiment, ran: Sequence[Engine], seed: i
     result.readout.update(readings[-1].readout)
     result.weights.update(readings[-1].weights)
     result.summary.update(readers.summarize(readings, experiment.protocol.blocks_of("read"), code, patterns, seed))
+    known = [name for name in ENGINE_READERS if name in result.weights]
+    if known and overlap is not None:
+        shared = overlap[np.ix_(patterns.block_of_cue == len(readings) - 1, patterns.written[-1])]
+        rng = generator(seed, "controls")
+        found = controls.controls(first, connectome, schedule, readings[-1], known[0], shared, rng)
+        result.summary["agreement"]["controls"] = found
