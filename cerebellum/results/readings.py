@@ -31,7 +31,7 @@ def write(weights: ReaderWeights, path: Path) -> None:
     parts: dict[str, NDArray[Any]] = dict(weights.readers)
     if weights.distances is not None:
         parts["distances"] = weights.distances
-    np.savez_compressed(path, **parts)
+    np.savez_compressed(path, **parts)  # type: ignore[arg-type]
 
 
 def read(path: Path) -> ReaderWeights:
