@@ -72,7 +72,7 @@ def test_a_climbing_fibre_burst_is_weighed_or_counted_once(spikes: int) -> None:
         "depression": [1, "nS", "set: x"], "w_min": [0, "nS", "set: x"], "w_max": [9, "nS", "set: x"],
         "climbing_spikes": [6, "1", "set: x"], "kernel": {"kind": "rectangular", "window": [50, "ms", "set: x"]},
     }  # fmt: skip
-    burst = 0.02 + 0.002 * np.arange(spikes)
+    burst = np.array([0.02 + 0.002 * spike for spike in range(spikes)])
     weigh = ClimbingFiberRule.model_validate(table)
     once = ClimbingFiberRule.model_validate(table | {"climbing_spikes": [1, "1", "set: x"]})
     assert weigh.change(burst[-weigh.remembered :]) == pytest.approx(-1e-9 * spikes)

@@ -143,7 +143,7 @@ def _climbing(cells: int, seed: int) -> dict[str, Any]:
     edges = np.arange(-BEFORE, AROUND + width / 2, width)
     for name, members in (("mli1", MLI1), ("mli2", ("mli2",)), ("purkinje", ("purkinje",))):
         time = np.concatenate([run.spikes[one].time for one in members])
-        count = sum(np.histogram(time - onset, edges)[0] for onset in onsets)
+        count = np.sum([np.histogram(time - onset, edges)[0] for onset in onsets], axis=0)
         total = sum(made.circuit.size(one) for one in members)
         out[name] = [float(x) for x in count / (len(onsets) * total * width)]
     return out
