@@ -51,6 +51,10 @@ GROUPS = {
         "single_cells",
         "eglif_integration",
         "centre_surround",
+        "interneuron_types",
+        "olive_synchrony",
+        "purkinje_ceiling",
+        "zebrin_bands",
     ),
     "The mouse circuit as a memory": (
         "mouse_is_sdm",
