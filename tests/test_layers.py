@@ -13,7 +13,7 @@ FLOORS = [
     {"connectome"},
     {"experiment"},
     {"rate", "results", "spiking"},
-    {"exchange", "plotting", "readout", "report"},
+    {"exchange", "loop", "plotting", "readout", "report"},
     {"simulation"},
     {"cli", "heads"},
 ]

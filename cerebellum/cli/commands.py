@@ -180,6 +180,9 @@ def run(
         str | None, typer.Option(help="Of the spiking engine: standalone (default), runtime or numpy.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = None,
+    loop: Annotated[
+        str | None, typer.Option(metavar="FILE.py:NAME", help="A cerebellum.loop.Loop to close around the circuit.")
+    ] = None,
     start_from: Annotated[
         Path | None, typer.Option("--from", metavar="RUN", help="Begin with that run's connectome and last weights.")
     ] = None,
@@ -199,6 +202,8 @@ def run(
     model = _with(model, overlay)
     stem = "-".join([Path(protocol).stem, overlays.stem(model), engine, str(seed)])
     folder = out or Path("runs") / stem
+    if loop is not None:
+        from cerebellum.loop import from_file
     with progress.bar() as bar:
         result = run.run(
             protocol,
@@ -208,6 +213,7 @@ def run(
             settings=_settings(setting),
             out=folder,
             force=force,
+            loop=from_file.load(loop) if loop is not None else None,
             start_from=start_from,
             progress=bar,
             **{key: value for key, value in options.items() if value is not None},

@@ -16,8 +16,8 @@ from cerebellum.machine import atomic
 
 # All that a run writes: a folder with anything else in it holds something of the user's.
 NAMES = (
-    "run.json", "summary.json", "trials.csv", "weights.npz", "readers.npz", "spikes.nwb", "rates.npz", "figures",
-    "report.html",
+    "run.json", "summary.json", "trials.csv", "weights.npz", "readers.npz", "spikes.nwb", "rates.npz", "exchanges.npz",
+    "figures", "report.html",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
@@ -69,6 +70,11 @@ class Result:
         """What readers.npz has."""
         stored = self.recalled.distances() if self.patterns is not None and self.weights else None
         return ReaderWeights(self.weights, stored)
+
+    @property
+    def exchanges(self) -> Exchanges | None:
+        """What passed through a closed loop in the first engine's run; None for a run without one."""
+        return next(iter(self.outcomes.values())).exchanges if self.outcomes else None
 
     @property
     def recalled(self) -> Patterns:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import Connectome
@@ -72,6 +73,13 @@ class SavedRun:
         from cerebellum.activity import rates
 
         return _read(self.folder / "rates.npz", rates.read, {})
+
+    @cached_property
+    def exchanges(self) -> Exchanges | None:
+        """What passed through a closed loop, from exchanges.npz; None for a run without one."""
+        from cerebellum.activity import exchanges
+
+        return _read(self.folder / "exchanges.npz", exchanges.read, None)
 
     @cached_property
     def reader_weights(self) -> ReaderWeights:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from cerebellum.activity import rates
+from cerebellum.activity import exchanges, rates
 from cerebellum.connectome.connectome import degrees, generator
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.compatibility import check_together, other_model
 from cerebellum.description.protocol import Protocol, default_model
 from cerebellum.errors import ProtocolFileError
+from cerebellum.experiment import loop as loops
+from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, shown, silent
 from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
 from cerebellum.results import weights
@@ -38,6 +40,7 @@ def run(
     settings: dict[str, str] | None = None,
     out: str | Path | None = None,
     force: bool = False,
+    loop: Loop | None = None,
     start_from: str | Path | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -54,6 +57,7 @@ def run(
     out : folder to write (report.html, run.json, summary.json, trials, spikes, rates, weights, figures); None: none
     start_from : folder of an earlier run of the model: the connectome is that run's, and plastic synapses begin with
         the weights that it ended with; `seed` is of all else that is drawn
+    loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
     progress : told what is being done; None is a bar on a terminal, a line in a notebook, nothing elsewhere
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
@@ -61,6 +65,8 @@ def run(
     ------
     InputError
         If anything asked for does not exist, does not fit together, or does not fit in memory.
+    CerebellumError
+        If a loop's callable fails, or the simulation does.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     if out is not None:
@@ -68,8 +74,11 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
+    if loop is not None:
+        for one, _ in chosen:
+            loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
     with shown(progress) as report:
-        result = _simulate(circuit, plan, chosen, seed, start_from, report)
+        result = _simulate(circuit, plan, chosen, seed, start_from, loop, report)
         if isinstance(model, str) and (said := other_model(plan, model)):
             result.summary["checks"]["other_model"] = asdict(checks.Check(1, said))
         names = {"protocol": protocol, "model": default_model(protocol) if model is None else model}
@@ -92,13 +101,14 @@ def _simulate(
     chosen: Sequence[tuple[Engine, Any]],
     seed: int,
     start_from: str | Path | None,
+    loop: Loop | None,
     progress: Progress,
 ) -> Result:
     """The run itself, by each of the engines, with its summary."""
     clock = time.perf_counter()
     progress("sampling the connectome", None)
     earlier = None if start_from is None else weights.of_run(Path(start_from))
-    experiment = sample_experiment(circuit, plan, seed, earlier)
+    experiment = sample_experiment(circuit, plan, seed, earlier, loop)
     if earlier is not None:
         weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
@@ -137,6 +147,8 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
+        if result.exchanges is not None:
+            exchanges.write(result.exchanges, part / "exchanges.npz")
         trials.write(result, part / "trials.csv")
         if result.plastic and result.connectome is not None:
             weights.write(next(iter(result.outcomes.values())), result.connectome, part / "weights.npz")
