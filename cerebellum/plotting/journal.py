@@ -83,7 +83,7 @@ def figure(run: Run, name: str, columns: int = 1) -> Figure:
         axes = []
         for number, panel in enumerate(drawn, start=1):
             place = (1, len(drawn), number) if wide else (len(drawn), 1, number)
-            flat = {} if panel is not panels.placement else {"projection": "3d"}
+            flat: Any = {} if panel is not panels.placement else {"projection": "3d"}
             axes.append(panel(run, made.add_subplot(*place, **flat)))
         if len(axes) > 1:
             letters(axes)

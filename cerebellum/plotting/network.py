@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -125,10 +125,11 @@ def draw_placement(ax: Axes, connectome: Connectome) -> Axes:
         label = words(name) if len(shown) == len(somata) else f"{words(name)} (1 of {len(somata) // len(shown)})"
         ax.plot(*shown.T, "o", ms=size**0.5 * 1.3, mew=0, color=colour[name], alpha=0.7, label=label, rasterized=True)
     ax.set(xlabel="x (um)", ylabel="y (um)", zlabel="z (um)")
+    space: Any = ax  # of three dimensions, which the stubs of `Axes` do not know
     for axis in "xyz":
-        ax.locator_params(axis=axis, nbins=4 if axis == "z" else 3)
+        space.locator_params(axis=axis, nbins=4 if axis == "z" else 3)
     cells = np.concatenate(list(connectome.positions.values()))
-    ax.set_box_aspect(np.ptp(cells, axis=0), zoom=0.85)  # type: ignore[arg-type]  # to scale, and no label cut off
+    space.set_box_aspect(np.ptp(cells, axis=0), zoom=0.85)  # to scale, and no label cut off
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False, markerscale=2)
     return ax
 
