@@ -32,7 +32,7 @@ PANELS: dict[str, tuple[tuple[Callable[..., Axes], ...], float]] = {
     "connectivity": ((panels.connectivity,), 0.95),
     "placement": ((panels.placement,), 0.9),
     "circuit": ((panels.circuit,), 0.6),
-    "agreement": ((panels.agreement,), 0.7),
+    "agreement": ((panels.agreement,), 0.9),
     "memory": ((panels.weights, panels.agreement), 0.6),
 }
 """Name of a figure -> what is drawn, one panel beside the other, and height over width of a panel."""

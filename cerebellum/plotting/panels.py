@@ -243,13 +243,13 @@ def agreement(run: Run, ax: Axes) -> Axes:
     for place, (a, _, one) in enumerate(rows):
         ax.plot(one[measure], place, "o", ms=4, color=READER_COLOURS[a], label="all pairs" if place == 0 else None)
         if measure in (others := one.get("others", {})) and others[measure] is not None:
-            label = "other patterns' weights" if place == 0 else None
+            label = "other patterns" if place == 0 else None
             ax.plot(others[measure], place, "o", ms=4, mfc="none", color=READER_COLOURS[a], label=label)
-    ax.set_yticks(range(len(rows)), [f"{READER_NAMES[a]} / {READER_NAMES[b]}" for a, b, _ in rows])
+    ax.set_yticks(range(len(rows)), [f"{READER_NAMES[a]} /\n{READER_NAMES[b]}" for a, b, _ in rows])
     ax.invert_yaxis()
     ax.axvline(1, color="0.7", lw=0.6, zorder=0)
     ax.set(xlabel="identity R2" if measure == "identity" else "squared correlation")
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    ax.legend(loc="center left")
     ax.set_xlim(left=min(0.0, *(one[measure] for _, _, one in rows)), right=1.03)
     return ax
 
