@@ -198,9 +198,14 @@ def compare(run_a: Path, run_b: Path) -> None:
 
 @app.command()
 def cite(name: str) -> None:
-    """The references behind a model's or protocol's values."""
+    """The references behind a model's or protocol's values; of a run folder, BibTeX of those and of its methods."""
     from cerebellum.description.schema import values
 
+    if Path(name).is_dir():
+        from cerebellum.cli import citations
+
+        print(citations.of_run(Path(name)))
+        return
     loaded = _load(name)
     used = {value.source.split(",")[0].strip() for _, value in values(loaded)}
     for key, reference in loaded.sources.items():

@@ -11,10 +11,11 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
+import cerebellum
 from cerebellum.results.result import Result
 from cerebellum.simulation.engines import Engine
 
-LIBRARIES = ("cerebellum", "brian2", "numpy", "scipy", "torch", "pynwb", "scikit-learn", "matplotlib")
+LIBRARIES = ("brian2", "numpy", "scipy", "torch", "pynwb", "scikit-learn", "matplotlib")
 
 
 def provenance(
@@ -32,7 +33,11 @@ def provenance(
         "engine": wanted,
         "engines": {engine.name: asdict(options) for engine, options in chosen},
         "seed": seed,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "versions": {
+            "python": platform.python_version(),
+            "cerebellum": cerebellum.__version__,
+            **{name: version(name) for name in LIBRARIES},
+        },
         "machine": {"system": platform.system(), "processor": platform.machine()},
         "command": sys.argv[1:],
         "timing": result.summary["timing"],
