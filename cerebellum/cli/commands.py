@@ -120,6 +120,9 @@ def run(
         str | None, typer.Option(help="Of the spiking engine: standalone (default), runtime or numpy.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Begin with that run's connectome and last weights.")
+    ] = None,
 ) -> None:
     """Run a protocol; prints what was found and writes a run folder."""
     from cerebellum.cli import tables
@@ -138,6 +141,7 @@ def run(
             settings=_settings(setting),
             out=folder,
             force=force,
+            start_from=start_from,
             progress=bar,
             **{key: value for key, value in options.items() if value is not None},
         )

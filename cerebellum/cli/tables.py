@@ -29,7 +29,7 @@ def run_tables(summary: dict[str, Any]) -> RenderableType:
     if "recall_by_block" in summary:
         parts.append(_blocks_table(summary["recall_by_block"]))
     if "agreement" in summary:
-        parts += [_agreement_table(summary), *_notes(summary)]
+        parts += [_agreement_table(summary), _rivals_table(summary["agreement"]), *_notes(summary)]
     if "rates" in summary:
         table = Table(
             "population", "all cells", "cells that fired", "interval", "cv", "active", title="Rates in the window"
@@ -70,26 +70,42 @@ def _blocks_table(blocks: dict[str, Any]) -> Table:
 def _agreement_table(summary: dict[str, Any]) -> Table:
     readers, found = list(summary["recall"]), summary["agreement"]
     columns = [name for name in ("sdm_exact", "sdm", "attention") if name in readers]
-    table = Table(
-        "weights of", *(f"against {READER_NAMES[c]}" for c in columns), "beta (95 %)", title="Agreement of weights: r2"
-    )
+    heads = [f"against {READER_NAMES[c]}" for c in columns]
+    title = "Agreement of weights: identity R2, of other patterns' weights alone (r2)"
+    table = Table("weights of", *heads, "beta (95 %)", title=title)
     for reader in readers:
         cells = []
         for column in columns:
             pair = found.get(f"{reader}_vs_{column}") or found.get(f"{column}_vs_{reader}")
-            cells.append(f"{pair['r2']:.3f}" if pair else "")
+            cells.append(f"{pair['identity']:.3f}, {pair['others']['identity']:.3f} ({pair['r2']:.3f})" if pair else "")
         beta, interval = summary["beta"][reader], summary["beta"].get(f"{reader}_interval")
         spread = f" ({interval[0]:.2f}, {interval[1]:.2f})" if interval and interval[1] - interval[0] > 5e-3 else ""
         table.add_row(READER_NAMES[reader], *cells, f"{beta:.2f}{spread}")
     return table
 
 
+def _rivals_table(agreement: dict[str, Any]) -> Table:
+    """How far each rival stays behind the prediction in explaining a reader's weights."""
+    readers = agreement["rivals"]
+    models = list(next(iter(readers.values())))
+    title = "Behind the prediction: identity R2 lost (95 %), a rival is refuted where the interval is above 0"
+    table = Table("weights of", *models, title=title)
+    for reader, found in readers.items():
+        behind = (found[name]["behind"] for name in models)
+        cells = (f"{b['mean']:.3f} ({b['low']:.3f}, {b['high']:.3f})" for b in behind)
+        table.add_row(READER_NAMES[reader], *cells)
+    return table
+
+
 def _notes(summary: dict[str, Any]) -> Iterable[str]:
     found, beta = summary["agreement"], summary["beta"]
-    yield f"Ceilings: theory's own gap is sdm against attention, r2 {found['sdm_vs_attention']['r2']:.3f}; "
-    yield f"the finite circuit's is this connectome against expectation, r2 {found['sdm_vs_sdm_exact']['r2']:.3f}."
-    reader = READER_NAMES[found["control"]["reader"]]
-    yield f"Control: {reader} with pointers shuffled among patterns, r2 {found['control']['r2']:.3f}."
+    yield f"Ceilings, identity R2: expected SDM against attention {found['sdm_vs_attention']['identity']:.3f}; "
+    yield f"expected SDM against this connectome, counted {found['sdm_vs_sdm_exact']['identity']:.3f}."
+    for name, control in found.get("controls", {}).items():
+        yield (
+            f"Control {name}: r2 {control['mean']:.3f} ({control['low']:.3f}, {control['high']:.3f}), "
+            f"the reader's own {control['own']:.3f}."
+        )
     yield (
         f"Attention's beta is the least-squares slope of ln K on cosine over distances {beta['fit_distances'][0]} to "
         f"{beta['fit_distances'][1]}; the other betas are slopes of ln mean weight on cosine in this run."

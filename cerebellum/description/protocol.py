@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from cerebellum.description import library, session
 from cerebellum.description.block import Block
-from cerebellum.description.patterns import FilePatterns, PatternSource, SparsePatterns
+from cerebellum.description.patterns import FilePatterns, GradedPatterns, PatternSource, SparsePatterns
 from cerebellum.description.schema import (
     Table,
     Word,
@@ -96,7 +96,14 @@ class Protocol(Table):
     @property
     def active_lines(self) -> int | None:
         """Fibres on in every address of a sparse code; None for other codes."""
-        return int(self.patterns.active.number) if isinstance(self.patterns, SparsePatterns) else None
+        described = self.patterns
+        sparse = isinstance(described, SparsePatterns | GradedPatterns | FilePatterns) and described.active is not None
+        return int(described.active.number) if sparse else None  # type: ignore[union-attr]
+
+    def lures_in(self, block: Block) -> int:
+        """Addresses never written that a block asks for, once each; only of blocks that ask for all patterns."""
+        graded = isinstance(self.patterns, GradedPatterns) and block.over == "cues" and block.subset is None
+        return self.patterns.asked_lures if graded else 0  # type: ignore[union-attr]
 
     def block_of(self, role: str) -> str | None:
         """Name of the block with this role."""
@@ -118,7 +125,8 @@ class Protocol(Table):
             return len(block.shown(self.pattern_count)) * rounds
         if self.file_cues is not None:
             return len(block.shown(self.file_cues))
-        return len(block.shown(self.pattern_count)) * sum(block.cues_at(flips) for flips in block.noise)
+        cues = len(block.shown(self.pattern_count)) * sum(block.cues_at(flips) for flips in block.noise)
+        return cues + self.lures_in(block)
 
     def kinds_of(self, name: str) -> dict[str, tuple[OneTrial, int]]:
         """The kinds of trials of a block, and how many there are in a round of it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import torch
 
 from cerebellum.activity.outcome import Outcome
@@ -16,13 +17,15 @@ from cerebellum.cells import MODELS
 from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.errors import ProtocolFileError
-from cerebellum.experiment.schedule import Schedule, plastic_spans
+from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate import time_step, transfer
 from cerebellum.rate.network import RateCircuit, given_rates
+from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.recording import Keeper, Tally, over_draws
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
+from cerebellum.typing import Floats
 
 
 def build(
@@ -81,6 +84,8 @@ def simulate(
     given = given_rates(schedule, circuit, module.tensor_options)
     with torch.no_grad():
         state = module.begin(plastic_spans(schedule.trials), connectome.seed)
+        due = _kept_after(schedule, state.plastic)
+        snapshots: dict[str, dict[str, Floats]] = {name: {} for name in state.plastic}
         for step in range(steps):
             driven, afferent = module.driven(given, step)
             for name, rate in module(state, driven, afferent).items():
@@ -88,14 +93,32 @@ def simulate(
                 keepers[name].add(step, values)
                 if name in tallies:
                     tallies[name].add(step, values)
+            for name, block in due.get(step, ()):
+                snapshots[name][block] = _numbers(state.plastic[name])
             if step % 100 == 0:
                 progress("rate engine", step / steps)
     seconds["simulate"] = time.perf_counter() - clock
-    weights = {name: over_draws(one.weight.detach().double()).cpu().numpy() for name, one in state.plastic.items()}
+    weights = {name: _numbers(one) for name, one in state.plastic.items()}
+    for name, kept in snapshots.items():  # of blocks whose last changes were still due: those that the run ends with
+        kept |= {block: weights[name] for block in plastic_ends(schedule.trials) if block not in kept}
     return Outcome(
         {name: circuit.size(name) for name in circuit.population},
         rates={name: keeper.rates() for name, keeper in keepers.items()},
         weights=weights,
+        snapshots=snapshots,
         tallied={name: (tally.windows, tally.counts) for name, tally in tallies.items()},
         seconds=seconds,
     )
+
+
+def _kept_after(schedule: Schedule, plastic: dict[str, PlasticSynapses]) -> dict[int, list[tuple[str, str]]]:
+    """Steps after which a projection's weights are those that a plastic block has left; changes are made late."""
+    due: dict[int, list[tuple[str, str]]] = {}
+    for block, stop in plastic_ends(schedule.trials).items():
+        for name, synapses in plastic.items():
+            due.setdefault(nearest(stop, BIN) - 1 + synapses.late, []).append((name, block))
+    return due
+
+
+def _numbers(synapses: PlasticSynapses) -> Floats:
+    return np.asarray(over_draws(synapses.weight.detach().double()).cpu().numpy())

@@ -55,6 +55,8 @@ class Result:
 
 
 READERS = ("purkinje", "nuclear", "granule", "rate", "sdm", "sdm_exact", "attention")
+ENGINE_READERS = ("purkinje", "nuclear", "rate")
+"""Those whose weights are regressed from what an engine's cells do."""
 
 
 @dataclass(frozen=True)

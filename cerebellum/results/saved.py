@@ -12,6 +12,7 @@ from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
 from cerebellum.description.units import parse_value
 from cerebellum.errors import InputError, brief, shortened
+from cerebellum.typing import Floats
 
 T = TypeVar("T")
 
@@ -45,6 +46,12 @@ class SavedRun:
         from cerebellum.results import trials
 
         return trials.read(self.folder / "trials.csv")
+
+    def weights(self) -> dict[str, dict[str, Floats]]:
+        """Plastic projection -> plastic block, and last 'end' -> weights (A or S) then, from weights.npz."""
+        from cerebellum.results import weights
+
+        return _read(self.folder / "weights.npz", weights.read)
 
 
 def open_run(folder: str | Path) -> SavedRun:

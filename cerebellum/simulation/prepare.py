@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import Circuit, load_model
@@ -14,6 +15,7 @@ from cerebellum.experiment.patterns import Patterns, make_patterns
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.readout import granule_code, microzones
 from cerebellum.readout.granule_code import Code
+from cerebellum.typing import Floats
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,18 @@ def prepare(
     return sample_experiment(circuit, plan, seed)
 
 
-def sample_experiment(circuit: Circuit, protocol: Protocol, seed: int) -> Experiment:
-    """The same of a circuit and a protocol that have been checked together."""
+def sample_experiment(
+    circuit: Circuit, protocol: Protocol, seed: int, earlier: tuple[int, dict[str, Floats], Any] | None = None
+) -> Experiment:
+    """The same of a circuit and a protocol that have been checked together.
+
+    `earlier` are the seed of another run's connectome, to be this one's too, and the weights that it has learned.
+    """
     code = granule_code.code_of(circuit, protocol.active_lines) if protocol.patterns is not None else None
     patterns = make_patterns(protocol, code.lines, circuit.zones, seed) if code is not None else None
-    connectome = sample(circuit, seed)
+    connectome = sample(circuit, seed if earlier is None else earlier[0])
+    if earlier is not None:
+        connectome = replace(connectome, learned=earlier[1])
     schedule = stimulus.schedule(protocol, connectome, patterns, seed)
     schedule = replace(schedule, counted=microzones.asked_for(circuit, schedule))
     return Experiment(circuit, protocol, connectome, schedule, patterns, code)

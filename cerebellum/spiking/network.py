@@ -24,12 +24,14 @@ from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
+from cerebellum.description.edges import Edges
 from cerebellum.errors import CerebellumError
 from cerebellum.experiment.schedule import Schedule, plastic_ends
 from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.spiking import neurons, plasticity, standalone, synapses
+from cerebellum.spiking import neurons, plasticity, run_time_data, standalone, synapses
+from cerebellum.spiking.recorder import Recorder
 
 Target = Literal["standalone", "runtime", "numpy"]
 
@@ -58,10 +60,18 @@ def simulate(
         seconds["build"] = time.perf_counter() - started
         if target == "standalone":
             network.brian.add(standalone.ticker(schedule.duration))
+            recorders = list(network.keepers.values())
+            network.brian.add(*(recorder.compiled_operation(network.clock) for recorder in recorders))
             network.brian.run(schedule.duration * b2.second)
+            for recorder in recorders:
+                recorder.write_plan(folder)
+            run_time_data.edges(schedule.trials, connectome.circuit.dt).tofile(folder / run_time_data.LEARNING)
             seconds |= standalone.compile_and_run(folder, schedule.duration, threads, progress)
+            for recorder in recorders:
+                recorder.read(folder)
         else:
             started = time.perf_counter()
+            network.brian.add(*(recorder.operation(network.clock) for recorder in network.keepers.values()))
             report = _runtime_report(progress)
             network.brian.run(schedule.duration * b2.second, report=report, report_period=0.5 * b2.second)
             seconds["simulate"] = time.perf_counter() - started
@@ -109,7 +119,7 @@ class _Network:
 
     def __init__(self, connectome: Connectome, schedule: Schedule) -> None:
         self.circuit: Circuit = connectome.circuit
-        clock = b2.Clock(dt=self.circuit.dt * b2.second, name="clock")
+        self.clock = clock = b2.Clock(dt=self.circuit.dt * b2.second, name="clock")
         cut = set(schedule.lesion)
         gaps = set(connectome.gaps) - lesions.gap_junctions(cut, self.circuit)
         coupled = {self.circuit.gap_junction[name].population for name in gaps}
@@ -133,9 +143,11 @@ class _Network:
         for name, group in self.groups.items():
             described = self.circuit.population[name].afferent
             if described is not None and name in schedule.events:
-                fibers = neurons.given(f"{name}_afferent", self.circuit.size(name), schedule.events[name], clock)
+                cells, events = self.circuit.size(name), schedule.events[name]
+                fibers = neurons.given(f"{name}_afferent", cells, events, schedule.duration, clock)
                 others += [fibers, synapses.afferent(name, self.circuit, described, fibers, group, clock)]
         self.monitors = {name: b2.SpikeMonitor(group, name=f"spikes_{name}") for name, group in self.groups.items()}
+        self.keepers = self._keepers(connectome.edges, schedule)
         self.brian = b2.Network(*self.groups.values(), *self.synapses.values(), *self.monitors.values(), *others)
 
     def spikes(self) -> dict[str, Spikes]:
@@ -154,18 +166,26 @@ class _Network:
         plastic = (n for n, p in self.circuit.projection.items() if p.plasticity is not None and n in self.synapses)
         return {name: np.asarray(self.synapses[name].w, dtype=float) for name in plastic}
 
+    def _keepers(self, edges: dict[str, Edges], schedule: Schedule) -> dict[str, Recorder]:
+        """Copies of the weights at the ends of plastic blocks."""
+        made = {}
+        for name, learning in self.synapses.items():
+            rule, dt = self.circuit.projection[name].plasticity, self.circuit.dt
+            if rule is not None:
+                steps = plasticity.kept_at(schedule, rule, dt).values()
+                spans = [(step, step + 1, 1) for step in steps]
+                made[name] = Recorder(f"{name}_w", {"w": (learning, "w", len(edges[name]))}, None, spans, "start")
+        return made
+
     def snapshots(
         self, schedule: Schedule, final: dict[str, NDArray[np.float64]]
     ) -> dict[str, dict[str, NDArray[np.float64]]]:
-        blocks, kept = list(plastic_ends(schedule.trials)), plasticity.weights(schedule)[1:]
-        return {
-            name: {
-                block: np.asarray(getattr(self.synapses[name], variable), dtype=float)
-                for block, variable in zip(blocks[:-1], kept, strict=True)
-            }
-            | {block: weights for block in blocks[-1:]}
-            for name, weights in final.items()
-        }
+        """Weights that spikes up to the end of each plastic block have made."""
+        blocks, found = list(plastic_ends(schedule.trials)), {}
+        for name, keeper in self.keepers.items():
+            early = [row["w"] for row in keeper.kept]
+            found[name] = dict(zip(blocks, early + [final[name]] * (len(blocks) - len(early)), strict=True))
+        return found
 
 
 def working_target(wanted: Target) -> Target:

@@ -16,6 +16,7 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.experiment.schedule import Events, Pulse, Schedule
 from cerebellum.machine.streams import generator
+from cerebellum.spiking import run_time_data
 
 SI_UNIT = {
     "voltage": "volt", "current": "amp", "capacitance": "farad", "conductance": "siemens", "time": "second",
@@ -39,8 +40,9 @@ def taught_at(teacher: str, number: int) -> str:
     return f"{teacher}_at_{number}"
 
 
-def given(name: str, cells: int, events: Events, clock: Any) -> Any:
+def given(name: str, cells: int, events: Events, duration: float, clock: Any) -> Any:
     """Cells whose spikes are given."""
+    events = run_time_data.at_least_two(events, duration, float(clock.dt_))
     times = events.step * float(clock.dt_) * b2.second
     return b2.SpikeGeneratorGroup(cells, events.cell, times, clock=clock, name=name, sorted=True)
 
@@ -78,7 +80,7 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     population = circuit.population[name]
     cells, model = circuit.size(name), MODELS[population.cell]
     if model.equations is None:
-        return given(name, cells, schedule.events[name], clock)
+        return given(name, cells, schedule.events[name], schedule.duration, clock)
     receptors, beside = population.receptor_models(), []
     text = _Text([model.equations(receptors)])
     _numbers(text, model, connectome.parameters[name], receptors, circuit.dt)

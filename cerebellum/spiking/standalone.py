@@ -23,6 +23,7 @@ from cerebellum.machine import compiler
 from cerebellum.machine.compiler import Unit
 from cerebellum.machine.process import child
 from cerebellum.machine.progress import Progress
+from cerebellum.spiking import run_time_data
 
 # Files that run once, before or after the simulation.
 RUN_ONCE = re.compile(r"(before_run_|after_run_|synapses_create_|group_variable_set)|^(main|objects|run)\.cpp$")
@@ -69,7 +70,7 @@ def _compile(folder: Path, progress: Progress) -> None:
     ]
     headers = "".join(path.read_text() for path in sorted([*folder.glob("*.h"), *folder.glob("brianlib/*.h")]))
     hot = _unit(path for path in sources if not RUN_ONCE.search(path.name))
-    cold = _unit(path for path in sources if RUN_ONCE.search(path.name))
+    cold = run_time_data.found_at_start(_unit(path for path in sources if RUN_ONCE.search(path.name)))
     units = [Unit("hot.cpp", hot, (*flags, "-O3"), headers), Unit("cold.cpp", cold, (*flags, "-O0"), headers)]
     objects = compiler.compiled(command, units, folder, progress)
     # Hot first: of an inline function that both units have, the linker keeps the first copy.
@@ -100,7 +101,7 @@ def _flags(folder: Path, identity: str) -> tuple[list[str], list[str]]:
 
 
 def _run(folder: Path, duration: float, threads: int, progress: Progress) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": str(max(threads, 1))}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(max(threads, 1)), run_time_data.DURATION: repr(duration)}
     command = [str(folder / "main"), "--results_dir", b2.get_device().results_dir]
     progress("simulating", 0.0)
     with (
