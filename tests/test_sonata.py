@@ -223,11 +223,13 @@ def test_the_command_writes_a_run_whole_or_not_at_all(
 ) -> None:
     def call(*words: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["cerebellum", "export", *words])
+        code = 0
         try:
             commands.main()
         except SystemExit as stop:
-            return int(stop.code or 0), capsys.readouterr().err
-        return 0, capsys.readouterr().out
+            code = int(stop.code or 0)
+        said = capsys.readouterr()
+        return code, said.out + said.err
 
     out, run = tmp_path / "out", finished[1]
     code, said = call(str(run), "--out", str(out))

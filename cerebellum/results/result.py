@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
@@ -46,6 +47,11 @@ class Result:
     provenance: dict[str, Any] = field(default_factory=dict)
     connectome: Connectome | None = None
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def exchanges(self) -> Exchanges | None:
+        """What passed through a closed loop in the first engine's run; None for a run without one."""
+        return next(iter(self.outcomes.values())).exchanges if self.outcomes else None
 
     @property
     def recalled(self) -> Patterns:
