@@ -85,13 +85,7 @@ def run(
         outcome = one.simulate(experiment.connectome, experiment.schedule, own, progress)
         seconds[one.name] = dict(outcome.seconds)
         result.outcomes[one.name] = outcome
-    _report_rates(result)
-    if result.plastic:
-        first = result.outcomes[chosen[0][0].name]
-        result.summary["learning"] = weights.summary(first, experiment.connectome)
-    if experiment.reads:
-        progress("comparing readers", None)
-        _read(result, experiment, [one for one, _ in chosen], seed)
+    read_off(result, experiment, [one for one, _ in chosen], seed, progress)
     result.summary["convergence"] = {
         degree.projection: {
             "described": degree.described_convergence,
@@ -143,6 +137,18 @@ def _refuse(circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any
     for engine, options in chosen:
         engine.check(circuit, plan, options)
     memory.check(circuit, chosen, plan)
+
+
+def read_off(
+    result: Result, experiment: Experiment, ran: Sequence[Engine], seed: int, progress: Progress = silent
+) -> None:
+    """Rates, and of a memory what every reader says, into a result that has the outcomes of engines."""
+    _report_rates(result)
+    if result.plastic:
+        result.summary["learning"] = weights.summary(result.outcomes[ran[0].name], experiment.connectome)
+    if experiment.reads:
+        progress("comparing readers", None)
+        _read(result, experiment, ran, seed)
 
 
 def _report_rates(result: Result) -> None:
