@@ -294,6 +294,7 @@ def export(
     protocol: Annotated[str | None, typer.Option(help="Write the spikes, too, by which it drives the network.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     setting: Settings = None,
+    overlay: Overlays = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing export.")] = False,
 ) -> None:
     """Write a network for other simulators, in SONATA files, with a script that runs it on NEST."""
@@ -305,7 +306,8 @@ def export(
     if format_ != "sonata":
         raise UnknownNameError.of("format", format_, ["sonata"])
     refuse_existing(out, force, exchange.EXPORT)
-    connectome, schedule, spikes = exported(model, protocol, seed, _settings(setting))
+    name = _with(model, overlay) if overlay else model
+    connectome, schedule, spikes = exported(name, protocol, seed, _settings(setting))
     with progress.bar() as bar:
         lost = exchange.export(connectome, out, schedule=schedule, spikes=spikes, force=force, progress=bar)
     synapses = sum(len(edges) for edges in connectome.edges.values())
