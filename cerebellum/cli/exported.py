@@ -1,4 +1,4 @@
-"""What `export` writes: a model's network with what drives it, or that of a finished run."""
+"""What `export` writes: a model's network with what drives it, or that of a finished run, as it has learned."""
 
 from __future__ import annotations
 
@@ -37,12 +37,18 @@ def exported(name: str, protocol: str | None, seed: int, settings: dict[str, str
 
 
 def _of_run(folder: Path) -> Exported:
+    from cerebellum.results import weights
     from cerebellum.results.saved import open_run
-    from cerebellum.simulation.prepare import prepare
+    from cerebellum.simulation.prepare import sample_experiment
 
     run = open_run(folder)
+    if (folder / "exchanges.npz").exists():
+        raise InputError(
+            f"{folder}: a closed loop drove it, which its protocol does not have; export its model instead"
+        )
     told = run.provenance
     circuit = parse(Circuit, told["model"], f"{folder}: run.json: model", ModelFileError)
     plan = parse(Protocol, told["protocol"], f"{folder}: run.json: protocol", ProtocolFileError)
-    experiment = prepare(plan, circuit, int(told["seed"]))
+    earlier = weights.of_run(folder) if (folder / "weights.npz").is_file() else None
+    experiment = sample_experiment(circuit, plan, int(told["seed"]), earlier)
     return experiment.connectome, experiment.schedule, run.spikes() or None
