@@ -8,8 +8,7 @@ from typing import Any
 
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
-from cerebellum.description.schema import parse, values
-from cerebellum.errors import ModelFileError, ProtocolFileError
+from cerebellum.description.references import references
 from cerebellum.results.saved import open_run
 
 METHODS = Path(__file__).with_name("methods.bib")
@@ -25,18 +24,15 @@ def of_run(folder: Path) -> str:
     InputError
         If it is no run folder, or a damaged one.
     """
-    told = open_run(folder).provenance
-    circuit = parse(Circuit, told["model"], f"{folder}: run.json: model", ModelFileError)
-    protocol = parse(Protocol, told["protocol"], f"{folder}: run.json: protocol", ProtocolFileError)
-    entries = {"cerebellum": _program(told["versions"]["cerebellum"])}
-    for kind, described in (("model", circuit), ("protocol", protocol)):
-        used = {value.source.split(",")[0].strip() for _, value in values(described)}
-        for key, text in described.sources.items():
-            if key in used and entries.get(key) != entry(key, text):
+    run = open_run(folder)
+    entries = {"cerebellum": _program(run.provenance["versions"]["cerebellum"])}
+    for kind, described in (("model", run.circuit), ("protocol", run.protocol)):
+        for key, text in references(described).items():
+            if entries.get(key) != entry(key, text):
                 own = f"{key}-{kind}" if key in entries else key  # both files have it, and say different things
                 entries[own] = entry(own, text)
     known = methods()
-    entries |= {key: known[key] for key in used_methods(circuit, protocol, told["engines"])}
+    entries |= {key: known[key] for key in used_methods(run.circuit, run.protocol, run.provenance["engines"])}
     return "\n\n".join(entries.values())
 
 
