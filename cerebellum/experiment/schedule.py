@@ -14,6 +14,7 @@ from cerebellum.description.protocol import Protocol
 from cerebellum.description.trial import MAIN, WHOLE, OneTrial, onset_of
 from cerebellum.description.units import Value
 from cerebellum.experiment.patterns import Patterns
+from cerebellum.experiment.records import Planned
 from cerebellum.machine.streams import generator
 from cerebellum.typing import Floats, Ints
 
@@ -83,6 +84,7 @@ class Schedule:
     lesion : what the protocol blocks
     protocol, patterns : that all this was drawn from; None of one made by hand
     counted : population -> groups of windows in which its spikes will be asked for; an engine of rates adds them up
+    records : what is recorded over time, by name
     drawn : key of a stimulus of spikes ('block.NAME.stimulus.NAME') -> its spikes in all trials
     """
 
@@ -95,6 +97,7 @@ class Schedule:
     patterns: Patterns | None = None
     counted: Mapping[str, Windows] = field(default_factory=dict)
     drawn: Mapping[str, int] = field(default_factory=dict)
+    records: Mapping[str, Planned] = field(default_factory=dict)
 
     def of(self, role: str) -> list[Trial]:
         """Trials of the block with this role."""

@@ -12,6 +12,7 @@ from cerebellum.description.stimulus import Stimulus
 from cerebellum.description.where import Scene
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.patterns import Patterns
+from cerebellum.experiment.records import planned
 from cerebellum.experiment.schedule import Events, Pulse, Schedule, Trial, trials
 from cerebellum.typing import Bits, Ints
 
@@ -48,7 +49,7 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
                 begin = trial.start + moved * circuit.dt + onset
                 currents.setdefault(target, []).append(Pulse(begin, begin + duration, amplitude))
                 continue
-            scene = Scene(circuit, target, connectome.positions.get(target), address, pointer, length)
+            scene = Scene(circuit, target, connectome.positions.get(target), address, pointer, length, seed)
             when, who = stimulus.spikes(scene, _chance(rng, seed, trial.block, key, stimulus.frozen))
             place = f"{one.place}.stimulus.{key}"
             step = _within(place, nearest(when, circuit.dt) + moved, bounds[row])
@@ -56,7 +57,8 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
             drawn[place] = drawn.get(place, 0) + len(step)
     events = {name: _once_a_step(name, rows, bounds, circuit.dt) for name, rows in given.items()}
     duration, lesion = all_trials[-1].until, tuple(protocol.lesion)
-    return Schedule(all_trials, events, duration, currents, lesion, protocol, patterns, drawn=drawn)
+    records = planned(protocol, connectome, all_trials, seed)
+    return Schedule(all_trials, events, duration, currents, lesion, protocol, patterns, drawn=drawn, records=records)
 
 
 def _chance(

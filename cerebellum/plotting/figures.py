@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from cerebellum.plotting import learning, network
+from cerebellum.plotting import learning, network, records
 from cerebellum.plotting.activity import activity_figure, raster_figure
 from cerebellum.plotting.agreement import weights_figure
 from cerebellum.plotting.memory import recall_bars_figure, recall_by_block_figure, recall_figure
@@ -25,6 +25,8 @@ def _makers(result: Result) -> dict[str, Callable[[Result], Figure]]:
         makers["activity"] = raster_figure if result.schedule.of("write") else activity_figure
     if result.rates:
         makers["engines" if result.spikes else "rates"] = rates_figure
+    if result.records:
+        makers["records"] = records.records_figure
     if learning.has_curves(result):
         makers["trials"] = learning.curves_figure
     if any(len(found["blocks"]) > 1 for found in result.summary.get("learning", {}).values()):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cerebellum.activity.rates import Rates
+from cerebellum.activity.recording import Recording
 from cerebellum.activity.spikes import Spikes
 from cerebellum.description.units import parse_value
 from cerebellum.errors import InputError, brief, shortened
@@ -40,6 +41,12 @@ class SavedRun:
         from cerebellum.activity import rates
 
         return _read(self.folder / "rates.npz", rates.read)
+
+    def records(self) -> dict[str, Recording]:
+        """Records of cells and synapses over time, by their names in the protocol, from spikes.nwb."""
+        from cerebellum.results.nwb import read_records
+
+        return _read(self.folder / "spikes.nwb", read_records)
 
     def trials(self) -> Any:
         """Trials one by one as a pandas data frame, from trials.csv; the columns are those of `results.trials`."""

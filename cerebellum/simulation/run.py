@@ -111,7 +111,7 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
             weights.write(next(iter(result.outcomes.values())), result.connectome, part / "weights.npz")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
-        if result.spikes:
+        if result.spikes or result.records:
             progress("writing spikes", None)
             nwb.write_spikes(result, part / "spikes.nwb")
         progress("drawing figures", None)

@@ -30,7 +30,7 @@ from cerebellum.experiment.schedule import Schedule, plastic_ends
 from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.spiking import neurons, plasticity, run_time_data, standalone, synapses
+from cerebellum.spiking import neurons, plasticity, records, run_time_data, standalone, synapses
 from cerebellum.spiking.recorder import Recorder
 
 Target = Literal["standalone", "runtime", "numpy"]
@@ -60,7 +60,7 @@ def simulate(
         seconds["build"] = time.perf_counter() - started
         if target == "standalone":
             network.brian.add(standalone.ticker(schedule.duration))
-            recorders = list(network.keepers.values())
+            recorders = [*network.keepers.values(), *network.recorders.values()]
             network.brian.add(*(recorder.compiled_operation(network.clock) for recorder in recorders))
             network.brian.run(schedule.duration * b2.second)
             for recorder in recorders:
@@ -71,16 +71,22 @@ def simulate(
                 recorder.read(folder)
         else:
             started = time.perf_counter()
-            network.brian.add(*(recorder.operation(network.clock) for recorder in network.keepers.values()))
+            network.brian.add(
+                *(
+                    recorder.operation(network.clock)
+                    for recorder in (*network.keepers.values(), *network.recorders.values())
+                )
+            )
             report = _runtime_report(progress)
             network.brian.run(schedule.duration * b2.second, report=report, report_period=0.5 * b2.second)
             seconds["simulate"] = time.perf_counter() - started
-        weights = network.weights()
+        weights, spikes = network.weights(), network.spikes()
         return Outcome(
             {name: connectome.size(name) for name in connectome.circuit.population},
-            spikes=network.spikes(),
+            spikes=spikes,
             weights=weights,
             snapshots=network.snapshots(schedule, weights),
+            records=records.recordings(schedule.records, network.recorders, connectome, spikes),
             seconds=seconds,
         )
 
@@ -148,6 +154,7 @@ class _Network:
                 others += [fibers, synapses.afferent(name, self.circuit, described, fibers, group, clock)]
         self.monitors = {name: b2.SpikeMonitor(group, name=f"spikes_{name}") for name, group in self.groups.items()}
         self.keepers = self._keepers(connectome.edges, schedule)
+        self.recorders = records.recorders(schedule.records, connectome, self.groups, self.synapses)
         self.brian = b2.Network(*self.groups.values(), *self.synapses.values(), *self.monitors.values(), *others)
 
     def spikes(self) -> dict[str, Spikes]:
