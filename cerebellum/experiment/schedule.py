@@ -66,11 +66,18 @@ class Events:
 
 @dataclass(frozen=True)
 class Pulse:
-    """A current into all cells of a population from `start` to `stop` (s), A."""
+    """A current into cells of a population from `start` to `stop` (s).
+
+    Attributes
+    ----------
+    amplitude : A; a float, or in each time step, shape (steps, 1) of all alike or (steps, cells)
+    cells : None for all
+    """
 
     start: float
     stop: float
-    amplitude: float
+    amplitude: float | Floats
+    cells: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)

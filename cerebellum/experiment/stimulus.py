@@ -44,13 +44,15 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
         for key, stimulus in one.stimulus.items():
             target, length = _target(stimulus, connectome), trial.until - trial.start
             moved = nearest(trial.onsets[key], circuit.dt) - bounds[row, 0] - nearest(stimulus.onset.si, circuit.dt)
-            if stimulus.injects:
-                onset, duration, amplitude = stimulus.pulse(number, length)
-                begin = trial.start + moved * circuit.dt + onset
-                currents.setdefault(target, []).append(Pulse(begin, begin + duration, amplitude))
-                continue
             scene = Scene(circuit, target, connectome.positions.get(target), address, pointer, length, seed)
-            when, who = stimulus.spikes(scene, _chance(rng, seed, trial.block, key, stimulus.frozen))
+            chance = _chance(rng, seed, trial.block, key, stimulus.frozen)
+            if stimulus.injects:
+                cells, amperes = stimulus.current(scene, number, chance)
+                first = nearest(trial.onsets[key], circuit.dt)
+                span = (first * circuit.dt, (first + len(amperes)) * circuit.dt)
+                currents.setdefault(target, []).append(Pulse(*span, amperes, cells))
+                continue
+            when, who = stimulus.spikes(scene, chance)
             place = f"{one.place}.stimulus.{key}"
             step = _within(place, nearest(when, circuit.dt) + moved, bounds[row])
             given[target].append(np.stack([np.full(len(step), row), who.astype(np.int64), step]))
