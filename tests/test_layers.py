@@ -13,7 +13,7 @@ FLOORS = [
     {"connectome"},
     {"experiment"},
     {"rate", "results", "spiking"},
-    {"exchange", "plotting", "readout"},
+    {"exchange", "loop", "plotting", "readout"},
     {"simulation"},
     {"cli", "heads"},
 ]

@@ -101,8 +101,9 @@ def test_poisson_spikes_release_the_mean_field(name: str, rate: float) -> None:
 
 MODELS = [name for name in library.names("models") if name.startswith("mouse")]
 PROTOCOL = {  # a stimulation for each model; background for those not named
-    "mouse_vitro": "burst", "mouse_stp": "burst", "mouse_lif": "centre_surround", "mouse_fitted": "sensory_burst",
-    "mouse_plastic": "cs_us", "mouse_memory": "complex_spike", "mouse_feedback": "burst",
+    "mouse_vitro": "burst", "mouse_stp": "burst", "mouse_lif": "centre_surround",
+    "mouse_meanfield_wiring": "sensory_burst", "mouse_plastic": "cs_us",
+    "mouse_memory": "complex_spike", "mouse_feedback": "burst",
 }  # fmt: skip
 
 

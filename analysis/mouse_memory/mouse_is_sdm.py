@@ -40,7 +40,7 @@ FIBERS = [375, 750, 1500, 3000, 6000, 12000]
 # `mouse` as published, but for the volume and its microzones, which give the pointer bits.
 UNCHANGED = {
     "population.granule.receptor.inhibitory.tonic": "0",
-    "projection.parallel_fiber_to_purkinje.rule.convergence": "732",
+    "projection.parallel_fiber_to_purkinje.rule.convergence": "1525",
 }
 
 
@@ -53,7 +53,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
 def _one(seed: int, settings: dict[str, str]) -> dict[str, Any]:
     from cerebellum import run
-    from cerebellum.description.placed_wiring import Reach
+    from cerebellum.description.reach import Reach
 
     result = run("mouse_recall", "mouse_memory", seed=seed, settings=settings)
     summary, rng = result.summary, np.random.default_rng(seed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.recording import Recording
 from cerebellum.activity.spikes import Spikes
@@ -33,6 +34,7 @@ class Outcome:
     tallied : of an engine of rates: population -> groups of windows that its schedule asked for, and the expected
         spikes of each cell in them, shape (groups, cells)
     records : what a protocol wants recorded over time, by name; what the engine has of it
+    exchanges : what passed, where a loop was closed
     seconds : spent in each part
     """
 
@@ -43,6 +45,7 @@ class Outcome:
     snapshots: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
     tallied: Mapping[str, tuple[Windows, Floats]] = field(default_factory=dict)
     records: Mapping[str, Recording] = field(default_factory=dict)
+    exchanges: Exchanges | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def has(self, population: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cerebellum.connectome.connectome import expected_synapses
 from cerebellum.description.circuit import Circuit
+from cerebellum.description.overlays import Change, said
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
 from cerebellum.description.stimulus import Stimulus
@@ -115,12 +116,12 @@ def _notes(summary: dict[str, Any]) -> Iterable[str]:
         yield f"Weights written by climbing fibres against ideal counters ({name}): r = {r:.4f}."
 
 
-def model_table(circuit: Circuit) -> RenderableType:
-    """A model's values with units and sources, and its synapse counts."""
+def model_table(circuit: Circuit, changes: Mapping[str, Change]) -> RenderableType:
+    """A model's values with units and sources, what overlays `changes`, and its synapse counts."""
     synapses = Table("projection", "rule", "synapses", title="Projections")
     for name, count in expected_synapses(circuit).items():
         synapses.add_row(name, circuit.projection[name].rule.kind, f"{count:,}")
-    return Group(_heading(circuit), _values(values(circuit)), synapses)
+    return Group(_heading(circuit), _values(values(circuit), changes), synapses)
 
 
 def protocol_table(protocol: Protocol) -> RenderableType:
@@ -151,11 +152,17 @@ def _heading(described: Circuit | Protocol) -> Text:
     return Text.assemble((described.title, "bold"), "  ", described.description)
 
 
-def _values(found: Iterable[tuple[str, Any]]) -> Table:
-    table = Table("value", "", "source", title="Values")
+def _values(found: Iterable[tuple[str, Any]], changes: Mapping[str, Change] | None = None) -> Table:
+    table = Table("value", "", "source", *(["changed by"] if changes else []), title="Values")
     for key, value in found:
-        table.add_row(key, str(value), value.source)
+        table.add_row(key, str(value), value.source, *([_change(changes.get(key))] if changes else []))
     return table
+
+
+def _change(change: Change | None) -> str:
+    if change is None:
+        return ""
+    return f"{change.file}: " + ("new" if change.before is None else f"was {said(change.before)}")
 
 
 def engines_table(found: dict[str, Any]) -> Table:

@@ -125,6 +125,7 @@ class Degree:
     divergence_mean: float
     divergence_sd: float
     described_convergence: float
+    described_sd: float
 
 
 def degrees(connectome: Connectome) -> Iterator[Degree]:
@@ -142,4 +143,5 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
             float(outgoing.mean()),
             float(outgoing.std()),
             projection.rule.convergence_at_full_scale(Ends(full, projection)),
+            projection.rule.spread_at_full_scale(),
         )

@@ -42,11 +42,11 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     """
     if name.endswith(".toml"):
         path = (beside or Path()) / name
-        if not _is_file(path):
+        if not is_file(path):
             raise UnknownNameError(f"no {KINDS[kind]} file {brief(str(path))}; shipped names: {', '.join(names(kind))}")
         return path
     for place in ([beside] if beside else []) + [folder(kind)]:
-        if _is_file(place / f"{name}.toml"):
+        if is_file(place / f"{name}.toml"):
             return place / f"{name}.toml"
     raise UnknownNameError.of(KINDS[kind], name, names(kind))
 
@@ -102,10 +102,11 @@ def _text_fault(tables: dict[str, Any]) -> str:
     return f"tables and lists lie too deep in one another; wanted at most {DEEPEST}"
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False for a name that no file can have."""
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):
         return False
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from cerebellum.plotting import learning, network, records
 from cerebellum.plotting.activity import activity_figure, raster_figure
 from cerebellum.plotting.agreement import weights_figure
+from cerebellum.plotting.in_degrees import in_degrees_figure
 from cerebellum.plotting.memory import recall_bars_figure, recall_by_block_figure, recall_figure
 from cerebellum.plotting.rates import engines_figure
 from cerebellum.plotting.style import colours
@@ -33,6 +34,7 @@ def _makers(result: Result) -> dict[str, Callable[[Result], Figure]]:
         makers["learning"] = learning.weights_after_figure
     if result.connectome is not None and result.connectome.positions:
         makers |= {"placement": network.placement_figure, "connectivity": network.connectivity_figure}
+        makers["in_degrees"] = in_degrees_figure
     if result.weights and result.patterns is not None:
         if "agreement" in result.summary:
             makers["weights"] = weights_figure

@@ -20,6 +20,7 @@ from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate import records, time_step, transfer
+from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.recording import Keeper, Tally, over_draws
@@ -74,6 +75,8 @@ def simulate(
     draws : realizations of drawn spikes to average, all different by the connectome's seed; 0: expectations only
     """
     clock = time.perf_counter()
+    if schedule.loop is not None:
+        check_interval(schedule.loop)
     precision: torch.dtype = getattr(torch, dtype)
     module = build(connectome, schedule, device=device, dtype=precision, draws=draws, progress=progress)
     seconds = {"build": time.perf_counter() - clock}
@@ -82,6 +85,7 @@ def simulate(
     keepers = {name: Keeper(circuit, name, steps) for name in circuit.population}
     tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in schedule.counted.items()}
     given = given_rates(schedule, circuit, module.tensor_options)
+    closed = RateLoop(module, schedule.loop, schedule) if schedule.loop is not None else None
     with torch.no_grad():
         state = module.begin(plastic_spans(schedule.trials), connectome.seed)
         due = _kept_after(schedule, state.plastic)
@@ -90,7 +94,12 @@ def simulate(
         snapshots: dict[str, dict[str, Floats]] = {name: {} for name in state.plastic}
         for step in range(steps):
             driven, afferent = module.driven(given, step)
-            for name, rate in module(state, driven, afferent).items():
+            if closed is not None:
+                closed.drive(step, driven, afferent)
+            found = module(state, driven, afferent)
+            if closed is not None:
+                closed.see(found)
+            for name, rate in found.items():
                 values = over_draws(rate).cpu().numpy()
                 keepers[name].add(step, values)
                 if name in tallies:
@@ -114,6 +123,7 @@ def simulate(
         snapshots=snapshots,
         tallied={name: (tally.windows, tally.counts) for name, tally in tallies.items()},
         records={name: recorder.recording() for name, recorder in recorded.items()},
+        exchanges=closed.exchange.exchanges() if closed is not None else None,
         seconds=seconds,
     )
 

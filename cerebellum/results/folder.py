@@ -15,7 +15,9 @@ from cerebellum.errors import InputError
 from cerebellum.machine import atomic
 
 # All that a run writes: a folder with anything else in it holds something of the user's.
-NAMES = ("run.json", "summary.json", "trials.csv", "weights.npz", "spikes.nwb", "rates.npz", "figures")
+NAMES = (
+    "run.json", "summary.json", "trials.csv", "weights.npz", "spikes.nwb", "rates.npz", "exchanges.npz", "figures",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.recording import Recording
@@ -52,6 +53,11 @@ class Result:
     def records(self) -> dict[str, Recording]:
         """What was recorded of cells and synapses over time, by the first engine that has any."""
         return dict(next((one.records for one in self.outcomes.values() if one.records), {}))
+
+    @property
+    def exchanges(self) -> Exchanges | None:
+        """What passed through a closed loop in the first engine's run; None for a run without one."""
+        return next(iter(self.outcomes.values())).exchanges if self.outcomes else None
 
     @property
     def recalled(self) -> Patterns:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.recording import Recording
 from cerebellum.activity.spikes import Spikes
@@ -48,6 +49,13 @@ class SavedRun:
 
         return _read(self.folder / "spikes.nwb", read_records)
 
+    def exchanges(self) -> Exchanges | None:
+        """What passed through a closed loop, from exchanges.npz; None for a run without one."""
+        from cerebellum.activity import exchanges
+
+        path = self.folder / "exchanges.npz"
+        return _readable(path, exchanges.read) if path.exists() else None
+
     def trials(self) -> Any:
         """Trials one by one as a pandas data frame, from trials.csv; the columns are those of `results.trials`."""
         from cerebellum.results import trials
@@ -78,8 +86,10 @@ def open_run(folder: str | Path) -> SavedRun:
 
 def _read(path: Path, read: Callable[[Path], dict[str, T]]) -> dict[str, T]:
     """What a file of the folder holds; nothing if there is none."""
-    if not path.exists():
-        return {}
+    return _readable(path, read) if path.exists() else {}
+
+
+def _readable(path: Path, read: Callable[[Path], T]) -> T:
     try:
         return read(path)
     except Exception as error:  # a damaged file fails in many ways

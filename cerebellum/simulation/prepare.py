@@ -11,6 +11,7 @@ from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import KEYS, Protocol, load_protocol
 from cerebellum.errors import ArgumentError, UnknownNameError, shortened
 from cerebellum.experiment import stimulus
+from cerebellum.experiment.loop import Loop
 from cerebellum.experiment.patterns import Patterns, make_patterns
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.readout import granule_code, microzones
@@ -61,9 +62,13 @@ def prepare(
 
 
 def sample_experiment(
-    circuit: Circuit, protocol: Protocol, seed: int, earlier: tuple[int, dict[str, Floats], Any] | None = None
+    circuit: Circuit,
+    protocol: Protocol,
+    seed: int,
+    earlier: tuple[int, dict[str, Floats], Any] | None = None,
+    loop: Loop | None = None,
 ) -> Experiment:
-    """The same of a circuit and a protocol that have been checked together.
+    """The same of a circuit and a protocol that have been checked together, and a loop around them.
 
     `earlier` are the seed of another run's connectome, to be this one's too, and the weights that it has learned.
     """
@@ -73,7 +78,7 @@ def sample_experiment(
     if earlier is not None:
         connectome = replace(connectome, learned=earlier[1])
     schedule = stimulus.schedule(protocol, connectome, patterns, seed)
-    schedule = replace(schedule, counted=microzones.asked_for(circuit, schedule))
+    schedule = replace(schedule, counted=microzones.asked_for(circuit, schedule), loop=loop)
     return Experiment(circuit, protocol, connectome, schedule, patterns, code)
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from cerebellum.activity import rates
+from cerebellum.activity import exchanges, rates
 from cerebellum.connectome.connectome import degrees, generator
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol
 from cerebellum.errors import ProtocolFileError
+from cerebellum.experiment import loop as loops
+from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
 from cerebellum.results import weights
@@ -37,6 +39,7 @@ def run(
     settings: dict[str, str] | None = None,
     out: str | Path | None = None,
     force: bool = False,
+    loop: Loop | None = None,
     start_from: str | Path | None = None,
     progress: Progress = silent,
     **options: Any,
@@ -52,12 +55,15 @@ def run(
     out : folder to write (run.json, summary.json, trials.csv, weights.npz, spikes.nwb, figures/); None writes nothing
     start_from : folder of an earlier run of the model: the connectome is that run's, and plastic synapses begin with
         the weights that it ended with; `seed` is of all else that is drawn
+    loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
     Raises
     ------
     InputError
         If anything asked for does not exist, does not fit together, or does not fit in memory.
+    CerebellumError
+        If a loop's callable fails, or the simulation does.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     if out is not None:
@@ -65,9 +71,12 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
+    if loop is not None:
+        for one, _ in chosen:
+            loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
     progress("sampling the connectome", None)
     earlier = None if start_from is None else weights.of_run(Path(start_from))
-    experiment = sample_experiment(circuit, plan, seed, earlier)
+    experiment = sample_experiment(circuit, plan, seed, earlier, loop)
     if earlier is not None:
         weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
@@ -84,7 +93,12 @@ def run(
         progress("comparing readers", None)
         _read(result, experiment, [one for one, _ in chosen], seed)
     result.summary["convergence"] = {
-        degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
+        degree.projection: {
+            "described": degree.described_convergence,
+            "realised": degree.convergence_mean,
+            "described_sd": degree.described_sd,
+            "realised_sd": degree.convergence_sd,
+        }
         for degree in degrees(experiment.connectome)
     }
     result.summary["checks"] = checks.checks(experiment, result)
@@ -106,6 +120,8 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
+        if result.exchanges is not None:
+            exchanges.write(result.exchanges, part / "exchanges.npz")
         trials.write(result, part / "trials.csv")
         if result.plastic and result.connectome is not None:
             weights.write(next(iter(result.outcomes.values())), result.connectome, part / "weights.npz")

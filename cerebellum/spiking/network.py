@@ -1,7 +1,8 @@
 """The spiking engine: a circuit, its connectome and a schedule as a Brian2 network. Only this side imports brian2.
 
-No random number is drawn inside the simulation: all noise is in the connectome and the schedule, so the same seed
-gives the same spikes on every Brian2 target (see tests/test_spiking.py for what is compared).
+No random number is drawn inside the simulation by Brian2: all noise is in the connectome and the schedule, or from
+generators of each cell's own, so the same seed gives the same spikes on every Brian2 target (see tests/test_spiking.py
+for what is compared).
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.edges import Edges
 from cerebellum.errors import CerebellumError
+from cerebellum.experiment.loop import Exchange
 from cerebellum.experiment.schedule import Schedule, plastic_ends
 from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.spiking import neurons, plasticity, records, run_time_data, standalone, synapses
+from cerebellum.spiking.loop import Link
 from cerebellum.spiking.recorder import Recorder
 
 Target = Literal["standalone", "runtime", "numpy"]
@@ -58,27 +61,23 @@ def simulate(
         progress("building the network", None)
         network = _Network(connectome, schedule)
         seconds["build"] = time.perf_counter() - started
+        recorders = [*network.keepers.values(), *network.recorders.values()]
         if target == "standalone":
             network.brian.add(standalone.ticker(schedule.duration))
-            recorders = [*network.keepers.values(), *network.recorders.values()]
             network.brian.add(*(recorder.compiled_operation(network.clock) for recorder in recorders))
+            if network.link is not None:
+                network.brian.add(network.link.compiled_operation())
             network.brian.run(schedule.duration * b2.second)
             for recorder in recorders:
                 recorder.write_plan(folder)
             run_time_data.edges(schedule.trials, connectome.circuit.dt).tofile(folder / run_time_data.LEARNING)
-            seconds |= standalone.compile_and_run(folder, schedule.duration, threads, progress)
+            seconds |= standalone.compile_and_run(folder, schedule.duration, threads, progress, network.link)
             for recorder in recorders:
                 recorder.read(folder)
         else:
             started = time.perf_counter()
-            network.brian.add(
-                *(
-                    recorder.operation(network.clock)
-                    for recorder in (*network.keepers.values(), *network.recorders.values())
-                )
-            )
-            report = _runtime_report(progress)
-            network.brian.run(schedule.duration * b2.second, report=report, report_period=0.5 * b2.second)
+            network.brian.add(*(recorder.operation(network.clock) for recorder in recorders))
+            network.run(schedule.duration, progress)
             seconds["simulate"] = time.perf_counter() - started
         weights, spikes = network.weights(), network.spikes()
         return Outcome(
@@ -87,6 +86,7 @@ def simulate(
             weights=weights,
             snapshots=network.snapshots(schedule, weights),
             records=records.recordings(schedule.records, network.recorders, connectome, spikes),
+            exchanges=network.link.exchange.exchanges() if network.link is not None else None,
             seconds=seconds,
         )
 
@@ -129,13 +129,14 @@ class _Network:
         cut = set(schedule.lesion)
         gaps = set(connectome.gaps) - lesions.gap_junctions(cut, self.circuit)
         coupled = {self.circuit.gap_junction[name].population for name in gaps}
-        self.groups = {
+        populations = {
             name: neurons.make(name, connectome, schedule, name in coupled, clock)
             for name in self.circuit.population
             if name not in cut
         }
+        self.groups = {name: group for name, (group, *_) in populations.items()}
+        others = [each for _, *beside in populations.values() for each in beside]
         self.synapses: dict[str, Any] = {}
-        others = []
         blocked = lesions.projections(cut, self.circuit)
         for name, p in self.circuit.projection.items():
             if name not in blocked and len(connectome.edges[name]):
@@ -146,16 +147,41 @@ class _Network:
             if len(connectome.gaps[name]):
                 group = self.groups[self.circuit.gap_junction[name].population]
                 others.append(synapses.gap_junction(name, connectome, group, clock))
-        for name, group in self.groups.items():
-            described = self.circuit.population[name].afferent
-            if described is not None and name in schedule.events:
-                cells, events = self.circuit.size(name), schedule.events[name]
-                fibers = neurons.given(f"{name}_afferent", cells, events, schedule.duration, clock)
-                others += [fibers, synapses.afferent(name, self.circuit, described, fibers, group, clock)]
+        outside = self._afferents(connectome, schedule, clock)
+        others += [each for objects in outside.values() for each in objects]
+        self.link: Link | None = None
+        if schedule.loop is not None:
+            exchange = Exchange(schedule.loop, self.circuit, schedule.duration)
+            rated = schedule.loop.driven(self.circuit, "rate")
+            fibers = {name: objects[0] for name, objects in outside.items() if name in rated}
+            self.link = Link(exchange, self.groups, self.groups | fibers, self.circuit.dt)
         self.monitors = {name: b2.SpikeMonitor(group, name=f"spikes_{name}") for name, group in self.groups.items()}
         self.keepers = self._keepers(connectome.edges, schedule)
         self.recorders = records.recorders(schedule.records, connectome, self.groups, self.synapses)
         self.brian = b2.Network(*self.groups.values(), *self.synapses.values(), *self.monitors.values(), *others)
+
+    def _afferents(self, connectome: Connectome, schedule: Schedule, clock: Any) -> dict[str, list[Any]]:
+        """Outside fibres onto cells that the protocol or the loop drives, first, and what goes with them."""
+        rated = schedule.loop.driven(self.circuit, "rate") if schedule.loop is not None else set()
+        found: dict[str, list[Any]] = {}
+        for name, group in self.groups.items():
+            described = self.circuit.population[name].afferent
+            if described is not None and (name in schedule.events or name in rated):
+                made = neurons.outside(f"{name}_afferent", name, connectome, schedule, clock)
+                onto = synapses.afferent(name, self.circuit, described, made[0], group, clock)
+                found[name] = [*made, onto]
+        return found
+
+    def run(self, duration: float, progress: Progress) -> None:
+        """Run on a target in Python; with what a loop's callable raises, if it does."""
+        if self.link is not None:
+            self.brian.add(self.link.operation())
+        try:
+            self.brian.run(duration * b2.second, report=_runtime_report(progress), report_period=0.5 * b2.second)
+        except Exception:
+            if self.link is not None and self.link.failure is not None:
+                raise self.link.failure from None
+            raise
 
     def spikes(self) -> dict[str, Spikes]:
         none, dt = Spikes(np.empty(0), np.empty(0, np.int32), self.circuit.dt), self.circuit.dt
