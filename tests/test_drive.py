@@ -54,13 +54,18 @@ def holds(times: np.ndarray, rate: Any, fibers: float, trials: int = 20) -> None
 
 
 def test_a_sinusoid_follows_its_formula(circuit: Circuit) -> None:
-    table = {"rate": value(20, "Hz"), "depth": value(0.8, "1"), "frequency": value(4, "Hz"), "phase": value(0.25, "1")}
+    table: dict[str, Any] = {
+        "rate": value(20, "Hz"),
+        "depth": value(0.8, "1"),
+        "frequency": value(4, "Hz"),
+        "phase": value(0.25, "1"),
+    }
     times, _, fibers = drawn(circuit, kind="sinusoid", **table)
     holds(times, lambda t: 20 * (1 + 0.8 * np.sin(2 * np.pi * (4 * t + 0.25))), fibers)
 
 
 def test_a_rate_over_time_follows_its_table_or_its_file(circuit: Circuit, tmp_path: Path) -> None:
-    table = {"times": [[0, 100, 400], "ms", "assumed: x"], "rates": [[0, 60, 10], "Hz", "assumed: x"]}
+    table: dict[str, Any] = {"times": [[0, 100, 400], "ms", "assumed: x"], "rates": [[0, 60, 10], "Hz", "assumed: x"]}
 
     def rate(t: Any) -> Any:
         return np.interp(t, [0, 0.1, 0.4], [0, 60, 10], 0, 0)
