@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cerebellum
-from cerebellum.errors import InputError, UnknownNameError, brief, shortened
+from cerebellum.errors import InputError, UnknownNameError, brief, did_you_mean, shortened
 
 KINDS = {"models": "model", "protocols": "protocol"}
 LONGEST = 4_000_000  # bytes; the shipped files have 30,000 at most
@@ -230,4 +230,5 @@ def _no_key(dotted: str, parent: str, table: object) -> UnknownNameError:
     keys = [f"{parent}.{key}" if parent else key for key in table] if isinstance(table, dict) else ["nothing"]
     known = shortened(", ".join(keys), 800)
     where = shortened(parent, 100) or "the top"
-    return UnknownNameError(f"--set {shortened(dotted, 100)}: no such key; below {where} there is: {known}")
+    meant = did_you_mean(dotted, keys)
+    return UnknownNameError(f"--set {shortened(dotted, 100)}: no such key{meant}; below {where} there is: {known}")

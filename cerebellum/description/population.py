@@ -16,6 +16,7 @@ from cerebellum.description.schema import (
     Name,
     Position,
     Positive,
+    Rate,
     SynapticWeight,
     Table,
     Time,
@@ -76,6 +77,8 @@ class Population(Table):
     """In figures, '#rrggbb'; one that is free if not given."""
     place: tuple[float, float] | None = None
     """In the circuit diagram, [x, y]: input left, output right, boxes some 1.6 apart; a free one if not given."""
+    published_rate: Rate | None = None
+    """Mean rate at rest that the source reports, set beside the measured one in reports; no parameter of a run."""
     sampled: bool = False
     """Whether a rate engine with draws samples its spikes: for cells that share the chance of few inputs."""
 

@@ -188,9 +188,8 @@ class Index(Selection):
         if len(set(self.cells)) < len(self.cells):
             return [f"{place}.cells: wanted each number once"]
         outside = [cell for cell in self.cells if not 0 <= cell < scene.cells]
-        return [
-            f"{place}.cells: found {outside[0]}; {scene.population} cells have the numbers 0 to {scene.cells - 1}"
-        ] * bool(outside)
+        numbers = f"{scene.population} cells have the numbers 0 to {scene.cells - 1}"
+        return [f"{place}.cells: found {cell}; {numbers}" for cell in outside[:1]]
 
 
 class Drawn(Selection):
