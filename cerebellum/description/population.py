@@ -70,6 +70,8 @@ class Population(Table):
     parameters: ValueTable = Field(default_factory=dict)
     spread: ValueTable = Field(default_factory=dict)
     """Standard deviation over cells of a parameter, Gaussian, cut to the parameter's range (`ranges`)."""
+    stripes: ValueTable = Field(default_factory=dict)
+    """What a parameter is more in every second microzone, and less in the others: zebrin-like bands."""
     receptor: dict[Name, SerializeAsAny[AnyReceptor]] = Field(default_factory=dict)
     role: Name | None = None
     """What the population is to readers and stimuli ('granule', 'purkinje'); its own name if not given."""
@@ -101,9 +103,9 @@ class Population(Table):
         wanted = MODELS[self.cell].parameters
         if missing := [name for name in wanted if name not in self.parameters]:
             raise InputError(f"cell {self.cell!r} needs the parameters {', '.join(missing)}")
-        for table in (self.parameters, self.spread):
+        for table in (self.parameters, self.spread, self.stripes):
             for name, found in table.items():
-                table[name] = self._parameter(name, found, table is self.spread)
+                table[name] = self._parameter(name, found, table is not self.parameters)
         return self
 
     def _parameter(self, name: str, found: object, spread: bool) -> Value:
