@@ -20,8 +20,8 @@ from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment import loop as loops
 from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, shown, silent
-from cerebellum.readout import controls, current_frequency, engine_agreement, microzones, readers, recorded
-from cerebellum.results import weights
+from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
+from cerebellum.results import current_frequency, weights
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
 from cerebellum.results.result import ENGINE_READERS, Result
 from cerebellum.simulation import checks, engines, memory
@@ -175,7 +175,8 @@ def read_off(
 ) -> None:
     """Rates, and of a memory what every reader says, into a result that has the outcomes of engines."""
     _report_rates(result)
-    steps = current_frequency.table(result.outcomes[ran[0].name], experiment.schedule)
+    schedule = experiment.schedule
+    steps = current_frequency.table(result.spikes, experiment.circuit, experiment.protocol, schedule.trials)
     if current_frequency.drawable(steps):
         result.summary["f_i"] = steps
     if result.plastic:
