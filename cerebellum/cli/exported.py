@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cerebellum.activity.spikes import Spikes
 from cerebellum.cli.arguments import Overlays, Settings, settings_of
 from cerebellum.cli.console import console
-from cerebellum.connectome.connectome import Connectome, sample
-from cerebellum.description.circuit import load_model
-from cerebellum.description.overlays import joined
 from cerebellum.errors import InputError, UnknownNameError
-from cerebellum.experiment.schedule import Schedule
+
+if TYPE_CHECKING:
+    from cerebellum.activity.spikes import Spikes
+    from cerebellum.connectome.connectome import Connectome
+    from cerebellum.experiment.schedule import Schedule
+
+    Exported = tuple[Connectome, Schedule | None, Mapping[str, Spikes] | None]
 
 app = typer.Typer()
-Exported = tuple[Connectome, Schedule | None, Mapping[str, Spikes] | None]
 
 
 @app.command()
@@ -36,6 +37,7 @@ def export(
 ) -> None:
     """Write a network for other simulators, in SONATA files, with a script that runs it on NEST."""
     from cerebellum import exchange
+    from cerebellum.description.overlays import joined
     from cerebellum.machine import progress
     from cerebellum.results.folder import refuse_existing
 
@@ -61,6 +63,8 @@ def exported(name: str, protocol: str | None, seed: int, settings: dict[str, str
     InputError
         If there is no such model or run, or a run folder is given a protocol or settings, which it has of its own.
     """
+    from cerebellum.connectome.connectome import sample
+    from cerebellum.description.circuit import load_model
     from cerebellum.simulation.prepare import prepare
 
     if Path(name).is_dir():
