@@ -6,13 +6,17 @@ BIN = $(VENV)/bin
 # One process a core, four at most: each imports torch and makes the shared fixtures of its files for itself.
 PARALLEL ?= --numprocesses logical --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test slow figures bench lint types clean
+.PHONY: demo test peers slow figures bench lint types clean
 
 demo: $(VENV)/ready
 	$(BIN)/cerebellum run recall --engine both --seed 1 --out runs/demo --force
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest $(PARALLEL)
+
+# Other simulators and readers, so that `make test` runs the tests that want them, too.
+peers: $(VENV)/ready
+	$(BIN)/python -m pip install -q -c constraints.txt --group peers
 
 # The longer evidence: every claim over several seeds, and every property on examples not drawn before.
 slow: $(VENV)/ready

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from cerebellum.errors import ArgumentError
 from cerebellum.readout.agreement import (
     compare_all,
-    effective_beta,
+    compared,
     effective_weights,
+    identity,
     normalized,
     r2,
     recall,
-    shuffled_r2,
     total_variation,
 )
 
@@ -83,73 +83,26 @@ def test_total_variation_of_known_distributions() -> None:
     assert total_variation(a, b) == 0.5  # one row disjoint (1), one equal (0)
 
 
-@pytest.mark.parametrize("patterns", [6, 20])
-def test_shuffling_the_patterns_brings_r2_to_chance(patterns: int) -> None:
-    """Weights peaked on the target: a permutation without fixed points leaves r = -1/(patterns - 1) on average."""
+def test_identity_forgives_neither_gain_nor_offset() -> None:
     rng = np.random.default_rng(1)
-    cues = np.arange(40 * patterns) % patterns
-    weights = normalized(np.eye(patterns)[cues] * 5 + rng.random((len(cues), patterns)))
-    assert r2(weights, weights) == pytest.approx(1)
-    assert shuffled_r2(weights, weights, rng) == pytest.approx(1 / (patterns - 1) ** 2, abs=0.01)
+    a = rng.standard_normal((200, 50))
+    assert identity(a, a) == 1.0
+    assert identity(a, np.full_like(a, a.mean())) == pytest.approx(0.0)
+    assert identity(2 * a, a) == pytest.approx(0.75, abs=1e-3)  # SSE = var(a), SST = 4 var(a)
+    assert identity(a, a + 1) == pytest.approx(0.0, abs=0.05)  # SSE = 1 = var(a)
+    assert r2(2 * a + 1, a) == pytest.approx(1.0)
+    assert math.isnan(identity(np.ones((3, 2)), a[:3, :2]))
 
 
-def test_two_patterns_have_no_control() -> None:
+def test_one_large_weight_a_row_agrees_over_all_pairs_but_not_over_the_others() -> None:
+    """What made an indicator of the own pattern pass for SDM: r2 of .95 and more, and nothing beside it."""
     rng = np.random.default_rng(1)
-    first = rng.random((30, 1))
-    weights = np.hstack([first, 1 - first])
-    assert r2(weights[:, ::-1], weights) == pytest.approx(1)
-    assert math.isnan(shuffled_r2(weights, weights, rng))
-
-
-def test_the_control_is_the_regression_with_shuffled_pointers() -> None:
-    """Permuting columns of the weights is the regression of the same readout on permuted pointers."""
-    rng = np.random.default_rng(1)
-    signs = fair_signs(rng, 6, 64)
-    readout = rng.standard_normal((10, 64))
-    order = rng.permutation(6)
-    assert effective_weights(readout, signs[order]) == pytest.approx(effective_weights(readout, signs)[:, order])
-
-
-@pytest.mark.parametrize("beta", [0.5, 4.0, 12.0])
-def test_beta_of_an_exact_exponential(beta: float) -> None:
-    rng = np.random.default_rng(1)
-    target = np.arange(60) % 6
-    cosine = np.zeros((60, 6))
-    cosine[np.arange(60), target] = np.repeat([1.0, 0.75, 0.5], 20)
-    found = effective_beta(normalized(np.exp(beta * cosine)), cosine, target, rng)
-    assert (found.value, found.low, found.high) == pytest.approx((beta, beta, beta))
-
-
-def test_beta_of_a_single_pattern_is_not_a_number() -> None:
-    found = effective_beta(np.ones((3, 1)), np.ones((3, 1)), np.zeros(3, int), np.random.default_rng(1))
-    assert math.isnan(found.value)
-
-
-def test_beta_of_noisy_weights_lies_in_its_interval() -> None:
-    rng = np.random.default_rng(2)
-    target = np.zeros(200, int)
-    cosine = np.tile([1.0, 0.0, 0.0, 0.0], (200, 1))
-    weights = np.exp(3 * cosine) / (np.exp(3) + 3) + 0.02 * rng.standard_normal((200, 4))
-    found = effective_beta(weights, cosine, target, rng)
-    assert found.low < 3 < found.high
-    assert found.high - found.low < 0.5
-
-
-def test_the_interval_of_beta_is_that_of_queries_drawn_one_set_after_the_other() -> None:
-    """Published intervals rest on these draws; half the sets of two queries have no slope and do not count."""
-    cosine = np.array([[0.9, 0.1], [0.9, 0.3]])
-    weights = np.array([[0.8, 0.2], [-1.5, 2.5]])
-    slopes, rng = [], np.random.default_rng(4)
-    for _ in range(1000):
-        pick = rng.choice(2, 2)
-        near, far = weights[pick].mean(axis=0)
-        if near > 0:
-            slopes.append(np.log(near / far) / (cosine[pick, 0] - cosine[pick, 1]).mean())
-    assert 200 < len(slopes) < 300
-    found = effective_beta(weights, cosine, np.zeros(2, int), np.random.default_rng(4))
-    assert [found.low, found.high] == pytest.approx(np.percentile(slopes, [2.5, 97.5]), rel=1e-12)
-    one = effective_beta(weights[:1], cosine[:1], np.zeros(1, int), np.random.default_rng(4))
-    assert one.low == one.value == one.high == pytest.approx(np.log(4) / 0.8)
+    own = np.eye(20, dtype=bool)[np.arange(200) % 20]
+    a, b = (own + 0.02 * rng.standard_normal(own.shape) for _ in range(2))
+    found = compared(a, b, own)
+    assert min(found["identity"], found["r2"]) > 0.98
+    assert found["others"]["r2"] < 0.01
+    assert found["others"]["identity"] < -0.5
 
 
 def test_recall_counts_bits_and_patterns() -> None:
@@ -163,6 +116,6 @@ def test_recall_counts_bits_and_patterns() -> None:
 def test_all_pairs_are_compared_in_the_given_order() -> None:
     rng = np.random.default_rng(1)
     weights = {name: normalized(rng.random((4, 3))) for name in ("purkinje", "sdm", "attention")}
-    found = compare_all(weights)
+    found = compare_all(weights, np.eye(4, 3, dtype=bool))
     assert list(found) == ["purkinje_vs_sdm", "purkinje_vs_attention", "sdm_vs_attention"]
     assert found["purkinje_vs_sdm"]["tv"] == pytest.approx(total_variation(weights["purkinje"], weights["sdm"]))

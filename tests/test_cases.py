@@ -199,13 +199,12 @@ def test_cells_of_all_models_are_held_for_the_refractory_time(name: str, dt: flo
     rise = TAU * math.log(2000 / 1800)
     parameters = {key: one.si for key, one in circuit(dt).population["lif_two"].parameters.items()}
     assert 1 / lif.rate(parameters, CURRENT) == pytest.approx(3.0536e-3, abs=1e-7)
-    # The plain cell of currents counts the step of the spike as the first of its refractory time.
-    for cell, first in (("lif", 1), ("conductance_lif", 0)):
+    for cell in ("lif", "conductance_lif"):
         intervals = np.diff(fired(outcome, f"{cell}_{name}", dt))
         assert len(intervals) > 20
-        assert set(intervals) == {max(held - first, 0) + math.ceil(rise / dt)}, cell
-    for cell, first in ((f"eglif_{name}", 0), (f"lif_{name}_at_once", 1)):
-        assert set(np.diff(fired(outcome, cell, dt))) == {max(held - first, 0) + 1}, cell
+        assert set(intervals) == {held + math.ceil(rise / dt)}, cell
+    for cell in (f"eglif_{name}", f"lif_{name}_at_once"):
+        assert set(np.diff(fired(outcome, cell, dt))) == {held + 1}, cell
     steps = round(0.19 / dt)
     for cell in ("lif", "conductance_lif", "eglif"):  # and the references in numpy, spike by spike
         own = {key: one.si for key, one in circuit(dt).population[f"{cell}_{name}"].parameters.items()}

@@ -81,6 +81,20 @@ def test_show_prints_values_with_units_and_sources(call) -> None:
         assert word in out
 
 
+def test_overlays_are_laid_over_a_model_and_marked(call) -> None:
+    code, out, _ = call("show", "mouse", "--with", "vitro", "--with", "meanfield_wiring")
+    assert code == 0
+    assert "mouse_vitro: was 700 pA" in out
+    assert "mouse_meanfield_wiring: was" in out
+    assert "lorenzi2023: Lorenzi" in call("cite", "mouse", "--with", "meanfield_wiring")[1]
+    assert "a good model" in call("check", "mouse_vitro", "--with", "meanfield_wiring")[1]
+    code, _, error = call("run", "background", "--model", "mouse", "--with", "vitro", "--with", "stp")
+    assert code == 2
+    assert len(error.splitlines()) == 1
+    assert "mouse_stp.toml contradicts" in error
+    assert call("show", "recall", "--with", "vitro")[0] == 2
+
+
 def test_show_takes_settings(call) -> None:
     code, out, _ = call("show", "kanerva", "--set", "population.granule.count=77")
     assert code == 0

@@ -16,7 +16,9 @@ from cerebellum.theory import granule
 
 def rewired(projection: str, rule: str, **numbers: int) -> Circuit:
     """Small `jaeckel` with another sampling rule on one projection."""
-    small = load_model("jaeckel", {"population.granule.count": "200", "population.purkinje.count": "64"})
+    given = {"population.granule.count": "200", "population.purkinje.count": "64"}
+    given["projection.stellate_to_purkinje.weight"] = "[1, 'pA', 'assumed: x']"  # not solved anew for each rule
+    small = load_model("jaeckel", given)
     tables = small.model_dump(mode="json", by_alias=True)
     tables["projection"][projection]["rule"] = {"kind": rule, **{k: [v, "1", "assumed: x"] for k, v in numbers.items()}}
     return Circuit.model_validate(tables)

@@ -13,7 +13,7 @@ FLOORS = [
     {"connectome"},
     {"experiment"},
     {"rate", "results", "spiking"},
-    {"plotting", "readout"},
+    {"exchange", "loop", "plotting", "readout"},
     {"simulation"},
     {"cli", "heads"},
 ]
@@ -24,11 +24,12 @@ ALLOWED = {
     "torch": {"rate", "memory", "heads", "machine", "simulation", "readout"},
     "matplotlib": {"plotting"},
     "pynwb": {"results"},
-    "h5py": {"results"},
+    "h5py": {"exchange", "results"},
     "platformdirs": {"machine"},
     "networkx": {"connectome"},
     "sklearn": {"experiment"},
     "typer": {"cli"},
+    "nest": {"exchange"},
     "analysis": set[str](),
     "tests": set[str](),
 }

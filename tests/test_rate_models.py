@@ -101,8 +101,9 @@ def test_poisson_spikes_release_the_mean_field(name: str, rate: float) -> None:
 
 MODELS = [name for name in library.names("models") if name.startswith("mouse")]
 PROTOCOL = {  # a stimulation for each model; background for those not named
-    "mouse_vitro": "burst", "mouse_stp": "burst", "mouse_lif": "centre_surround", "mouse_fitted": "sensory_burst",
-    "mouse_plastic": "cs_us", "mouse_memory": "complex_spike", "mouse_feedback": "burst",
+    "mouse_vitro": "burst", "mouse_stp": "burst", "mouse_lif": "centre_surround",
+    "mouse_meanfield_wiring": "sensory_burst", "mouse_plastic": "cs_us",
+    "mouse_memory": "complex_spike", "mouse_feedback": "burst",
 }  # fmt: skip
 
 
@@ -214,7 +215,8 @@ def test_the_rate_engine_alone_compares_its_memory_with_the_theories(remembered:
     assert list(remembered.readout) == ["granule", "rate", "sdm", "sdm_exact", "attention"]
     summary = remembered.summary
     assert {"rate_vs_sdm", "rate_vs_sdm_exact", "rate_vs_attention", "granule_vs_rate"} <= set(summary["agreement"])
-    assert summary["agreement"]["control"]["reader"] == "rate"
+    assert set(summary["agreement"]["rivals"]) == {"rate"}
+    assert all(found["reached"] < 1 for found in summary["agreement"]["controls"].values())
     assert set(summary["recall"]) == set(remembered.readout)
     assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] > 0.75  # chance is 0.5; the transfer function is made up
     assert summary["written_weights"]["parallel_fiber_to_purkinje"]["r_ideal_counters"] > 0.3

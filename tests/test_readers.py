@@ -80,7 +80,8 @@ def test_an_ideal_readout_is_recognised_as_sdm(connectome: Connectome, patterns:
     assert list(readings.weights) == ["purkinje", "sdm", "sdm_exact", "attention"]
     assert found["agreement"]["purkinje_vs_sdm_exact"]["r2"] == pytest.approx(1)
     assert found["agreement"]["purkinje_vs_sdm_exact"]["tv"] == pytest.approx(0, abs=1e-9)
-    assert found["agreement"]["control"]["r2"] < 0.1
+    assert found["agreement"]["purkinje_vs_sdm_exact"]["identity"] == pytest.approx(1)
+    assert found["agreement"]["rivals"]["purkinje"]["exact"]["identity"] == pytest.approx(1)
     assert found["recall"]["sdm_exact"]["patterns"] == 1.0
     assert set(found["recall"]["purkinje"]["by_flips"]) == {"0", "32"}
     for weights in readings.weights.values():

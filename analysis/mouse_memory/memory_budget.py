@@ -53,13 +53,12 @@ def drive(result: Result) -> Floats:
 
 
 def chain(result: Result) -> dict[str, float]:
-    """r2 of each of STAGES against the prediction, of softmax, and of the control, over all cues and patterns."""
+    """r2 of each of STAGES against the prediction and against softmax, over all cues and patterns."""
     from cerebellum.readout import agreement
 
     predicted, signs = result.weights["sdm"], result.recalled.signs
     stages = {**result.weights, "drive": agreement.effective_weights(drive(result), signs)}
     measured = {name: agreement.r2(stages[name], predicted) for name in STAGES if name in stages}
-    measured["control"] = result.summary["agreement"]["control"]["r2"]
     softmax = result.weights["attention"]
     against = {f"{name}_vs_attention": agreement.r2(stages[name], softmax) for name in stages if name != "attention"}
     return {**measured, **against}

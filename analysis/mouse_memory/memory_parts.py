@@ -25,8 +25,8 @@ CLAIM = (
 )
 CAPTION = (
     "One part of the circuit changed at a time (scale 2, one seed): r2 of weights from Purkinje and nuclear spikes"
-    " against the prediction from the measured granule response, the ceiling of this connectome (dotted), the shuffled"
-    " control (red), share of cues recognised with a fifth of the fibres moved (crosses: green Purkinje, purple nuclear"
+    " against the prediction from the measured granule response, the ceiling of this connectome (dotted),"
+    " share of cues recognised with a fifth of the fibres moved (crosses: green Purkinje, purple nuclear"
     " spikes), and below the beta of the kernel (line) and of Purkinje weights (dots)."
 )
 MODEL = {"scale": "2", "microzones": "16", "projection.parallel_fiber_to_purkinje.plasticity.depression": "0.004"}
@@ -104,7 +104,7 @@ def _one(seed: int, settings: dict[str, str]) -> dict[str, Any]:
         "sdm_exact": agreement["sdm_vs_sdm_exact"]["r2"],
         "granule": agreement["granule_vs_sdm"]["r2"],
         "attention": agreement["sdm_vs_attention"]["r2"],
-        "control": agreement["control"]["r2"],
+        "others": agreement["purkinje_vs_sdm"]["others"]["identity"],
         "beta": {name: summary["beta"][name] for name in ("sdm", "purkinje", "purkinje_interval", "attention")},
         "recall": {name: recall[name]["by_flips"][noisy]["patterns"] for name in ("purkinje", "nuclear", "sdm_exact")},
         "response": summary["granule_response"]["f_read"],
@@ -168,7 +168,6 @@ def draw(numbers: dict[str, Any]) -> Figure:
             ("purkinje", "#31a354", "o-"),
             ("nuclear", "#756bb1", "o-"),
             ("sdm_exact", "#888888", ":"),
-            ("control", "#d6616b", "."),
         ):
             upper.plot(x, [measured[name] for measured in variants.values()], style, ms=4, color=colour, label=name)
         upper.plot(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
 from cerebellum.activity.statistics import counts
@@ -31,6 +32,7 @@ class Outcome:
     snapshots : plastic projection -> block with plasticity on -> weights that spikes up to its end have made
     tallied : of an engine of rates: population -> groups of windows that its schedule asked for, and the expected
         spikes of each cell in them, shape (groups, cells)
+    exchanges : what passed, where a loop was closed
     seconds : spent in each part
     """
 
@@ -40,6 +42,7 @@ class Outcome:
     weights: Mapping[str, Floats] = field(default_factory=dict)
     snapshots: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
     tallied: Mapping[str, tuple[Windows, Floats]] = field(default_factory=dict)
+    exchanges: Exchanges | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def has(self, population: str) -> bool:
@@ -69,3 +72,11 @@ class Outcome:
         """Rate (Hz) of each cell in each window, shape (windows, cells)."""
         seconds = np.array([stop - start for start, stop in windows])
         return self.counts(population, [(window,) for window in windows]) / seconds[:, None]
+
+    def population_rates(self, population: str, windows: Sequence[Window]) -> Floats:
+        """Mean rate (Hz) of all cells of a population in each window, shape (windows,)."""
+        if population in self.spikes:
+            starts, stops = np.array(windows, dtype=float).T
+            fired = self.spikes[population].before(stops) - self.spikes[population].before(starts)
+            return np.asarray(fired / (self.size[population] * (stops - starts)))
+        return np.array([self.rates[population].between(start, stop) for start, stop in windows])

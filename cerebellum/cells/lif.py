@@ -50,8 +50,7 @@ def constants(parameters: Parameters, receptors: Currents, dt: float) -> dict[st
         "V_inf": p["E_L"] + p["tau_m"] * p["I_e"] / p["C_m"],
         "gain": p["tau_m"] / p["C_m"],
         "leak": -np.expm1(-dt / p["tau_m"]),
-        # Counted from the step of the spike, as Brian2 does: a step less than other cells.
-        "rest_steps": np.maximum(rest_steps(p, dt) - 1, 0),
+        "rest_steps": rest_steps(p, dt),
     }
     for name, receptor in receptors.items():
         numbers |= receptor.membrane_constants(name, p, dt)
@@ -113,14 +112,13 @@ def respond(parameters: Parameters, current: Floats, start: Floats | float, dt: 
     free_at, spikes = np.zeros(shape), np.zeros((len(current), *shape), dtype=bool)
     rest, gain = p["E_L"] + p["tau_m"] * p["I_e"] / p["C_m"], p["tau_m"] / p["C_m"]
     leak = -np.expm1(-dt / p["tau_m"])
-    # As in Brian2: the step of the spike is the first of the refractory time.
     held = np.broadcast_to(rest_steps(p, dt), shape)
     for step, now in enumerate(current):
         v += np.where(free_at <= step, (rest + gain * now - v) * leak, 0.0)
         fired = (free_at <= step) & (v > p["V_th"])
         spikes[step] = fired
         np.copyto(v, p["V_reset"], where=fired)
-        np.copyto(free_at, step + held, where=fired)
+        np.copyto(free_at, step + 1 + held, where=fired)
     return spikes
 
 

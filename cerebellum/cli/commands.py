@@ -1,4 +1,4 @@
-"""The command line: list, show, check, run, sweep, compare, cite, graph, figures."""
+"""The command line: list, show, check, run, sweep, compare, cite, graph, export, figures."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the model or protocol; may be repeated."),
 ]
+Overlays = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="OVERLAY", help="Lay mouse_OVERLAY, or a file, over the model; may be repeated."),
+]
 
 
 def _console() -> Console:
@@ -48,6 +52,9 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
 
 def _kind_of(name: str) -> str:
     """'models' or 'protocols', by the shipped names or by what a file holds."""
+    from cerebellum.description import overlays
+
+    name = overlays.parts(name)[0]
     if name.endswith(".toml"):
         try:
             content, _, _ = library.read_extended("protocols", name)
@@ -59,6 +66,17 @@ def _kind_of(name: str) -> str:
             return kind
     known = library.names("models") + library.names("protocols")
     raise UnknownNameError.of("model or protocol", name, known)
+
+
+def _with(name: str, overlays: list[str] | None) -> str:
+    """A model's name joined with its overlays'."""
+    from cerebellum.description.overlays import joined
+
+    if overlays and _kind_of(name) == "protocols":
+        raise InputError(
+            f"--with {shortened(overlays[0], 100)}: {shortened(name, 100)} is a protocol; overlays lie on models"
+        )
+    return joined(name, overlays)
 
 
 def _load(name: str, settings: dict[str, str] | None = None) -> Any:
@@ -82,18 +100,23 @@ def list_() -> None:
 
 
 @app.command()
-def show(name: str, setting: Settings = None) -> None:
-    """Parameter table of a model with units and sources; a protocol's timeline."""
+def show(name: str, overlay: Overlays = None, setting: Settings = None) -> None:
+    """Parameter table of a model with units and sources, and what overlays change; a protocol's timeline."""
     from cerebellum.cli import tables
+    from cerebellum.description import overlays
 
+    name = _with(name, overlay)
     loaded = _load(name, _settings(setting))
-    table = tables.model_table(loaded) if _kind_of(name) == "models" else tables.protocol_table(loaded)
-    _console().print(table)
+    if _kind_of(name) == "models":
+        _console().print(tables.model_table(loaded, overlays.changes(name)))
+    else:
+        _console().print(tables.protocol_table(loaded))
 
 
 @app.command()
-def check(file: str) -> None:
+def check(file: str, overlay: Overlays = None) -> None:
     """Validate a model or protocol file; exit 2 and every fault with its place."""
+    file = _with(file, overlay)
     loaded = _load(file)
     if _kind_of(file) == "models":
         from cerebellum.connectome import weights
@@ -108,6 +131,7 @@ def run(
     model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
     engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seed: Annotated[int, typer.Option(min=0)] = 1,
+    overlay: Overlays = None,
     setting: Settings = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/PROTOCOL-MODEL-ENGINE-SEED.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False,
@@ -120,15 +144,25 @@ def run(
         str | None, typer.Option(help="Of the spiking engine: standalone (default), runtime or numpy.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = None,
+    loop: Annotated[
+        str | None, typer.Option(metavar="FILE.py:NAME", help="A cerebellum.loop.Loop to close around the circuit.")
+    ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Begin with that run's connectome and last weights.")
+    ] = None,
 ) -> None:
     """Run a protocol; prints what was found and writes a run folder."""
     from cerebellum.cli import tables
+    from cerebellum.description import overlays
     from cerebellum.machine import progress
     from cerebellum.simulation import run
 
     options = {"device": device, "dtype": dtype, "draws": draws, "target": target, "threads": threads}
-    stem = "-".join([Path(protocol).stem, Path(model).stem, engine, str(seed)])
+    model = _with(model, overlay)
+    stem = "-".join([Path(protocol).stem, overlays.stem(model), engine, str(seed)])
     folder = out or Path("runs") / stem
+    if loop is not None:
+        from cerebellum.loop import from_file
     with progress.bar() as bar:
         result = run.run(
             protocol,
@@ -138,6 +172,8 @@ def run(
             settings=_settings(setting),
             out=folder,
             force=force,
+            loop=from_file.load(loop) if loop is not None else None,
+            start_from=start_from,
             progress=bar,
             **{key: value for key, value in options.items() if value is not None},
         )
@@ -157,17 +193,20 @@ def sweep(
     model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
     engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 1..N for every combination.")] = 1,
+    overlay: Overlays = None,
     setting: Settings = None,
     out: Annotated[Path | None, typer.Option(help="Sweep folder; default runs/sweep-PROTOCOL-MODEL.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a running dask scheduler.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Local worker processes; default one a core.")] = None,
 ) -> None:
     """Run a protocol over values and seeds; a restarted sweep goes on where it stopped."""
+    from cerebellum.description import overlays
     from cerebellum.machine import progress
     from cerebellum.simulation.sweep import run_sweep
 
+    model = _with(model, overlay)
     varied = {key: text.split(",") for key, text in _settings(vary).items()}
-    folder = out or Path("runs") / f"sweep-{Path(protocol).stem}-{Path(model).stem}"
+    folder = out or Path("runs") / f"sweep-{Path(protocol).stem}-{overlays.stem(model)}"
     with progress.bar() as bar:
         table = run_sweep(
             protocol,
@@ -197,10 +236,11 @@ def compare(run_a: Path, run_b: Path) -> None:
 
 
 @app.command()
-def cite(name: str) -> None:
+def cite(name: str, overlay: Overlays = None) -> None:
     """The references behind a model's or protocol's values."""
     from cerebellum.description.schema import values
 
+    name = _with(name, overlay)
     loaded = _load(name)
     used = {value.source.split(",")[0].strip() for _, value in values(loaded)}
     for key, reference in loaded.sources.items():
@@ -237,6 +277,38 @@ def graph(
     made = graphs.cell_graph(connectome, cells) if cells else graphs.population_graph(connectome)
     graphs.write_graphml(made, out, replace=force)
     _console().print(f"{out}: {made.number_of_nodes()} nodes, {made.number_of_edges()} edges")
+
+
+@app.command()
+def export(
+    model: Annotated[
+        str, typer.Argument(help="Shipped name or path; or a run folder, with what drove it and its spikes.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    format_: Annotated[str, typer.Option("--format", help="sonata")] = "sonata",
+    protocol: Annotated[str | None, typer.Option(help="Write the spikes, too, by which it drives the network.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    setting: Settings = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing export.")] = False,
+) -> None:
+    """Write a network for other simulators, in SONATA files, with a script that runs it on NEST."""
+    from cerebellum import exchange
+    from cerebellum.cli.exported import exported
+    from cerebellum.machine import progress
+    from cerebellum.results.folder import refuse_existing
+
+    if format_ != "sonata":
+        raise UnknownNameError.of("format", format_, ["sonata"])
+    refuse_existing(out, force, exchange.EXPORT)
+    connectome, schedule, spikes = exported(model, protocol, seed, _settings(setting))
+    with progress.bar() as bar:
+        lost = exchange.export(connectome, out, schedule=schedule, spikes=spikes, force=force, progress=bar)
+    synapses = sum(len(edges) for edges in connectome.edges.values())
+    cells = sum(connectome.circuit.size(name) for name in connectome.circuit.population)
+    _console().print(f"{out}: {cells} cells, {synapses} synapses; run it on NEST by python {out / 'run_on_nest.py'}")
+    if lost:
+        text = "; ".join(lost)
+        _console().print(f"left out, as the files have no word for it: {text}", soft_wrap=True)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -11,8 +11,10 @@ from rich.text import Text
 
 from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description.circuit import Circuit
+from cerebellum.description.overlays import Change, said
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
+from cerebellum.description.stimulus import Stimulus
 from cerebellum.experiment.schedule import trials
 from cerebellum.results.result import READER_NAMES
 
@@ -28,7 +30,7 @@ def run_tables(summary: dict[str, Any]) -> RenderableType:
     if "recall_by_block" in summary:
         parts.append(_blocks_table(summary["recall_by_block"]))
     if "agreement" in summary:
-        parts += [_agreement_table(summary), *_notes(summary)]
+        parts += [_agreement_table(summary), _rivals_table(summary["agreement"]), *_notes(summary)]
     if "rates" in summary:
         table = Table(
             "population", "all cells", "cells that fired", "interval", "cv", "active", title="Rates in the window"
@@ -69,26 +71,42 @@ def _blocks_table(blocks: dict[str, Any]) -> Table:
 def _agreement_table(summary: dict[str, Any]) -> Table:
     readers, found = list(summary["recall"]), summary["agreement"]
     columns = [name for name in ("sdm_exact", "sdm", "attention") if name in readers]
-    table = Table(
-        "weights of", *(f"against {READER_NAMES[c]}" for c in columns), "beta (95 %)", title="Agreement of weights: r2"
-    )
+    heads = [f"against {READER_NAMES[c]}" for c in columns]
+    title = "Agreement of weights: identity R2, of other patterns' weights alone (r2)"
+    table = Table("weights of", *heads, "beta (95 %)", title=title)
     for reader in readers:
         cells = []
         for column in columns:
             pair = found.get(f"{reader}_vs_{column}") or found.get(f"{column}_vs_{reader}")
-            cells.append(f"{pair['r2']:.3f}" if pair else "")
+            cells.append(f"{pair['identity']:.3f}, {pair['others']['identity']:.3f} ({pair['r2']:.3f})" if pair else "")
         beta, interval = summary["beta"][reader], summary["beta"].get(f"{reader}_interval")
         spread = f" ({interval[0]:.2f}, {interval[1]:.2f})" if interval and interval[1] - interval[0] > 5e-3 else ""
         table.add_row(READER_NAMES[reader], *cells, f"{beta:.2f}{spread}")
     return table
 
 
+def _rivals_table(agreement: dict[str, Any]) -> Table:
+    """How far each rival stays behind the prediction in explaining a reader's weights."""
+    readers = agreement["rivals"]
+    models = list(next(iter(readers.values())))
+    title = "Behind the prediction: identity R2 lost (95 %), a rival is refuted where the interval is above 0"
+    table = Table("weights of", *models, title=title)
+    for reader, found in readers.items():
+        behind = (found[name]["behind"] for name in models)
+        cells = (f"{b['mean']:.3f} ({b['low']:.3f}, {b['high']:.3f})" for b in behind)
+        table.add_row(READER_NAMES[reader], *cells)
+    return table
+
+
 def _notes(summary: dict[str, Any]) -> Iterable[str]:
     found, beta = summary["agreement"], summary["beta"]
-    yield f"Ceilings: theory's own gap is sdm against attention, r2 {found['sdm_vs_attention']['r2']:.3f}; "
-    yield f"the finite circuit's is this connectome against expectation, r2 {found['sdm_vs_sdm_exact']['r2']:.3f}."
-    reader = READER_NAMES[found["control"]["reader"]]
-    yield f"Control: {reader} with pointers shuffled among patterns, r2 {found['control']['r2']:.3f}."
+    yield f"Ceilings, identity R2: expected SDM against attention {found['sdm_vs_attention']['identity']:.3f}; "
+    yield f"expected SDM against this connectome, counted {found['sdm_vs_sdm_exact']['identity']:.3f}."
+    for name, control in found.get("controls", {}).items():
+        yield (
+            f"Control {name}: r2 {control['mean']:.3f} ({control['low']:.3f}, {control['high']:.3f}), "
+            f"the reader's own {control['own']:.3f}."
+        )
     yield (
         f"Attention's beta is the least-squares slope of ln K on cosine over distances {beta['fit_distances'][0]} to "
         f"{beta['fit_distances'][1]}; the other betas are slopes of ln mean weight on cosine in this run."
@@ -98,37 +116,53 @@ def _notes(summary: dict[str, Any]) -> Iterable[str]:
         yield f"Weights written by climbing fibres against ideal counters ({name}): r = {r:.4f}."
 
 
-def model_table(circuit: Circuit) -> RenderableType:
-    """A model's values with units and sources, and its synapse counts."""
+def model_table(circuit: Circuit, changes: Mapping[str, Change]) -> RenderableType:
+    """A model's values with units and sources, what overlays `changes`, and its synapse counts."""
     synapses = Table("projection", "rule", "synapses", title="Projections")
     for name, count in expected_synapses(circuit).items():
         synapses.add_row(name, circuit.projection[name].rule.kind, f"{count:,}")
-    return Group(_heading(circuit), _values(values(circuit)), synapses)
+    return Group(_heading(circuit), _values(values(circuit), changes), synapses)
 
 
 def protocol_table(protocol: Protocol) -> RenderableType:
     """A protocol's timeline and its values."""
-    timeline = Table("block", "role", "trials", "trial", "stimuli", "plastic", "begins", "ends", title="Timeline")
+    timeline = Table(
+        "block", "role or kind", "trials", "trial", "stimuli", "plastic", "begins", "ends", title="Timeline"
+    )
     listed = trials(protocol)
     for name, block in protocol.block.items():
         own = [trial for trial in listed if trial.block == name]
-        stimuli = ", ".join(f"{key} ({s.kind} at {s.onset})" for key, s in block.stimulus.items()) or "-"
-        timeline.add_row(
-            name, block.role, f"{len(own)}", str(block.trial_duration), stimuli, "yes" if block.plasticity else "no",
-            f"{own[0].start:.2f} s", f"{own[-1].stop:.2f} s",
-        )  # fmt: skip
+        for kind, (one, _) in protocol.kinds_of(name).items():
+            first = next(iter(protocol.kinds_of(name))) == kind
+            stimuli = ", ".join(f"{key} ({s.kind} at {_onset(s)})" for key, s in one.stimulus.items()) or "-"
+            of_kind = len([trial for trial in own if trial.kind == kind])
+            timeline.add_row(
+                name if first else "", kind if block.over == "kinds" else block.role, f"{of_kind}",
+                f"{one.duration * 1e3:g} ms", stimuli, "yes" if one.plasticity else "no",
+                f"{own[0].start:.2f} s" if first else "", f"{own[-1].until:.2f} s" if first else "",
+            )  # fmt: skip
     return Group(_heading(protocol), timeline, _values(values(protocol)))
+
+
+def _onset(stimulus: Stimulus) -> str:
+    return str(stimulus.onset) + (f" after {stimulus.follows}" if stimulus.follows else "")
 
 
 def _heading(described: Circuit | Protocol) -> Text:
     return Text.assemble((described.title, "bold"), "  ", described.description)
 
 
-def _values(found: Iterable[tuple[str, Any]]) -> Table:
-    table = Table("value", "", "source", title="Values")
+def _values(found: Iterable[tuple[str, Any]], changes: Mapping[str, Change] | None = None) -> Table:
+    table = Table("value", "", "source", *(["changed by"] if changes else []), title="Values")
     for key, value in found:
-        table.add_row(key, str(value), value.source)
+        table.add_row(key, str(value), value.source, *([_change(changes.get(key))] if changes else []))
     return table
+
+
+def _change(change: Change | None) -> str:
+    if change is None:
+        return ""
+    return f"{change.file}: " + ("new" if change.before is None else f"was {said(change.before)}")
 
 
 def engines_table(found: dict[str, Any]) -> Table:

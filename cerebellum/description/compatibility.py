@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
-from cerebellum.description.units import steps
+from cerebellum.description.units import Value, steps
 from cerebellum.errors import InputError, ProtocolFileError
 
 MOST_STEPS = 1e9  # of a run; at 0.1 ms a day of biological time
@@ -22,21 +24,19 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         the pointer bits can resolve, times off the circuit's grid.
     """
     faults = lesions.faults(protocol.lesion, circuit)
-    for name, block in protocol.block.items():
-        for key, stimulus in block.stimulus.items():
-            place = f"block.{name}.stimulus.{key}"
-            faults += stimulus.faults(place, circuit)
-            faults += [
-                f"{place}.{inner}: found {value}, more than a spike a time step of {circuit.time_step}; "
-                f"wanted at most {1 / circuit.dt:g} Hz, or a smaller time_step"
-                for inner, value in values(stimulus)
-                if value.dimension == "rate" and value.si * circuit.dt > 1
-            ]
-        for key, time in (("trial_duration", block.trial_duration.si),):
-            try:
-                steps(time, circuit.dt)
-            except InputError as error:
-                faults.append(f"block.{name}.{key}: {error}")
+    for place, stimulus in protocol.stimuli.items():
+        faults += stimulus.faults(place, circuit)
+        faults += [
+            f"{place}.{inner}: found {value}, more than a spike a time step of {circuit.time_step}; "
+            f"wanted at most {1 / circuit.dt:g} Hz, or a smaller time_step"
+            for inner, value in values(stimulus)
+            if value.dimension == "rate" and value.si * circuit.dt > 1
+        ]
+    for key, time in _lengths(protocol):
+        try:
+            steps(time.si, circuit.dt)
+        except InputError as error:
+            faults.append(f"{key}: {error}")
     if (steps_in_all := protocol.duration / circuit.dt) > MOST_STEPS:
         faults.append(
             f"block: {protocol.duration:g} s are {steps_in_all:.3g} time steps of {circuit.time_step}; wanted at most "
@@ -51,3 +51,13 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         )
     if faults:
         raise ProtocolFileError("\n".join(faults))
+
+
+def _lengths(protocol: Protocol) -> Iterator[tuple[str, Value]]:
+    """Times that move all that comes after, with their keys."""
+    for name, kind in protocol.trial.items():
+        yield f"trial.{name}.duration", kind.duration
+    for name, block in protocol.block.items():
+        for key in ("trial_duration", "interval"):
+            if (time := getattr(block, key)) is not None:
+                yield f"block.{name}.{key}", time

@@ -42,11 +42,11 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     """
     if name.endswith(".toml"):
         path = (beside or Path()) / name
-        if not _is_file(path):
+        if not is_file(path):
             raise UnknownNameError(f"no {KINDS[kind]} file {brief(str(path))}; shipped names: {', '.join(names(kind))}")
         return path
     for place in ([beside] if beside else []) + [folder(kind)]:
-        if _is_file(place / f"{name}.toml"):
+        if is_file(place / f"{name}.toml"):
             return place / f"{name}.toml"
     raise UnknownNameError.of(KINDS[kind], name, names(kind))
 
@@ -102,20 +102,22 @@ def _text_fault(tables: dict[str, Any]) -> str:
     return f"tables and lists lie too deep in one another; wanted at most {DEEPEST}"
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False for a name that no file can have."""
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):
         return False
 
 
 def read_extended(kind: str, name: str) -> tuple[dict[str, Any], Path, list[Path]]:
     """A file merged over the file it `extends` (recursively), its path, and every file read, base last.
 
-    Tables merge key by key (see `merge`); anything else, a value or a list, is replaced.
+    Tables merge key by key (see `merge`); anything else, a value or a list, is replaced. What a file's `without` lists
+    of the one that it extends is not there.
     """
     path = find(kind, name)
-    tables, chain = read(path), [path]
+    tables, chain, files = read(path), [path], []
     while "extends" in tables:
         base_name = tables.pop("extends")
         if not isinstance(base_name, str):
@@ -125,9 +127,40 @@ def read_extended(kind: str, name: str) -> tuple[dict[str, Any], Path, list[Path
             base = find(kind, base_name)  # a file named as the shipped one that it lies over
         if base in chain:
             raise InputError(f"{path.name}: extends itself through {' -> '.join(p.name for p in [*chain, base])}")
+        files.append(tables)
         chain.append(base)
-        tables = merge(read(base), tables)
+        tables = read(base)
+    for over, own in zip(reversed(files), reversed(chain[:-1]), strict=True):
+        try:
+            tables = merge(without(tables, over.pop("without", [])), over)
+        except InputError as error:
+            raise InputError(f"{own.name}: without: {error}") from None
     return tables, path, chain
+
+
+def without(tables: dict[str, Any], keys: object) -> dict[str, Any]:
+    """A copy of `tables` in which these dotted keys are not.
+
+    Raises
+    ------
+    InputError
+        If `keys` is no list of texts, or one of them is not there.
+    """
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise InputError(f"found {brief(keys)}; wanted a list of keys, such as ['stimulus.air_puff']")
+    for dotted in keys:
+        *parents, last = dotted.split(".")
+        tables = table = dict(tables)
+        for key in parents:
+            if not isinstance(table.get(key), dict):
+                break
+            table[key] = table = dict(table[key])
+        else:
+            if last in table:
+                del table[last]
+                continue
+        raise InputError(f"found {brief(dotted)}; there is no such key to leave out")
+    return tables
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

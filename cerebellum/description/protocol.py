@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 from pydantic import Field, model_validator
 
-from cerebellum.description import library
+from cerebellum.description import library, session
 from cerebellum.description.block import Block
-from cerebellum.description.patterns import FilePatterns, PatternSource, SparsePatterns
+from cerebellum.description.patterns import FilePatterns, GradedPatterns, PatternSource, SparsePatterns
 from cerebellum.description.schema import (
     Table,
     Word,
     check_sources,
     parse,
 )
-from cerebellum.errors import InputError, ProtocolFileError, brief, shortened
+from cerebellum.description.stimulus import Stimulus
+from cerebellum.description.trial import OneTrial, TrialKind, windows_by_name
+from cerebellum.errors import InputError, ProtocolFileError, shortened
 
 MOST_TRIALS = 100_000
+KEYS = ("session",)  # of a file beside the fields: what `session` makes of them
 
 
 class Protocol(Table):
@@ -30,6 +33,8 @@ class Protocol(Table):
     patterns: PatternSource | None = None
     weights: bool = True
     """Whether the weight of every stored pattern in a read is asked for; that wants two pointer bits a pattern."""
+    trial: dict[Word, TrialKind] = Field(default_factory=dict)
+    """Kinds of trials that blocks over kinds are made of."""
     block: dict[Word, Block]
     sources: dict[str, str] = Field(default_factory=dict)
 
@@ -38,10 +43,13 @@ class Protocol(Table):
         if not self.block:
             raise InputError("block: a protocol wants at least one [block.NAME]")
         for name, block in self.block.items():
-            if block.over != "trials" and self.patterns is None:
+            if block.over not in ("trials", "kinds") and self.patterns is None:
                 raise InputError(f"block.{name}: over = {block.over!r} wants a [patterns] table")
             if block.over == "cues":
                 self._check_cues(name, block)
+            if unknown := [kind for kind in block.kinds if kind not in self.trial]:
+                known = shortened(", ".join(self.trial), 400) or "none"
+                raise InputError(f"block.{name}.kinds: no [trial.{unknown[0]}]; there is: {known}")
         if (number := sum(self.trials_in(block) for block in self.block.values())) > MOST_TRIALS:
             raise InputError(f"block: found {number:,} trials in all; wanted at most {MOST_TRIALS:,}")
         if len(found := [name for name, block in self.block.items() if block.role == "baseline"]) > 1:
@@ -88,7 +96,14 @@ class Protocol(Table):
     @property
     def active_lines(self) -> int | None:
         """Fibres on in every address of a sparse code; None for other codes."""
-        return int(self.patterns.active.number) if isinstance(self.patterns, SparsePatterns) else None
+        described = self.patterns
+        sparse = isinstance(described, SparsePatterns | GradedPatterns | FilePatterns) and described.active is not None
+        return int(described.active.number) if sparse else None  # type: ignore[union-attr]
+
+    def lures_in(self, block: Block) -> int:
+        """Addresses never written that a block asks for, once each; only of blocks that ask for all patterns."""
+        graded = isinstance(self.patterns, GradedPatterns) and block.over == "cues" and block.subset is None
+        return self.patterns.asked_lures if graded else 0  # type: ignore[union-attr]
 
     def block_of(self, role: str) -> str | None:
         """Name of the block with this role."""
@@ -100,45 +115,70 @@ class Protocol(Table):
 
     def trials_in(self, block: Block) -> int:
         """Number of trials of a block."""
+        rounds = int(block.repeats.number) if block.repeats else 1
         if block.over == "trials":
             assert block.trials is not None
             return int(block.trials.number)
+        if block.over == "kinds":
+            return rounds * sum(int(count.number) for count in block.kinds.values())
         if block.over == "patterns":
-            return len(block.shown(self.pattern_count)) * (int(block.repeats.number) if block.repeats else 1)
+            return len(block.shown(self.pattern_count)) * rounds
         if self.file_cues is not None:
             return len(block.shown(self.file_cues))
-        return len(block.shown(self.pattern_count)) * sum(block.cues_at(flips) for flips in block.noise)
+        cues = len(block.shown(self.pattern_count)) * sum(block.cues_at(flips) for flips in block.noise)
+        return cues + self.lures_in(block)
+
+    def kinds_of(self, name: str) -> dict[str, tuple[OneTrial, int]]:
+        """The kinds of trials of a block, and how many there are in a round of it."""
+        block = self.block[name]
+        if block.over == "kinds":
+            return {
+                kind: (self._of_kind(kind, block.plasticity), int(count.number)) for kind, count in block.kinds.items()
+            }
+        assert block.trial_duration is not None
+        windows = windows_by_name(block.window, block.windows)
+        own = OneTrial(
+            name, f"block.{name}", block.trial_duration.si, block.plasticity, block.window, windows, block.stimulus
+        )
+        return {name: (own, self.trials_in(block))}
+
+    def _of_kind(self, kind: str, plasticity: bool) -> OneTrial:
+        found = self.trial[kind]
+        learns = plasticity if found.plasticity is None else found.plasticity
+        return OneTrial(
+            kind, f"trial.{kind}", found.duration.si, learns, found.window, found.named_windows, found.stimulus
+        )
+
+    @property
+    def stimuli(self) -> dict[str, Stimulus]:
+        """All stimuli by their dotted keys, 'block.NAME.stimulus.NAME' or 'trial.NAME.stimulus.NAME'."""
+        return {
+            f"{place}.{name}.stimulus.{key}": stimulus
+            for place, tables in (("block", self.block), ("trial", self.trial))
+            for name, table in tables.items()
+            for key, stimulus in table.stimulus.items()
+        }
+
+    def spent(self) -> Iterator[tuple[str, OneTrial, int, float]]:
+        """Every kind of trial in every block: block, kind, number of trials, mean length with the interval (s)."""
+        for name, block in self.block.items():
+            interval = block.interval.si if block.interval else 0.0
+            rounds = int(block.repeats.number) if block.repeats and block.over == "kinds" else 1
+            for one, count in self.kinds_of(name).values():
+                yield name, one, rounds * count, one.duration + interval
 
     @property
     def duration(self) -> float:
-        """Biological time of the whole protocol, s."""
-        return sum(self.trials_in(block) * block.trial_duration.si for block in self.block.values())
-
-
-def _alike(blocks: dict[str, Any], where: str) -> dict[str, Any]:
-    """The blocks with those that are `like` another laid over it."""
-    plain = {key: block for key, block in blocks.items() if not (isinstance(block, dict) and "like" in block)}
-    out = {}
-    for key, block in blocks.items():
-        if key not in plain:
-            like = block["like"]
-            if not isinstance(like, str) or not isinstance(plain.get(like), dict):
-                known = shortened(", ".join(plain), 400) or "those that are like no other"
-                place = f"block.{shortened(key, 60)}.like"
-                raise ProtocolFileError(f"{where}: {place}: found {brief(like)}; wanted one of {known}")
-            block = library.merge(plain[like], {k: v for k, v in block.items() if k != "like"})
-        out[key] = block
-    return out
+        """Biological time of the whole protocol, s; of drawn intervals the mean."""
+        return sum(count * length for _, _, count, length in self.spent())
 
 
 def load_protocol(name: str, settings: dict[str, str] | None = None) -> Protocol:
     """The protocol of a shipped name, or of a path ending in .toml; `settings` and errors as in `load_model`.
 
-    A block with `like = "other"` is that block, settings included, with its own keys laid over.
+    A block, or a kind of trial, with `like = "other"` is that one, settings included, without the keys that its
+    `without` names and with its own laid over. `session` lists the blocks that run.
     """
     tables, path, _ = library.read_extended("protocols", name)
-    tables = library.apply_settings(tables, settings or {})
-    blocks = tables.get("block")
-    if isinstance(blocks, dict):
-        tables["block"] = _alike(blocks, path.name)
+    tables = session.arranged(library.apply_settings(tables, settings or {}), path.name)
     return parse(Protocol, tables, path.name, ProtocolFileError)

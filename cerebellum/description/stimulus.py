@@ -6,14 +6,15 @@ subclass of `Stimulus` and an entry point of the group 'cerebellum.stimuli', nam
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
 
 from cerebellum.cells import MODELS
 from cerebellum.clock import NANOSECOND, nearest
 from cerebellum.description.edges import zone_of
-from cerebellum.description.schema import ByKind, Count, Currents, Duration, Rate, Table, Time, Times
+from cerebellum.description.schema import ByKind, Count, Currents, Duration, Rate, Table, Time, Times, Word
+from cerebellum.description.units import Value
 from cerebellum.description.where import Scene, Where
 from cerebellum.errors import InputError, brief
 from cerebellum.plugins import Registry
@@ -21,7 +22,6 @@ from cerebellum.typing import Cells, Floats
 
 if TYPE_CHECKING:
     from cerebellum.description.circuit import Circuit
-    from cerebellum.description.units import Value
 
 STIMULI = Registry(
     "stimulus",
@@ -44,8 +44,23 @@ class Stimulus(Table):
     kind: str
     population: str
     onset: Time
+    """From the begin of the trial, or from the onset of the stimulus that it `follows`."""
+    follows: Word | None = None
+    onset_jitter: Time | None = None
+    """The onset is drawn for every trial, evenly within so much of `onset` to both sides."""
+    frozen: bool = False
+    """Whether every trial, of any block, has the same draw, as a recorded stimulus has."""
     injects: ClassVar[bool] = False
     """Whether it brings a current (`pulse`) and not spikes (`spikes`)."""
+
+    @property
+    def lasts_on(self) -> bool:
+        """Whether it goes on until the next trial begins."""
+        return False
+
+    def starting(self, onset: float) -> Self:
+        """The same with another onset, s."""
+        return self.model_copy(update={"onset": Value(onset, "s", self.onset.source, "time"), "follows": None})
 
     @property
     def shows_pattern(self) -> bool:
@@ -56,12 +71,12 @@ class Stimulus(Table):
         """Spike times within the trial (s), any order, and their cells, both shape (spikes,)."""
         raise NotImplementedError
 
-    def pulse(self, trial: int) -> tuple[float, float, float]:
-        """Onset (s), duration (s) and amplitude (A) of the current in the block's trial of this number."""
+    def pulse(self, trial: int, length: float) -> tuple[float, float, float]:
+        """Onset (s), duration (s) and amplitude (A) in the block's trial of this number, of this length (s)."""
         raise NotImplementedError
 
-    def expected(self, cells: int) -> float:
-        """Spikes that it draws a trial for a population of so many, at most about: for the estimate of memory."""
+    def expected(self, cells: int, trial: float) -> float:
+        """Spikes that it draws, about, in a trial of this length (s) for so many cells: for the estimate of memory."""
         return float(cells)
 
     def late(self, trial: Value, trials: int | None) -> list[str]:
@@ -121,7 +136,7 @@ class Volley(Stimulus):
         when = starts[:, None] + jitter * self.jitter.si
         return when.ravel(), np.tile(scene.address, len(starts)).astype(np.int32)
 
-    def expected(self, cells: int) -> float:
+    def expected(self, cells: int, trial: float) -> float:
         """Of every cell one a volley."""
         return cells * self.volleys.number
 
@@ -180,19 +195,29 @@ class SomeCells(Stimulus):
 
 
 class Lasting(Stimulus):
-    """What stimuli share that last for a `duration`."""
+    """What stimuli share that last for a `duration`, or, without one, until the next trial begins."""
 
-    duration: Duration
+    duration: Duration | None = None
+
+    @property
+    def lasts_on(self) -> bool:
+        """Without a duration."""
+        return self.duration is None
+
+    def lasts(self, trial: float) -> float:
+        """For how long (s) in a trial of this length (s), the interval after it included."""
+        return trial - self.onset.si if self.duration is None else self.duration.si
 
     def late(self, trial: Value, trials: int | None) -> list[str]:
         """They end with the trial, or before."""
-        end = self.onset.si + self.duration.si
+        end = self.onset.si + self.lasts(trial.si)
         after = nearest(end, NANOSECOND) > nearest(trial.si, NANOSECOND)
         return super().late(trial, trials) or [f": ends at {end * 1e3:g} ms, after the {trial} trial"] * after
 
-    def steps(self, dt: float) -> tuple[int, int]:
-        """First time step of `dt` (s), and the one after the last, counted from the trial's begin."""
-        return nearest(self.onset.si, dt), nearest(self.onset.si + self.duration.si, dt)
+    def steps(self, scene: Scene) -> tuple[int, int]:
+        """First time step, and the one after the last, counted from the trial's begin."""
+        dt = scene.circuit.dt
+        return nearest(self.onset.si, dt), nearest(self.onset.si + self.lasts(scene.length), dt)
 
 
 class Poisson(Lasting, SomeCells):
@@ -201,13 +226,13 @@ class Poisson(Lasting, SomeCells):
     kind: Literal["poisson"]
     rate: Rate
 
-    def expected(self, cells: int) -> float:
+    def expected(self, cells: int, trial: float) -> float:
         """The rate's."""
-        return cells * self.rate.si * self.duration.si
+        return cells * self.rate.si * self.lasts(trial)
 
     def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
         """So many, evenly in the steps of the duration."""
-        chosen, dt, (first, last) = self.chosen(scene), scene.circuit.dt, self.steps(scene.circuit.dt)
+        chosen, dt, (first, last) = self.chosen(scene), scene.circuit.dt, self.steps(scene)
         number = rng.poisson(self.rate.si * (last - first) * dt, len(chosen))
         step = first + np.floor((last - first) * rng.random(number.sum()))
         return step * dt, np.repeat(chosen, number)
@@ -219,13 +244,13 @@ class Regular(Lasting, SomeCells):
     kind: Literal["regular"]
     rate: Rate
 
-    def expected(self, cells: int) -> float:
+    def expected(self, cells: int, trial: float) -> float:
         """The rate's."""
-        return cells * self.rate.si * self.duration.si
+        return cells * self.rate.si * self.lasts(trial)
 
     def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
         """Cell by cell."""
-        chosen, dt, (first, last) = self.chosen(scene), scene.circuit.dt, self.steps(scene.circuit.dt)
+        chosen, dt, (first, last) = self.chosen(scene), scene.circuit.dt, self.steps(scene)
         if self.rate.si == 0:
             return np.empty(0), chosen[:0]
         interval = 1.0 / (self.rate.si * dt)  # in steps, as what follows
@@ -245,7 +270,7 @@ class Burst(SomeCells):
         chosen, when = self.chosen(scene), self.onset.si + np.array([time.si for time in self.times])
         return np.repeat(when, len(chosen)), np.tile(chosen, len(when))
 
-    def expected(self, cells: int) -> float:
+    def expected(self, cells: int, trial: float) -> float:
         """Of every cell all times."""
         return float(cells * len(self.times))
 
@@ -257,19 +282,19 @@ class Burst(SomeCells):
 
 
 class CurrentStep(Lasting):
-    """A current into every cell of a population; the first trial gets the first of the amplitudes, and so on."""
+    """A current into every cell of a population: one amplitude for all trials, or one for each, in order."""
 
     kind: Literal["current_step"]
     amplitudes: Currents
 
     injects: ClassVar[bool] = True
 
-    def pulse(self, trial: int) -> tuple[float, float, float]:
+    def pulse(self, trial: int, length: float) -> tuple[float, float, float]:
         """That of the trial."""
-        return self.onset.si, self.duration.si, self.amplitudes[trial].si
+        return self.onset.si, self.lasts(length), self.amplitudes[trial % len(self.amplitudes)].si
 
     def late(self, trial: Value, trials: int | None) -> list[str]:
-        """There is one amplitude for each trial."""
+        """There is one amplitude, or one for each trial."""
         found = len(self.amplitudes)
-        wrong = [] if found == trials else [f".amplitudes: found {found}; wanted one for each of the trials"]
+        wrong = [] if found in (1, trials) else [f".amplitudes: found {found}; wanted one for each of the trials"]
         return super().late(trial, trials) or wrong

@@ -25,6 +25,7 @@ class Scene:
     places : soma centres, m, shape (cells, 3); None for a circuit without a volume
     address : mossy fibres that are on in the trial's address, shape (fibres,); None where no pattern is shown
     pointer : the pattern's pointer, shape (pointer bits,); None where no pattern is shown
+    length : of the trial, the interval after it included, s
     """
 
     circuit: Circuit
@@ -32,6 +33,7 @@ class Scene:
     places: Floats | None = None
     address: Ints | None = None
     pointer: Bits | None = None
+    length: float = 0.0
 
     @property
     def cells(self) -> int:

@@ -30,7 +30,7 @@ WIRING_RULES = Registry(
         "all_to_all": "cerebellum.description.wiring:AllToAll",
         "convergence": "cerebellum.description.wiring:Convergence",
         "microzone": "cerebellum.description.wiring:Microzone",
-        "reach": "cerebellum.description.placed_wiring:Reach",
+        "reach": "cerebellum.description.reach:Reach",
         "territory": "cerebellum.description.placed_wiring:Territory",
         "claws": "cerebellum.description.placed_wiring:Claws",
         "glomeruli": "cerebellum.description.placed_wiring:Glomeruli",
@@ -79,6 +79,11 @@ class Ends:
         """Soma centres of the target cells, m, shape (targets, 3)."""
         return self.places[self.projection.target]
 
+    @property
+    def target_box(self) -> tuple[Floats, Floats]:
+        """Lower corner and lengths of the box in which the target cells lie, m, both shape (3,)."""
+        return self.circuit.box(self.projection.target)
+
     def other(self, projection: str) -> Ends:
         """The ends of another projection of the circuit."""
         return Ends(self.circuit, self.circuit.projection[projection], self.places, self.drawn)
@@ -112,6 +117,10 @@ class WiringRule(Table):
     def convergence_at_full_scale(self, ends: Ends) -> float:
         """Source cells of a target cell that the file asks for; `ends` are of the circuit at scale 1."""
         return self.expected(ends) / ends.targets
+
+    def spread_at_full_scale(self) -> float:
+        """Standard deviation over target cells of the convergence that the file asks for; 0 if it asks for none."""
+        return 0.0
 
     def faults(self, place: str, ends: Ends) -> list[str]:
         """What does not fit the two populations, a line each, begun with the key at fault (`place` is the rule's)."""

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from cerebellum.connectome.connectome import generator
 from cerebellum.description.block import Block
-from cerebellum.description.patterns import DigitPatterns, FilePatterns, SparsePatterns
+from cerebellum.description.patterns import DigitPatterns, FilePatterns, GradedPatterns, SparsePatterns
 from cerebellum.description.protocol import Protocol
 from cerebellum.errors import ProtocolFileError
+from cerebellum.experiment import graded
 from cerebellum.experiment.pattern_file import read_file
+from cerebellum.experiment.pointers import orthogonal, with_ones
 from cerebellum.typing import Bits, Ints
 
 
@@ -28,8 +30,8 @@ class Patterns:
     pointers : shape (patterns, pointer bits)
     cues : addresses of the cues, shape (cues, address bits)
     cue_images : what the cue looks like before coding, shape (cues, pixels); equal to `cues` for random patterns
-    target : stored pattern that a cue comes from, shape (cues,)
-    flips : flipped elements of a cue, shape (cues,)
+    target : stored pattern that a cue comes from, shape (cues,); of a lure, which comes from none, the nearest
+    flips : flipped elements of a cue, -1 of a lure, shape (cues,)
     block_of_cue : block of a cue, from 0, shape (cues,)
     written : whether a pattern has been written before a block asks, shape (blocks, patterns)
     image_shape : pixels as rows and columns, or None if the pointers are no images
@@ -55,6 +57,16 @@ class Patterns:
         Of balanced pointers the mean over the bits, which all microzones share, is taken off first.
         """
         return readout > (readout.mean(axis=1, keepdims=True) if self.balanced else 0.0)
+
+    @property
+    def lure(self) -> Bits:
+        """Whether a cue is an address that was never written, shape (cues,)."""
+        return np.asarray(self.flips < 0)
+
+    @property
+    def own(self) -> Bits:
+        """Whether a stored pattern is the one that a cue comes from, shape (cues, patterns); none is a lure's."""
+        return np.asarray((self.target[:, None] == np.arange(len(self.addresses))) & ~self.lure[:, None])
 
     def of_block(self, number: int) -> Patterns:
         """What was stored before this block asks, and its cues alone."""
@@ -102,11 +114,13 @@ def make_patterns(protocol: Protocol, address_bits: int, pointer_bits: int, seed
     if isinstance(described, FilePatterns):
         return _of_file(protocol, described, address_bits, pointer_bits)
     rng = generator(seed, "patterns")
+    if isinstance(described, GradedPatterns):
+        return _graded(protocol, described, address_bits, pointer_bits, seed)
     if isinstance(described, SparsePatterns):
         return _sparse(protocol, int(described.active.number), address_bits, pointer_bits, seed)
     addresses = rng.random((count, address_bits)) < 0.5
     if described.balanced:
-        pointers = _with_ones(count, pointer_bits, pointer_bits // 2, rng)
+        pointers = with_ones(count, pointer_bits, pointer_bits // 2, rng)
     else:
         pointers = rng.random((count, pointer_bits)) < 0.5
     cued = _cues(protocol, address_bits, "elements")
@@ -118,21 +132,31 @@ def _sparse(protocol: Protocol, active: int, lines: int, pointer_bits: int, seed
     if active >= lines:
         raise ProtocolFileError(f"patterns.active: found {active}; wanted fewer than the {lines} mossy fibres")
     rng = generator(seed, "patterns")
-    addresses = _with_ones(protocol.pattern_count, lines, active, rng)
-    pointers = _with_ones(protocol.pattern_count, pointer_bits, pointer_bits // 2, rng)
+    addresses = with_ones(protocol.pattern_count, lines, active, rng)
+    pointers = with_ones(protocol.pattern_count, pointer_bits, pointer_bits // 2, rng)
     cued = _cues(protocol, min(active, lines - active), "active fibres")
-    cues = addresses[cued.target].copy()
-    rng = generator(seed, "cues")
-    for cue, number in zip(cues, cued.flips, strict=True):
-        on, off = np.flatnonzero(cue), np.flatnonzero(~cue)
-        cue[rng.choice(on, size=number, replace=False)] = False
-        cue[rng.choice(off, size=number, replace=False)] = True
+    cues = _moved(addresses, cued, seed)
     return Patterns(addresses, pointers, cues, cues, *cued, None, sparse=True, balanced=True)
 
 
-def _with_ones(rows: int, bits: int, ones: int, rng: np.random.Generator) -> Bits:
-    """Rows with `ones` bits on, drawn evenly."""
-    return np.asarray(rng.random((rows, bits)).argsort(axis=1).argsort(axis=1) < ones)
+def _graded(protocol: Protocol, described: GradedPatterns, address_bits: int, pointer_bits: int, seed: int) -> Patterns:
+    rng = generator(seed, "patterns")
+    addresses, lures = graded.addresses(described, address_bits, rng)
+    if described.pointers == "orthogonal":
+        pointers = orthogonal(protocol.pattern_count, pointer_bits, rng)
+    else:
+        pointers = with_ones(protocol.pattern_count, pointer_bits, pointer_bits // 2, rng)
+    active = protocol.active_lines
+    if active is None:
+        cued = _cues(protocol, address_bits, "elements")
+        cues = _flipped(addresses, cued, seed)
+    else:
+        cued = _cues(protocol, min(active, address_bits - active), "active fibres")
+        cues = _moved(addresses, cued, seed)
+    cues[cued.flips < 0] = np.tile(lures, (len(protocol.block), 1))[: (cued.flips < 0).sum()]
+    nearest = (cues[:, None, :] != addresses[None, :, :]).sum(axis=-1).argmin(axis=1)
+    cued = cued._replace(target=np.where(cued.flips < 0, nearest, cued.target))
+    return Patterns(addresses, pointers, cues, cues, *cued, None, sparse=active is not None, balanced=True)
 
 
 def _digits(protocol: Protocol, address_bits: int, pointer_bits: int, seed: int) -> Patterns:
@@ -176,6 +200,13 @@ def _of_file(protocol: Protocol, described: FilePatterns, address_bits: int, poi
                 f"patterns.path: {name} of {path} has shape {found}; protocol and model want {wanted} "
                 "(rows as in patterns.count and patterns.cues, columns as the model's address lines and microzones)"
             )
+    active = protocol.active_lines
+    for name, sets in (("addresses", file.addresses), ("cues", file.cues)):
+        if active is not None and (wrong := np.flatnonzero(sets.sum(axis=1) != active)).size:
+            raise ProtocolFileError(
+                f"patterns.path: {name} of {path}: row {wrong[0]} has {sets[wrong[0]].sum()} fibres on; "
+                f"patterns.active wants {active} in each"
+            )
     distances = (file.cues[:, None, :] != file.addresses[None, :, :]).sum(axis=-1)
     rows, target, cued, stored = [], [], [], []
     for number, (name, block, written) in enumerate(_cues_of(protocol)):
@@ -193,8 +224,13 @@ def _of_file(protocol: Protocol, described: FilePatterns, address_bits: int, poi
         cued.append(np.full(len(own), number))
         stored.append(written)
     row, goal = _joined(rows), _joined(target)
-    found = _Cues(goal, distances[row, goal], _joined(cued), _rows(stored, protocol.pattern_count))
-    return Patterns(file.addresses, file.pointers, file.cues[row], file.cues[row], *found, None)
+    flips = distances[row, goal] // (1 if active is None else 2)
+    found = _Cues(goal, flips, _joined(cued), _rows(stored, protocol.pattern_count))
+    asked, ones = file.cues[row], file.pointers.sum(axis=1)
+    halved = active is not None and bool((2 * ones == pointer_bits).all())
+    return Patterns(
+        file.addresses, file.pointers, asked, asked, *found, None, sparse=active is not None, balanced=halved
+    )
 
 
 class _Cues(NamedTuple):
@@ -228,6 +264,9 @@ def _cues(protocol: Protocol, most: int, elements: str) -> _Cues:
             target.append(new)
             flips.append(np.full(len(new), level))
             cued.append(np.full(len(new), number))
+        lures = protocol.lures_in(block)
+        for values, value in ((target, 0), (flips, -1), (cued, number)):
+            values.append(np.full(lures, value))
         stored.append(written)
     return _Cues(_joined(target), _joined(flips), _joined(cued), _rows(stored, protocol.pattern_count))
 
@@ -244,7 +283,18 @@ def _flipped(items: Bits, cued: _Cues, seed: int) -> Bits:
     """The cues: items with elements flipped, shape (cues, elements)."""
     cues = items[cued.target].copy()
     rng = generator(seed, "cues")
-    for cue, number in zip(cues, cued.flips, strict=True):
+    for cue, number in zip(cues, cued.flips.clip(0), strict=True):
         chosen = rng.choice(items.shape[1], size=number, replace=False)
         cue[chosen] = ~cue[chosen]
+    return cues
+
+
+def _moved(addresses: Bits, cued: _Cues, seed: int) -> Bits:
+    """The cues of a sparse code: addresses with fibres replaced by others, shape (cues, fibres)."""
+    cues = addresses[cued.target].copy()
+    rng = generator(seed, "cues")
+    for cue, number in zip(cues, cued.flips.clip(0), strict=True):
+        on, off = np.flatnonzero(cue), np.flatnonzero(~cue)
+        cue[rng.choice(on, size=number, replace=False)] = False
+        cue[rng.choice(off, size=number, replace=False)] = True
     return cues

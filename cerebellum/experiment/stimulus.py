@@ -27,40 +27,50 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
         If a stimulus brings a spike outside its trial, or more spikes than cells can fire, once a time step each.
     """
     circuit = connectome.circuit
-    all_trials = trials(protocol, circuit.dt)
+    all_trials = trials(protocol, circuit.dt, seed)
     given: dict[str, list[Ints]] = {name: [] for name in _given_spikes(protocol, connectome)}
     currents: dict[str, list[Pulse]] = {}
     begun: dict[str, int] = {}
-    rng = {(n, key): generator(seed, "stimulus", n, key) for n, b in protocol.block.items() for key in b.stimulus}
+    rng: dict[tuple[str, str], np.random.Generator] = {}
     drawn: dict[str, int] = {}
-    bounds = np.array([[nearest(trial.start, circuit.dt), nearest(trial.stop, circuit.dt)] for trial in all_trials])
+    kinds = {name: protocol.kinds_of(name) for name in protocol.block}
+    bounds = np.array([[nearest(trial.start, circuit.dt), nearest(trial.until, circuit.dt)] for trial in all_trials])
     for row, trial in enumerate(all_trials):
-        block = protocol.block[trial.block]
         number = begun.setdefault(trial.block, 0)
         begun[trial.block] += 1
-        address, pointer = _shown(trial, block.over, patterns)
-        for key, stimulus in block.stimulus.items():
-            target = _target(stimulus, connectome)
+        address, pointer = _shown(trial, protocol.block[trial.block].over, patterns)
+        one = kinds[trial.block][trial.kind][0]
+        for key, stimulus in one.stimulus.items():
+            target, length = _target(stimulus, connectome), trial.until - trial.start
+            moved = nearest(trial.onsets[key], circuit.dt) - bounds[row, 0] - nearest(stimulus.onset.si, circuit.dt)
             if stimulus.injects:
-                onset, duration, amplitude = stimulus.pulse(number)
-                begin = trial.start + onset
+                onset, duration, amplitude = stimulus.pulse(number, length)
+                begin = trial.start + moved * circuit.dt + onset
                 currents.setdefault(target, []).append(Pulse(begin, begin + duration, amplitude))
                 continue
-            scene = Scene(circuit, target, connectome.positions.get(target), address, pointer)
-            when, who = stimulus.spikes(scene, rng[trial.block, key])
-            place = f"block.{trial.block}.stimulus.{key}"
-            step = _within(place, nearest(when, circuit.dt), bounds[row])
+            scene = Scene(circuit, target, connectome.positions.get(target), address, pointer, length)
+            when, who = stimulus.spikes(scene, _chance(rng, seed, trial.block, key, stimulus.frozen))
+            place = f"{one.place}.stimulus.{key}"
+            step = _within(place, nearest(when, circuit.dt) + moved, bounds[row])
             given[target].append(np.stack([np.full(len(step), row), who.astype(np.int64), step]))
             drawn[place] = drawn.get(place, 0) + len(step)
     events = {name: _once_a_step(name, rows, bounds, circuit.dt) for name, rows in given.items()}
-    duration, lesion = all_trials[-1].stop, tuple(protocol.lesion)
+    duration, lesion = all_trials[-1].until, tuple(protocol.lesion)
     return Schedule(all_trials, events, duration, currents, lesion, protocol, patterns, drawn=drawn)
+
+
+def _chance(
+    streams: dict[tuple[str, str], np.random.Generator], seed: int, block: str, key: str, frozen: bool
+) -> np.random.Generator:
+    """The stream of a stimulus in a block, or, of a frozen one, the begin of its stream in all."""
+    if frozen:
+        return generator(seed, "stimulus", "frozen", key)
+    return streams.setdefault((block, key), generator(seed, "stimulus", block, key))
 
 
 def _given_spikes(protocol: Protocol, connectome: Connectome) -> list[str]:
     """Populations that get spikes from outside: those that make none, and those that a stimulus drives."""
-    stimuli = [s for block in protocol.block.values() for s in block.stimulus.values()]
-    driven = {_target(s, connectome) for s in stimuli if not s.injects}
+    driven = {_target(s, connectome) for s in protocol.stimuli.values() if not s.injects}
     return [name for name, p in connectome.circuit.population.items() if MODELS[p.cell].given or name in driven]
 
 

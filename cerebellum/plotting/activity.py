@@ -18,7 +18,7 @@ def activity_figure(result: Result) -> Figure:
     """Raster of the first trial and PSTH over all trials of the last block, every population."""
     block = result.schedule.trials[-1].block
     trials = [trial for trial in result.schedule.trials if trial.block == block]
-    length = min(trials[0].stop - trials[0].start, 2.0)
+    length = min(2.0, *(trial.stop - trial.start for trial in trials))
     starts = np.array([trial.start for trial in trials])
     names, colour = [name for name in result.circuit.population if name in result.spikes], colours(result.circuit)
     figure = Figure(figsize=(10, 0.9 * len(names) + 0.8), layout="constrained")
@@ -28,10 +28,10 @@ def activity_figure(result: Result) -> Figure:
         draw_raster(axes[row, 0], spikes, cells, starts[0], starts[0] + length, colour[name])
         axes[row, 0].set_ylabel(f"{words(name)}\n{cells:,}", rotation=0, ha="right", va="center")
         draw_psth(axes[row, 1], spikes, cells, starts, length, colour[name])
-        window = result.protocol.block[block].window
-        if window is not None and window.duration.si < 0.9 * length:
+        start, stop = (edge - trials[0].start for edge in trials[0].window)
+        if stop - start < 0.9 * length:
             for ax in axes[row]:
-                ax.axvspan(window.onset.si * 1e3, (window.onset.si + window.duration.si) * 1e3, color="0.9", zorder=0)
+                ax.axvspan(start * 1e3, stop * 1e3, color="0.9", zorder=0)
     axes[0, 0].set_title(f"first trial of {block}")
     axes[0, 1].set_title(f"PSTH, {len(trials)} trial{'s' if len(trials) > 1 else ''} (Hz a cell)")
     for ax in axes[-1]:

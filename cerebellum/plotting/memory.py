@@ -91,62 +91,6 @@ def recall_by_block_figure(result: Result) -> Figure:
     return figure
 
 
-def weights_figure(result: Result) -> Figure:
-    """Weight of a stored pattern against its Hamming distance from the cue, all readers; agreement as numbers."""
-    patterns, found = result.recalled, result.summary["agreement"]
-    figure = Figure(figsize=(9.5, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    draw_weights(left, result.weights, patterns)
-    first = "purkinje" if "purkinje" in result.weights else "rate"
-    draw_scatter(right, result.weights, first)
-    figure.suptitle(
-        f"Weights given to stored patterns. r2 ceilings: SDM against attention {found['sdm_vs_attention']['r2']:.3f}, "
-        f"expected against exact {found['sdm_vs_sdm_exact']['r2']:.3f}; shuffled control {found['control']['r2']:.3f}",
-        fontsize=9,
-    )
-    return figure
-
-
-def draw_weights(ax: Axes, weights: dict[str, NDArray[np.float64]], patterns: Patterns) -> Axes:
-    """Mean weight in bins of distance on a log axis, with the standard error over pairs."""
-    distance = patterns.distances()
-    edges = np.arange(0, distance.max() + 9, 8)
-    edges[0] = -1
-    place = np.digitize(distance, edges, right=True)
-    for shift, (name, values) in enumerate(weights.items()):
-        bins = [place == b for b in np.unique(place)]
-        x = np.array([distance[b].mean() for b in bins])
-        y = np.array([values[b].mean() for b in bins])
-        spread = np.array([values[b].std() / np.sqrt(b.sum()) for b in bins])
-        seen = y > 0
-        theory = name in ("sdm", "attention")
-        ax.errorbar(
-            x[seen] + (0 if theory else 0.5 * (shift - 1)), y[seen], None if theory else spread[seen],
-            fmt="-" if theory else "o", ms=4, lw=1.5 if theory else 1, color=READER_COLOURS[name],
-            label=READER_NAMES[name],
-        )  # fmt: skip
-    ax.set(
-        yscale="log",
-        ylim=(1e-3, 1.5),
-        xlabel="Hamming distance of cue and stored pattern (address bits)",
-        ylabel="weight (rows sum to 1)",
-    )
-    ax.legend(frameon=False, fontsize=8)
-    return ax
-
-
-def draw_scatter(ax: Axes, weights: dict[str, NDArray[np.float64]], reader: str) -> Axes:
-    """Every weight of one reader against SDM's on this connectome."""
-    x, y = weights["sdm_exact"].ravel(), weights[reader].ravel()
-    ax.plot(x, y, ".", ms=3, color=READER_COLOURS[reader], alpha=0.5)
-    top = max(x.max(), y.max())
-    ax.plot([0, top], [0, top], "-", lw=0.8, color="black")
-    ax.set(
-        xlabel=READER_NAMES["sdm_exact"], ylabel=READER_NAMES[reader], title=f"r2 = {np.corrcoef(x, y)[0, 1] ** 2:.4f}"
-    )
-    return ax
-
-
 def _middle(flips: NDArray[np.int64]) -> int:
     levels = np.unique(flips)
     return int(levels[len(levels) // 2])

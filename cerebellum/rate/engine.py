@@ -67,6 +67,7 @@ class RateEngine:
     name = "rate"
     options = RateOptions
     readers: Mapping[str, str] = MappingProxyType({"purkinje": "rate"})
+    closes = ("rate",)
 
     def suits(self, circuit: Circuit) -> bool:
         """Whether every cell with a membrane has a form of conductances for it."""
@@ -90,8 +91,7 @@ class RateEngine:
             wanted = "wanted 0: no population of this model has sampled = true, so there are no spikes to draw"
             raise ArgumentError("draws", options.draws, wanted)
         steps_within(circuit.dt)
-        injected = [s for block in protocol.block.values() for s in block.stimulus.values() if s.injects]
-        if injected:
+        if any(stimulus.injects for stimulus in protocol.stimuli.values()):
             raise ProtocolFileError("the rate engine knows cells by their conductances and cannot inject currents")
         if options.device == "cuda":
             need, have = self._device_bytes(circuit, options), free_bytes(choose_device("cuda"))

@@ -89,8 +89,8 @@ class RateCircuit(torch.nn.Module):
         one, none = torch.ones((), **self.tensor_options), torch.zeros((), **self.tensor_options)
         self.gain = _parameters(dict.fromkeys(self.names, one))
         self.tonic = _parameters(dict.fromkeys((n for n in self.alive if n in self.surfaces), none))
-        naive = {n: one.new_full((len(self.connectome.edges[n]),), self.connectome.weight[n]) for n in self.plastic}
-        self.weight = _parameters(naive)
+        begin = {n: torch.as_tensor(self.connectome.weights_at_begin(n)).to(one) for n in self.plastic}
+        self.weight = _parameters(begin)
 
     def _static(self, population: str) -> list[list[str]]:
         """Projections of a population that do not learn, as they share one product: all plain ones, others alone."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import torch
 
 from cerebellum.activity.outcome import Outcome
@@ -16,13 +17,16 @@ from cerebellum.cells import MODELS
 from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.errors import ProtocolFileError
-from cerebellum.experiment.schedule import Schedule, plastic_spans
+from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate import time_step, transfer
+from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
+from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.recording import Keeper, Tally, over_draws
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
+from cerebellum.typing import Floats
 
 
 def build(
@@ -71,6 +75,8 @@ def simulate(
     draws : realizations of drawn spikes to average, all different by the connectome's seed; 0: expectations only
     """
     clock = time.perf_counter()
+    if schedule.loop is not None:
+        check_interval(schedule.loop)
     precision: torch.dtype = getattr(torch, dtype)
     module = build(connectome, schedule, device=device, dtype=precision, draws=draws, progress=progress)
     seconds = {"build": time.perf_counter() - clock}
@@ -79,23 +85,50 @@ def simulate(
     keepers = {name: Keeper(circuit, name, steps) for name in circuit.population}
     tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in schedule.counted.items()}
     given = given_rates(schedule, circuit, module.tensor_options)
+    closed = RateLoop(module, schedule.loop, schedule) if schedule.loop is not None else None
     with torch.no_grad():
         state = module.begin(plastic_spans(schedule.trials), connectome.seed)
+        due = _kept_after(schedule, state.plastic)
+        snapshots: dict[str, dict[str, Floats]] = {name: {} for name in state.plastic}
         for step in range(steps):
             driven, afferent = module.driven(given, step)
-            for name, rate in module(state, driven, afferent).items():
+            if closed is not None:
+                closed.drive(step, driven, afferent)
+            found = module(state, driven, afferent)
+            if closed is not None:
+                closed.see(found)
+            for name, rate in found.items():
                 values = over_draws(rate).cpu().numpy()
                 keepers[name].add(step, values)
                 if name in tallies:
                     tallies[name].add(step, values)
+            for name, block in due.get(step, ()):
+                snapshots[name][block] = _numbers(state.plastic[name])
             if step % 100 == 0:
                 progress("rate engine", step / steps)
     seconds["simulate"] = time.perf_counter() - clock
-    weights = {name: over_draws(one.weight.detach().double()).cpu().numpy() for name, one in state.plastic.items()}
+    weights = {name: _numbers(one) for name, one in state.plastic.items()}
+    for name, kept in snapshots.items():  # of blocks whose last changes were still due: those that the run ends with
+        kept |= {block: weights[name] for block in plastic_ends(schedule.trials) if block not in kept}
     return Outcome(
         {name: circuit.size(name) for name in circuit.population},
         rates={name: keeper.rates() for name, keeper in keepers.items()},
         weights=weights,
+        snapshots=snapshots,
         tallied={name: (tally.windows, tally.counts) for name, tally in tallies.items()},
+        exchanges=closed.exchange.exchanges() if closed is not None else None,
         seconds=seconds,
     )
+
+
+def _kept_after(schedule: Schedule, plastic: dict[str, PlasticSynapses]) -> dict[int, list[tuple[str, str]]]:
+    """Steps after which a projection's weights are those that a plastic block has left; changes are made late."""
+    due: dict[int, list[tuple[str, str]]] = {}
+    for block, stop in plastic_ends(schedule.trials).items():
+        for name, synapses in plastic.items():
+            due.setdefault(nearest(stop, BIN) - 1 + synapses.late, []).append((name, block))
+    return due
+
+
+def _numbers(synapses: PlasticSynapses) -> Floats:
+    return np.asarray(over_draws(synapses.weight.detach().double()).cpu().numpy())

@@ -21,7 +21,7 @@ Check = tuple[int, str]
 """How many, and the sentence that says of what; the count is 0 where there is nothing to say."""
 SHOWN = 3  # keys that a sentence names
 # No times of anything that happens: decays, and the spread of a jitter, whose spikes are rounded one by one.
-NO_INSTANTS = ("time_step", "jitter", "tau", "tau_m", "tau_rec", "tau_fac", "peak")
+NO_INSTANTS = ("time_step", "jitter", "onset_jitter", "interval_jitter", "tau", "tau_m", "tau_rec", "tau_fac", "peak")
 
 
 def timing(connectome: Connectome, schedule: Schedule, outcome: Outcome) -> dict[str, Check]:

@@ -11,10 +11,10 @@ from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome.connectome import Connectome, generator, zone_of
 from cerebellum.experiment.patterns import Patterns
 from cerebellum.experiment.schedule import Schedule
-from cerebellum.readout import agreement, granule_code
+from cerebellum.readout import agreement, curve, granule_code, rivals
 from cerebellum.readout.granule_code import Code, matches
 from cerebellum.readout.microzones import by_pattern
-from cerebellum.results.result import READERS, Readings
+from cerebellum.results.result import ENGINE_READERS, READERS, Readings
 from cerebellum.theory import attention
 from cerebellum.typing import Floats
 
@@ -106,37 +106,55 @@ def recalled(readings: Readings, patterns: Patterns) -> dict[str, Any]:
         def of(rows: NDArray[np.bool_], bits: NDArray[np.bool_] = bits) -> agreement.Recall:
             return agreement.recall(bits[rows], patterns.pointers, patterns.target[rows])
 
-        flips, targets = np.unique(patterns.flips), np.unique(patterns.target)
+        flips, targets = np.unique(patterns.flips[~patterns.lure]), np.unique(patterns.target)
         found[name] = {
-            **vars(of(np.ones(len(bits), dtype=bool))),
+            **vars(of(~patterns.lure)),
             "by_flips": {str(int(level)): vars(of(patterns.flips == level)) for level in flips},
-            "by_pattern": {str(int(target)): of(patterns.target == target).patterns for target in targets},
+            "by_pattern": {
+                str(int(target)): of((patterns.target == target) & ~patterns.lure).patterns for target in targets
+            },
         }
     return found
 
 
 def compared(readings: Readings, code: Code, patterns: Patterns, seed: int) -> dict[str, Any]:
-    """agreement and beta as in summary.json; without an engine's weights there is neither."""
-    first = next((name for name in ("purkinje", "rate") if name in readings.weights), None)
-    if first is None:
+    """agreement, beta and curve as in summary.json; without an engine's weights there is none of them."""
+    weights, engines = readings.weights, [name for name in ENGINE_READERS if name in readings.weights]
+    if not engines:
         return {}
     cosine, fit = code.cosine(patterns.distances()), code.fit()
-    agreements: dict[str, Any] = dict(agreement.compare_all(readings.weights))
-    agreements["control"] = {
-        "reader": first,
-        "r2": agreement.shuffled_r2(readings.weights[first], readings.weights["sdm_exact"], generator(seed, "control")),
+    agreements: dict[str, Any] = dict(agreement.compare_all(weights, patterns.own))
+    if patterns.lure.any():
+        for pair, found in agreements.items():
+            a, b = (weights[name][patterns.lure] for name in pair.split("_vs_"))
+            found["lures"] = {"identity": agreement.identity(a, b), "r2": agreement.r2(a, b)}
+    models = rivals.weights(code, patterns)
+    models |= {
+        rival: weights[name] for rival, name in (("exact", "sdm_exact"), ("granule", "granule")) if name in weights
+    }
+    agreements["rivals"] = {
+        name: {
+            rival: rivals.against(
+                weights[name], weights["sdm"], model, patterns.own, patterns.target, generator(seed, "rivals")
+            )
+            for rival, model in models.items()
+        }
+        for name in engines
     }
     beta: dict[str, Any] = {"attention": fit.beta, "fit_r2": fit.r2, "fit_distances": [0, int(code.fit_range[-1])]}
-    for name in readings.weights:
+    cells = curve.pairs(cosine, patterns.flips, patterns.target)
+    for name in weights:
         if name != "attention":
-            found = agreement.effective_beta(readings.weights[name], cosine, patterns.target, generator(seed, "beta"))
-            beta[name] = found.value
-            beta[f"{name}_interval"] = [found.low, found.high]
-    return {"agreement": agreements, "beta": beta}
+            slope = curve.effective_beta(weights[name], weights["sdm"], cells, generator(seed, "beta"))
+            beta[name], beta[f"{name}_interval"] = slope.value, [slope.low, slope.high]
+            beta[f"{name}_curvature"] = slope.curvature
+            beta[f"{name}_curvature_interval"] = [slope.curvature_low, slope.curvature_high]
+    curves = {name: curve.curve(values, cosine, patterns.target) for name, values in weights.items()}
+    return {"agreement": agreements, "beta": beta, "curve": curves}
 
 
 def summarize(blocks: list[Readings], names: list[str], code: Code, patterns: Patterns, seed: int) -> dict[str, Any]:
-    """agreement, beta and recall of the last block that asks; recall of each if there are several.
+    """agreement, beta, curve and recall of the last block that asks; recall of each if there are several.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Run folders: whole or not at all, and nothing but a run folder is ever replaced by one."""
+"""Folders that the package writes: whole or not at all, and nothing but a folder of the same kind is ever replaced."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +15,37 @@ from cerebellum.errors import InputError
 from cerebellum.machine import atomic
 
 # All that a run writes: a folder with anything else in it holds something of the user's.
-NAMES = ("run.json", "summary.json", "spikes.nwb", "rates.npz", "figures")
+NAMES = (
+    "run.json", "summary.json", "trials.csv", "weights.npz", "spikes.nwb", "rates.npz", "exchanges.npz", "figures",
+)  # fmt: skip
 
 
-def refuse_existing(out: Path, force: bool) -> None:
-    """Complain about an existing run folder, or one that cannot be written, before any work is done.
+@dataclass(frozen=True)
+class Kind:
+    """What a folder is called, the file that makes it one, all names that it may hold, and what writes it."""
+
+    noun: str
+    mark: str
+    names: tuple[str, ...]
+    writer: str
+
+
+RUN = Kind("run folder", "run.json", NAMES, "no run")
+
+
+def refuse_existing(out: Path, force: bool, kind: Kind = RUN) -> None:
+    """Complain about an existing folder, or one that cannot be written, before any work is done.
 
     Raises
     ------
     InputError
-        If `out` exists and `force` is false, or `out` is anything but a run folder as a run left it, which is never
-        replaced; or if the folder above cannot be written.
+        If `out` exists and `force` is false, or `out` is anything but a folder of this kind as it was written, which
+        is never replaced; or if the folder above cannot be written.
     """
     if os.path.lexists(out) and not force:
         raise InputError(f"{out} exists already; choose another --out, or add --force to replace it")
-    if os.path.lexists(out) and (fault := _no_run_folder(out)):
-        raise InputError(f"{out} {fault}, and --force replaces run folders only; choose another --out")
+    if os.path.lexists(out) and (fault := _other(out, kind)):
+        raise InputError(f"{out} {fault}, and --force replaces {kind.noun}s only; choose another --out")
     refuse_unwritable(out)
 
 
@@ -47,7 +63,7 @@ def refuse_unwritable(out: Path) -> None:
 
 
 @contextmanager
-def whole_folder(out: Path, force: bool) -> Iterator[Path]:
+def whole_folder(out: Path, force: bool, kind: Kind = RUN) -> Iterator[Path]:
     """A folder to write into that becomes `out` when the block ends well, and leaves nothing when it does not.
 
     Raises
@@ -55,21 +71,21 @@ def whole_folder(out: Path, force: bool) -> Iterator[Path]:
     InputError
         As `refuse_existing`, at the start and again at the end, where `out` may be someone else's by then.
     """
-    refuse_existing(out, force)
+    refuse_existing(out, force, kind)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.whole_folder(out, lambda found: force and not _no_run_folder(found)) as part:
+    with atomic.whole_folder(out, lambda found: force and not _other(found, kind)) as part:
         yield part
 
 
-def _no_run_folder(path: Path) -> str:
-    """Why `path` is no run folder that may be replaced; empty if it is one, or an empty folder."""
+def _other(path: Path, kind: Kind) -> str:
+    """Why `path` is no folder of this kind that may be replaced; empty if it is one, or an empty folder."""
     if path.is_symlink() or not path.is_dir():
-        return "is no run folder (it is no folder)"
+        return f"is no {kind.noun} (it is no folder)"
     names = {entry.name for entry in path.iterdir()}
-    if names and "run.json" not in names:
-        return "is no run folder (it has no run.json)"
-    if foreign := sorted(names.difference(NAMES)):
-        return f"holds {foreign[0]}, which no run has written"
+    if names and kind.mark not in names:
+        return f"is no {kind.noun} (it has no {kind.mark})"
+    if foreign := sorted(names.difference(kind.names)):
+        return f"holds {foreign[0]}, which {kind.writer} has written"
     return ""
 
 

@@ -6,38 +6,76 @@ import os
 import pickle
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cerebellum.activity.spikes import Spikes
 from cerebellum.clock import NANOSECOND
 from cerebellum.machine import cache
+from cerebellum.results import trials
 
 if TYPE_CHECKING:
+    from pynwb.epoch import TimeIntervals
+    from pynwb.misc import Units
+
     from cerebellum.results.result import Result
 
 
 def write_spikes(result: Result, path: Path) -> None:
     """Write all spikes and trials of a result.
 
-    Cells that never fired are rows with no spike times, so that rates over all cells can be computed from the file.
+    Cells that never fired are rows with no spike times, and every row says in which interval it was observed: so rates
+    over all cells and the whole run can be computed from the file. `epochs` has that interval for readers which look
+    for none in the units.
     """
     _import_pynwb()
     import h5py
-    from pynwb import NWBHDF5IO, H5DataIO, NWBFile
-    from pynwb.core import VectorData, VectorIndex
-    from pynwb.misc import Units
+    from pynwb import NWBHDF5IO, NWBFile
+    from pynwb.file import Subject
 
+    title = result.circuit.title
     file = NWBFile(
-        session_description=f"{result.protocol.title} on {result.circuit.title}",
+        session_description=f"{result.protocol.title} on {title}",
         identifier=str(result.provenance["identifier"]),
         session_start_time=datetime.fromisoformat(str(result.provenance["started"])).astimezone(UTC),
         experiment_description=result.protocol.description,
-        notes="Simulated spikes, no animal. Model, protocol, seed and versions are in run.json beside this file.",
+        # No `keywords`: neo 0.14 opens no file that has any (its issue 1413).
+        notes="Simulated spikes, no animal. Model, protocol, seed and versions are in run.json beside this file. "
+        f"Keywords: simulation, cerebellum, spiking network, {title}, {result.protocol.title}.",
         source_script="cerebellum",
         source_script_file_name="run.json",
+        # The format asks for an animal; the description says that there is none.
+        subject=Subject(
+            subject_id="simulation",
+            description=f"No animal: a simulation of {title}. Species, sex and age only fill fields that are required.",
+            species="Mus musculus",
+            sex="U",
+            age="P0D/",
+        ),
     )
+    file.units = _units(result)
+    file.trials = _trials(trials.columns(result))
+    file.add_epoch(start_time=0.0, stop_time=result.schedule.duration, tags=["simulation"])
+    # HDF5 crashes the process where the disk is full when it closes a file: written in memory, then as plain bytes.
+    with (
+        h5py.File(path.name, "w", driver="core", backing_store=False) as memory,
+        NWBHDF5IO(file=memory, mode="w") as io,
+    ):
+        io.write(file)
+        memory.flush()
+        path.write_bytes(memory.id.get_file_image())
+
+
+def _units(result: Result) -> Units:
+    """One row a cell, population after population."""
+    from pynwb import H5DataIO
+    from pynwb.core import VectorData, VectorIndex
+    from pynwb.misc import Units
+
+    def packed(values: Any) -> H5DataIO:
+        return H5DataIO(values, compression="gzip", compression_opts=2, shuffle=True)
+
     times, index, population, number = [], [], [], []
     total = 0
     for name, spikes in result.spikes.items():
@@ -49,36 +87,55 @@ def write_spikes(result: Result, path: Path) -> None:
         total = int(ends[-1])
         population += [name] * cells
         number.append(np.arange(cells))
-    packed = H5DataIO(np.concatenate(times), compression="gzip", compression_opts=2, shuffle=True)
-    spike_times = VectorData(name="spike_times", description="spike times in seconds", data=packed)
-    file.units = Units(
-        name="units",
-        description="simulated cells",
-        columns=[
-            spike_times,
-            VectorIndex(name="spike_times_index", data=np.concatenate(index), target=spike_times),
-            VectorData(name="population", description="population of the cell", data=population),
-            VectorData(name="cell", description="number of the cell in its population", data=np.concatenate(number)),
-        ],
+    observed = np.tile([0.0, result.schedule.duration], (len(population), 1))
+    spike_times = VectorData(
+        name="spike_times", description="spike times in seconds", data=packed(np.concatenate(times))
     )
-    for key, text in (
-        ("block", "block of the protocol"),
-        ("role", "what the block is for"),
-        ("shown", "number of the stored pattern or cue shown, -1 for none"),
-    ):
-        file.add_trial_column(key, text)
-    for trial in result.schedule.trials:
-        file.add_trial(
-            start_time=trial.start, stop_time=trial.stop, block=trial.block, role=trial.role, shown=trial.pattern
-        )
-    # HDF5 crashes the process where the disk is full when it closes a file: written in memory, then as plain bytes.
-    with (
-        h5py.File(path.name, "w", driver="core", backing_store=False) as memory,
-        NWBHDF5IO(file=memory, mode="w") as io,
-    ):
-        io.write(file)
-        memory.flush()
-        path.write_bytes(memory.id.get_file_image())
+    intervals = VectorData(name="obs_intervals", description="the whole run, in seconds", data=packed(observed))
+    columns = [
+        spike_times,
+        VectorIndex(name="spike_times_index", data=np.concatenate(index), target=spike_times),
+        intervals,
+        VectorIndex(name="obs_intervals_index", data=np.arange(1, len(population) + 1), target=intervals),
+        VectorData(name="population", description="population of the cell", data=population),
+        VectorData(name="cell", description="number of the cell in its population", data=np.concatenate(number)),
+    ]
+    if result.connectome is not None and result.connectome.positions:
+        places = np.concatenate([result.connectome.positions[name] for name in result.spikes])
+        columns += [
+            VectorData(name=axis, description=f"{axis} of the soma's centre in metres", data=packed(places[:, column]))
+            for column, axis in enumerate("xyz")
+        ]
+    return Units(
+        name="units", description="simulated cells", columns=columns, resolution=float(result.circuit.time_step.si)
+    )
+
+
+DESCRIBED = {
+    "start_time": "begin of the trial, in seconds",
+    "stop_time": "end of the trial, without the interval after it, in seconds",
+    "block": "block of the protocol",
+    "kind": "kind of trial",
+    "role": "what the block is for",
+    "shown": "number of the stored pattern or cue shown, -1 for none",
+}
+
+
+def _trials(table: dict[str, list[Any]]) -> TimeIntervals:
+    """The trials with the columns of trials.csv; what a trial has not is nan."""
+    from pynwb.core import VectorData
+    from pynwb.epoch import TimeIntervals
+
+    named = {"start_time": table["start"], "stop_time": table["stop"]}
+    named |= {key: values for key, values in table.items() if key not in ("trial", "start", "stop")}
+    columns = [VectorData(name=key, description=_meaning(key), data=values) for key, values in named.items()]
+    return TimeIntervals(name="trials", description="trials of the protocol", columns=columns)
+
+
+def _meaning(column: str) -> str:
+    if column.startswith("onset."):
+        return "begin of this stimulus, in seconds; nan where the trial has none"
+    return DESCRIBED.get(column, "mean rate of the population in this window of the trial, in Hz")
 
 
 def read_spikes(path: Path, dt: float = NANOSECOND) -> dict[str, Spikes]:

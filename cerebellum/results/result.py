@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
@@ -48,6 +49,11 @@ class Result:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @property
+    def exchanges(self) -> Exchanges | None:
+        """What passed through a closed loop in the first engine's run; None for a run without one."""
+        return next(iter(self.outcomes.values())).exchanges if self.outcomes else None
+
+    @property
     def recalled(self) -> Patterns:
         """The cues of the last read block, and what was stored before it."""
         assert self.patterns is not None
@@ -55,6 +61,8 @@ class Result:
 
 
 READERS = ("purkinje", "nuclear", "granule", "rate", "sdm", "sdm_exact", "attention")
+ENGINE_READERS = ("purkinje", "nuclear", "rate")
+"""Those whose weights are regressed from what an engine's cells do."""
 
 
 @dataclass(frozen=True)

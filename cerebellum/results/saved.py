@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
 from cerebellum.description.units import parse_value
 from cerebellum.errors import InputError, brief, shortened
+from cerebellum.typing import Floats
 
 T = TypeVar("T")
 
@@ -40,6 +42,25 @@ class SavedRun:
 
         return _read(self.folder / "rates.npz", rates.read)
 
+    def exchanges(self) -> Exchanges | None:
+        """What passed through a closed loop, from exchanges.npz; None for a run without one."""
+        from cerebellum.activity import exchanges
+
+        path = self.folder / "exchanges.npz"
+        return _readable(path, exchanges.read) if path.exists() else None
+
+    def trials(self) -> Any:
+        """Trials one by one as a pandas data frame, from trials.csv; the columns are those of `results.trials`."""
+        from cerebellum.results import trials
+
+        return trials.read(self.folder / "trials.csv")
+
+    def weights(self) -> dict[str, dict[str, Floats]]:
+        """Plastic projection -> plastic block, and last 'end' -> weights (A or S) then, from weights.npz."""
+        from cerebellum.results import weights
+
+        return _read(self.folder / "weights.npz", weights.read)
+
 
 def open_run(folder: str | Path) -> SavedRun:
     """Open a finished run folder.
@@ -58,8 +79,10 @@ def open_run(folder: str | Path) -> SavedRun:
 
 def _read(path: Path, read: Callable[[Path], dict[str, T]]) -> dict[str, T]:
     """What a file of the folder holds; nothing if there is none."""
-    if not path.exists():
-        return {}
+    return _readable(path, read) if path.exists() else {}
+
+
+def _readable(path: Path, read: Callable[[Path], T]) -> T:
     try:
         return read(path)
     except Exception as error:  # a damaged file fails in many ways

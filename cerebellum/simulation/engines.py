@@ -34,6 +34,7 @@ class Engine(Protocol):
     name : as users ask for it
     options : dataclass of its options, all with defaults; it refuses bad values with an `InputError`
     readers : role of a population -> name of the reader of a memory that its activity makes, for `Outcome.counts`
+    closes : what a closed loop may drive, 'rate' and 'current'; an engine without the attribute closes none
     """
 
     name: str

@@ -29,12 +29,11 @@ def needed(circuit: Circuit, chosen: Sequence[tuple[Engine, Any]], protocol: Pro
 
 def recorded(circuit: Circuit, protocol: Protocol) -> dict[str, float]:
     """What grows with the protocol -> bytes, roughly."""
-    given, ends = 0.0, 0
-    for block in protocol.block.values():
-        trials, ends = protocol.trials_in(block), ends + block.plasticity
-        for stimulus in block.stimulus.values():
+    given, ends = 0.0, sum(block.plasticity for block in protocol.block.values())
+    for _, one, trials, length in protocol.spent():
+        for stimulus in one.stimulus.values():
             name = circuit.find(stimulus.population)
-            given += trials * stimulus.expected(circuit.size(name)) if name and not stimulus.injects else 0.0
+            given += trials * stimulus.expected(circuit.size(name), length) if name and not stimulus.injects else 0.0
     cells = sum(circuit.size(name) for name in circuit.population)
     synapses = expected_synapses(circuit)
     plastic = sum(n for name, n in synapses.items() if circuit.projection[name].plasticity is not None)

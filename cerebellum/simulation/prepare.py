@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.compatibility import check_together
-from cerebellum.description.protocol import Protocol, load_protocol
+from cerebellum.description.protocol import KEYS, Protocol, load_protocol
 from cerebellum.errors import ArgumentError, UnknownNameError, shortened
 from cerebellum.experiment import stimulus
+from cerebellum.experiment.loop import Loop
 from cerebellum.experiment.patterns import Patterns, make_patterns
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.readout import granule_code, microzones
 from cerebellum.readout.granule_code import Code
+from cerebellum.typing import Floats
 
 
 @dataclass(frozen=True)
@@ -58,21 +61,33 @@ def prepare(
     return sample_experiment(circuit, plan, seed)
 
 
-def sample_experiment(circuit: Circuit, protocol: Protocol, seed: int) -> Experiment:
-    """The same of a circuit and a protocol that have been checked together."""
+def sample_experiment(
+    circuit: Circuit,
+    protocol: Protocol,
+    seed: int,
+    earlier: tuple[int, dict[str, Floats], Any] | None = None,
+    loop: Loop | None = None,
+) -> Experiment:
+    """The same of a circuit and a protocol that have been checked together, and a loop around them.
+
+    `earlier` are the seed of another run's connectome, to be this one's too, and the weights that it has learned.
+    """
     code = granule_code.code_of(circuit, protocol.active_lines) if protocol.patterns is not None else None
     patterns = make_patterns(protocol, code.lines, circuit.zones, seed) if code is not None else None
-    connectome = sample(circuit, seed)
+    connectome = sample(circuit, seed if earlier is None else earlier[0])
+    if earlier is not None:
+        connectome = replace(connectome, learned=earlier[1])
     schedule = stimulus.schedule(protocol, connectome, patterns, seed)
-    schedule = replace(schedule, counted=microzones.asked_for(circuit, schedule))
+    schedule = replace(schedule, counted=microzones.asked_for(circuit, schedule), loop=loop)
     return Experiment(circuit, protocol, connectome, schedule, patterns, code)
 
 
 def resolve(model: str | Circuit, protocol: str | Protocol, settings: dict[str, str]) -> tuple[Circuit, Protocol]:
     """Model and protocol with the settings given to the one whose file has the key's first part."""
-    of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in Protocol.model_fields}
+    protocols = [*Protocol.model_fields, *KEYS]
+    of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in protocols}
     of_model = {key: text for key, text in settings.items() if key not in of_protocol}
-    known = [*Circuit.model_fields, *Protocol.model_fields]
+    known = [*Circuit.model_fields, *protocols]
     for key in of_model:
         if key.split(".")[0] not in known:
             listed = ", ".join(dict.fromkeys(known))

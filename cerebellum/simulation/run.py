@@ -8,16 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cerebellum.activity import rates
-from cerebellum.connectome.connectome import degrees
+import numpy as np
+
+from cerebellum.activity import exchanges, rates
+from cerebellum.connectome.connectome import degrees, generator
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol
 from cerebellum.errors import ProtocolFileError
+from cerebellum.experiment import loop as loops
+from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.readout import engine_agreement, microzones, readers, recorded
+from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
+from cerebellum.results import weights
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
-from cerebellum.results.result import Result
+from cerebellum.results.result import ENGINE_READERS, Result
 from cerebellum.simulation import checks, engines, memory
 from cerebellum.simulation.engines import Engine
 from cerebellum.simulation.prepare import Experiment, resolve, sample_experiment
@@ -34,6 +39,8 @@ def run(
     settings: dict[str, str] | None = None,
     out: str | Path | None = None,
     force: bool = False,
+    loop: Loop | None = None,
+    start_from: str | Path | None = None,
     progress: Progress = silent,
     **options: Any,
 ) -> Result:
@@ -45,13 +52,18 @@ def run(
     engine : 'spiking', 'rate' (circuits of conductances), 'volley' (memories of currents), 'both' (spiking, and the
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
-    out : folder to write (run.json, summary.json, spikes.nwb, figures/); None writes nothing
+    out : folder to write (run.json, summary.json, trials.csv, weights.npz, spikes.nwb, figures/); None writes nothing
+    start_from : folder of an earlier run of the model: the connectome is that run's, and plastic synapses begin with
+        the weights that it ended with; `seed` is of all else that is drawn
+    loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
     Raises
     ------
     InputError
         If anything asked for does not exist, does not fit together, or does not fit in memory.
+    CerebellumError
+        If a loop's callable fails, or the simulation does.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     if out is not None:
@@ -59,8 +71,14 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
+    if loop is not None:
+        for one, _ in chosen:
+            loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
     progress("sampling the connectome", None)
-    experiment = sample_experiment(circuit, plan, seed)
+    earlier = None if start_from is None else weights.of_run(Path(start_from))
+    experiment = sample_experiment(circuit, plan, seed, earlier, loop)
+    if earlier is not None:
+        weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
     result = Result(circuit, plan, experiment.schedule, experiment.patterns, connectome=experiment.connectome)
     for one, own in chosen:
@@ -68,17 +86,27 @@ def run(
         seconds[one.name] = dict(outcome.seconds)
         result.outcomes[one.name] = outcome
     _report_rates(result)
+    if result.plastic:
+        first = result.outcomes[chosen[0][0].name]
+        result.summary["learning"] = weights.summary(first, experiment.connectome)
     if experiment.reads:
         progress("comparing readers", None)
         _read(result, experiment, [one for one, _ in chosen], seed)
     result.summary["convergence"] = {
-        degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
+        degree.projection: {
+            "described": degree.described_convergence,
+            "realised": degree.convergence_mean,
+            "described_sd": degree.described_sd,
+            "realised_sd": degree.convergence_sd,
+        }
         for degree in degrees(experiment.connectome)
     }
     result.summary["checks"] = checks.checks(experiment, result)
     seconds["total"] = time.perf_counter() - clock
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
     result.provenance.update(provenance(result, engine, chosen, seed, started))
+    if start_from is not None:
+        result.provenance["start_from"] = {"folder": str(start_from), "connectome_seed": experiment.connectome.seed}
     if out is not None:
         save(result, Path(out), force, progress)
     return result
@@ -87,11 +115,16 @@ def run(
 def save(result: Result, out: Path, force: bool = False, progress: Progress = silent) -> Path:
     """Write a run folder, whole or not at all."""
     from cerebellum.plotting import figures
-    from cerebellum.results import nwb
+    from cerebellum.results import nwb, trials
 
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
+        if result.exchanges is not None:
+            exchanges.write(result.exchanges, part / "exchanges.npz")
+        trials.write(result, part / "trials.csv")
+        if result.plastic and result.connectome is not None:
+            weights.write(next(iter(result.outcomes.values())), result.connectome, part / "weights.npz")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
         if result.spikes:
@@ -153,3 +186,9 @@ def _read(result: Result, experiment: Experiment, ran: Sequence[Engine], seed: i
     result.readout.update(readings[-1].readout)
     result.weights.update(readings[-1].weights)
     result.summary.update(readers.summarize(readings, experiment.protocol.blocks_of("read"), code, patterns, seed))
+    known = [name for name in ENGINE_READERS if name in result.weights]
+    if known and overlap is not None:
+        shared = overlap[np.ix_(patterns.block_of_cue == len(readings) - 1, patterns.written[-1])]
+        rng = generator(seed, "controls")
+        found = controls.controls(first, connectome, schedule, readings[-1], known[0], shared, rng)
+        result.summary["agreement"]["controls"] = found

@@ -22,9 +22,9 @@ class SinusoidalPoisson(Lasting, SomeCells):
 
     def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
         """By thinning of spikes at the highest rate."""
-        chosen, highest = self.chosen(scene), self.rate.si * (1 + self.depth.si)
-        cells = np.repeat(chosen, rng.poisson(highest * self.duration.si, len(chosen)))
-        when = self.duration.si * rng.random(len(cells))
+        chosen, highest, lasts = self.chosen(scene), self.rate.si * (1 + self.depth.si), self.lasts(scene.length)
+        cells = np.repeat(chosen, rng.poisson(highest * lasts, len(chosen)))
+        when = lasts * rng.random(len(cells))
         share = (1 + self.depth.si * np.sin(2 * np.pi * self.frequency.si * when)) / (1 + self.depth.si)
         kept = rng.random(len(cells)) < share
         return self.onset.si + when[kept], cells[kept]
