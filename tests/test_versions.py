@@ -140,6 +140,7 @@ thread = threading.Thread(target=lambda: __import__("cerebellum.spiking.network"
 thread.start()
 thread.join()
 assert "cerebellum.spiking.network" in sys.modules, "the import fails in a thread"
+assert not {"pylab", "matplotlib.pyplot"} & set(sys.modules), "pyplot comes with it"
 assert before == (signal.getsignal(signal.SIGINT), sys.excepthook, warnings.showwarning), "a hook is left"
 left = os.listdir(tempfile.gettempdir())
 assert not left, f"files are left: {left}"
