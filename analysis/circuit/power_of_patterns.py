@@ -99,7 +99,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
     """A panel for each kind of patterns."""
     from matplotlib.figure import Figure
 
-    from cerebellum.plotting.agreement import RIVAL_NAMES
+    from cerebellum.plotting.reader_agreement import RIVAL_NAMES
 
     names = [name for name in RIVAL_NAMES if name != "expected"]
     figure = Figure(figsize=(10, 3.8), layout="constrained")
