@@ -269,3 +269,18 @@ def test_without_a_compiler_in_the_path_it_warns_and_runs_on_numpy(call, monkeyp
     assert code == 0, err
     assert "warning: no C++ compiler found" in err
     assert "Run folder" in out
+
+
+def test_plot_writes_a_figure_or_says_what_is_missing(call, tmp_path: Path) -> None:
+    assert call("run", "recall", "--model", "jaeckel", "--engine", "volley", *tiny(), "--out", "run")[0] == 0
+    assert call("plot", "run", "--figure", "weights")[0] == 0
+    assert (tmp_path / "run-weights.pdf").read_bytes().startswith(b"%PDF")
+    code, _, err = call("plot", "run", "--figure", "weights")
+    assert (code, "run-weights.pdf exists already" in err) == (2, True)
+    code, _, err = call("plot", "run", "--figure", "raster")
+    assert (code, err.count("\n"), "has no spikes to draw" in err) == (2, 1, True)
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "table.csv").write_text("a.b,seed,found\n1,1,2.0\n2,1,3.0\n")
+    assert call("plot", "sweep", "--figure", "found", "--format", "svg")[0] == 0
+    code, _, err = call("plot", "sweep", "--figure", "fund")
+    assert (code, "did you mean 'found'?" in err) == (2, True)

@@ -126,7 +126,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
     """Curve, rivals, stages, pauses."""
     from matplotlib.figure import Figure
 
-    from cerebellum.plotting.agreement import draw_curve, draw_rivals
+    from cerebellum.plotting.reader_agreement import draw_curve, draw_rivals
 
     runs = numbers["runs"]
     figure = Figure(figsize=(11, 8), layout="constrained")

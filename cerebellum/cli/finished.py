@@ -1,9 +1,9 @@
-"""Commands on finished runs: list them, set them side by side, write their page, run one again."""
+"""Commands on finished runs: list them, set them side by side, write their page or a figure, run one again."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,6 +37,50 @@ def report(
     else:
         write_comparison(opened, page)
     console().print(f"{page}: {page.stat().st_size / 1e6:.1f} MB; open it in a browser")
+
+
+@app.command()
+def plot(
+    run: Annotated[Path, typer.Argument(help="A run folder, or the folder of a sweep.")],
+    figure: Annotated[str, typer.Option(help="Which: raster, psth, rates, ...; of a sweep a column of its table.")],
+    format_: Annotated[str, typer.Option("--format", help="pdf, svg or png.")] = "pdf",
+    columns: Annotated[int, typer.Option(min=1, max=2, help="Width: one or two columns of a journal.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="File to write; default RUN-FIGURE.FORMAT here.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Draw one figure of a finished run at the size of a journal's column, its text as text."""
+    from cerebellum.errors import UnknownNameError
+    from cerebellum.machine.atomic import whole_file
+    from cerebellum.plotting import journal
+    from cerebellum.report.write import refuse_page
+    from cerebellum.results import open_run
+    from cerebellum.results.folder import refuse_unwritable
+
+    if format_ not in journal.FORMATS:
+        raise UnknownNameError.of("format", format_, list(journal.FORMATS))
+    path = out or Path(f"{run.absolute().name}-{figure}.{format_}")
+    refuse_page(path, force)
+    refuse_unwritable(path)
+    made = _of_sweep(run, figure) if (run / "table.csv").is_file() else journal.figure(open_run(run), figure, columns)
+    with whole_file(path) as part:
+        journal.save(made, part, format_)
+    console().print(f"{path}")
+
+
+def _of_sweep(folder: Path, column: str) -> Any:
+    """The figure of one column of a sweep's table; what was varied stands in front of the seed."""
+    import pandas as pd
+
+    from cerebellum.errors import InputError
+    from cerebellum.plotting.sweep import sweep_figure
+
+    try:
+        table = pd.read_csv(folder / "table.csv")
+        names = [str(name) for name in table]
+        varied = names[: names.index("seed")]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / 'table.csv'}: damaged, or not a sweep's: run the sweep again") from error
+    return sweep_figure(table, varied or ["seed"], [column])
 
 
 @app.command()
