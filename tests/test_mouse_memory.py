@@ -124,25 +124,3 @@ def test_no_climbing_fibres_no_memory() -> None:
     result = run("mouse_recall", "mouse_memory", seed=1, settings={**MODEL, **silent})
     naive = result.circuit.projection["parallel_fiber_to_purkinje"].weight
     assert (result.plastic["parallel_fiber_to_purkinje"] >= naive.si * (1 - 1e-9)).all()  # type: ignore[union-attr]
-
-
-def test_the_budget_counts_rates_and_pauses_as_defined(remembered: Result) -> None:
-    """Stages against the summary, rates and the share of pauses against counts of spikes, trial by trial."""
-    budget = pytest.importorskip("analysis.mouse_memory.memory_budget", reason="claim modules run from a checkout")
-    stages, body = budget.stages(remembered), budget.physiology(remembered)
-    known = remembered.summary["agreement"]["purkinje_vs_sdm"]
-    assert stages["purkinje"]["all"] == pytest.approx(known["identity"])
-    assert stages["purkinje"]["others"] == pytest.approx(known["others"]["identity"])
-    spikes, cells = remembered.spikes["purkinje"], remembered.circuit.size("purkinje")
-    rate = {}
-    for role in ("baseline", "read"):
-        windows = [trial.window for trial in remembered.schedule.of(role)]
-        each = [np.bincount(spikes.cell[spikes.within(*w)], minlength=cells) / (w[1] - w[0]) for w in windows]
-        rate[role] = np.array(each)
-        assert body["rates"]["purkinje"][role] == pytest.approx(np.mean(each))
-    zone = np.arange(cells) * 4 // cells
-    change = rate["read"] - rate["baseline"].mean(axis=0)
-    pointer = remembered.recalled.pointers[remembered.recalled.target]
-    down = [change[q, zone == z].mean() < 0 for q in range(len(change)) for z in range(4) if pointer[q, z]]
-    assert body["below"] == pytest.approx(np.mean(down))
-    assert body["lowest"] <= min(rate["read"][:, zone == z].mean(axis=1).min() for z in range(4))
