@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from cerebellum.description import library, session
 from cerebellum.description.block import Block
+from cerebellum.description.loop import AnyLoop
 from cerebellum.description.patterns import FilePatterns, GradedPatterns, PatternSource, SparsePatterns
 from cerebellum.description.schema import (
     Table,
@@ -36,6 +37,8 @@ class Protocol(Table):
     trial: dict[Word, TrialKind] = Field(default_factory=dict)
     """Kinds of trials that blocks over kinds are made of."""
     block: dict[Word, Block]
+    loop: SerializeAsAny[AnyLoop] | None = None
+    """What is closed around the circuit."""
     sources: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

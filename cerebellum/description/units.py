@@ -26,6 +26,7 @@ DIMENSIONS = {
     "volume density": "1/um^3",
     "planar density": "1/um^2",
     "concentration": "mM",
+    "angular velocity": "deg/s",
 }
 
 
@@ -45,6 +46,7 @@ LARGEST = {
     "volume density": 1e21,
     "planar density": 1e15,
     "concentration": 1e4,
+    "angular velocity": 1e3,
 }
 LONGEST_UNIT = 40
 # Names multiplied and divided, with whole powers, a 1 only in front of a slash: nothing that a parser could compute on.

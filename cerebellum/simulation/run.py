@@ -71,12 +71,12 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
-    if loop is not None:
-        for one, _ in chosen:
-            loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
     progress("sampling the connectome", None)
     earlier = None if start_from is None else weights.of_run(Path(start_from))
     experiment = sample_experiment(circuit, plan, seed, earlier, loop)
+    if (closed := experiment.schedule.loop) is not None:
+        for one, _ in chosen:
+            loops.refuse(closed, circuit, one.name, getattr(one, "closes", ()))
     if earlier is not None:
         weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
@@ -86,6 +86,8 @@ def run(
         seconds[one.name] = dict(outcome.seconds)
         result.outcomes[one.name] = outcome
     _report_rates(result)
+    if plan.loop is not None and result.exchanges is not None:
+        result.summary["loop"] = plan.loop.measured(result.exchanges, experiment.schedule.trials)
     if result.plastic:
         first = result.outcomes[chosen[0][0].name]
         result.summary["learning"] = weights.summary(first, experiment.connectome)
