@@ -101,7 +101,7 @@ class EyeMovement(ClosedLoop):
     def _turns(self) -> EyeMovement:
         if self.frequency.si <= 0:
             raise InputError(f"frequency: found {self.frequency}; wanted more than 0")
-        if self.mossy.base.si < self.mossy.depth.si * max(self.peak(turns) for turns in self.block.values()):
+        if self.mossy.base.si < self.mossy.depth.si * max(map(self.peak, self.block.values()), default=0.0):
             raise InputError("mossy.depth: rates would fall below 0; wanted a smaller depth or a higher base")
         return self
 
