@@ -145,7 +145,7 @@ def test_a_model_that_learns_nothing_refuses_learned_weights(tmp_path: Path) -> 
 def test_a_run_goes_on_from_another(finished: tuple[Result, Path], small_settings: dict[str, str]) -> None:
     """Of the small memory: the same connectome under another seed's stimuli, from the weights as they were left."""
     first, out = finished
-    kept = cerebellum.open_run(out).weights()["parallel_fiber_to_purkinje"]
+    kept = cerebellum.open_run(out).plastic_weights["parallel_fiber_to_purkinje"]
     assert (kept["end"] == first.plastic["parallel_fiber_to_purkinje"]).all()
     begun: dict[str, Connectome] = {}
 

@@ -183,7 +183,7 @@ def test_the_same_again_in_a_thread_and_compiles_nothing(compiled: tuple[Result,
 
 def test_the_run_folder_has_what_passed(compiled: tuple[Result, Path]) -> None:
     result, folder = compiled
-    saved, passed = open_run(folder).exchanges(), result.exchanges
+    saved, passed = open_run(folder).exchanges, result.exchanges
     assert saved is not None
     assert passed is not None
     assert saved.interval == INTERVAL
@@ -496,4 +496,4 @@ def test_the_guide_runs(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     exec(compile(code.replace("[100:]", "[1:]"), "closed_loop.md", "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out.startswith("3 exchanges")
-    assert open_run(tmp_path / "runs" / "held").exchanges() is not None
+    assert open_run(tmp_path / "runs" / "held").exchanges is not None

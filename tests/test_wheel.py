@@ -40,11 +40,11 @@ def run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProces
 def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, root: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert tops == {"cerebellum", f"cerebellum-{wheel.name.split('-')[1]}.dist-info"}
+    assert tops == {"cerebellum", f"cerebellum_sim-{wheel.name.split('-')[1]}.dist-info"}
     for kind in ("models", "protocols"):
         for path in (root / kind).glob("*.toml"):
             assert f"cerebellum/{kind}/{path.name}" in names
-    for path in (root / "cerebellum").rglob("*.c"):
+    for path in [*(root / "cerebellum").rglob("*.c"), *(root / "cerebellum/report/templates").iterdir()]:
         assert path.relative_to(root).as_posix() in names
     assert "cerebellum/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -76,5 +76,7 @@ def test_the_installed_command_lists_and_runs(site: Path, tmp_path: Path, small_
         *settings,
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"run.json", "summary.json", "spikes.nwb", "figures"}
+    assert {"run.json", "summary.json", "spikes.nwb", "figures", "report.html"} <= {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
     assert {path.name: path.stat().st_ino for path in objects.iterdir()} == before

@@ -1,4 +1,4 @@
-"""The command line: list, show, check, run, sweep, compare, cite, graph, export, figures."""
+"""The command line: list, show, check, run, sweep, compare, report, runs, cite, graph, export, figures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
+import cerebellum
+from cerebellum.cli import exported, finished
+from cerebellum.cli.arguments import Overlays, Settings
+from cerebellum.cli.arguments import settings_of as _settings
+from cerebellum.cli.console import console as _console
 from cerebellum.description import library
 from cerebellum.errors import CerebellumError, InputError, UnknownNameError, shortened
 
@@ -23,31 +27,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the model or protocol; may be repeated."),
-]
-Overlays = Annotated[
-    list[str] | None,
-    typer.Option("--with", metavar="OVERLAY", help="Lay mouse_OVERLAY, or a file, over the model; may be repeated."),
-]
+app.add_typer(finished.app)  # without a name: its commands stand beside ours
+app.add_typer(exported.app)
 
 
-def _console() -> Console:
-    # What files say is printed as it stands: brackets in a title are no markup, ":smile:" is no picture.
-    console = Console(markup=False, emoji=False)
-    # Piped into a file or another program, tables keep their full width instead of being cut to 80 columns.
-    return console if console.is_terminal else Console(markup=False, emoji=False, width=160)
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"cerebellum {cerebellum.__version__}")
+        raise typer.Exit
 
 
-def _settings(pairs: list[str] | None) -> dict[str, str]:
-    out = {}
-    for pair in pairs or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise InputError(f"--set {shortened(pair, 100)}: wanted KEY=VALUE, for example --set patterns.count=5")
-        out[key.strip()] = value.strip()
-    return out
+@app.callback()
+def _everything(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Cerebellar network simulator: spiking and rate engines on one circuit."""
 
 
 def _kind_of(name: str) -> str:
@@ -84,6 +80,30 @@ def _load(name: str, settings: dict[str, str] | None = None) -> Any:
     from cerebellum.description.protocol import load_protocol
 
     return load_model(name, settings) if _kind_of(name) == "models" else load_protocol(name, settings)
+
+
+def _model(protocol: str, named: str | None) -> str:
+    """The model to run on, and a line if it was not named, or is none that the protocol is made for."""
+    from cerebellum.description.compatibility import other_model
+    from cerebellum.description.protocol import default_model
+
+    model = default_model(protocol) if named is None else named
+    if named is None:
+        print(f"model: {model}, the first that the protocol is made for", file=sys.stderr)
+    elif said := other_model(protocol, model):
+        warnings.warn(said, stacklevel=1)
+    return model
+
+
+def _refuse_options(context: typer.Context, taken: tuple[str, ...]) -> None:
+    """Complain about options that a run folder has no use for: it is run as it was."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name not in taken and source is not None and source.name == "COMMANDLINE":
+            raise InputError(
+                f"{parameter.opts[0]}: a run folder is run again as it was; wanted --out and --force alone"
+            )
 
 
 @app.command("list")
@@ -127,8 +147,9 @@ def check(file: str, overlay: Overlays = None) -> None:
 
 @app.command()
 def run(
-    protocol: str,
-    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    context: typer.Context,
+    protocol: Annotated[str, typer.Argument(help="Shipped name or path; or a run folder, to run it again.")],
+    model: Annotated[str | None, typer.Option(help="Shipped name or path; default the protocol's first.")] = None,
     engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seed: Annotated[int, typer.Option(min=0)] = 1,
     overlay: Overlays = None,
@@ -151,12 +172,17 @@ def run(
         Path | None, typer.Option("--from", metavar="RUN", help="Begin with that run's connectome and last weights.")
     ] = None,
 ) -> None:
-    """Run a protocol; prints what was found and writes a run folder."""
+    """Run a protocol; prints what was found and writes a run folder. Of a run folder: whether it comes out the same."""
+    if Path(protocol).is_dir() and protocol not in library.names("protocols"):
+        _refuse_options(context, ("protocol", "out", "force"))
+        finished.again(Path(protocol), out, force)
+        return
     from cerebellum.cli import tables
     from cerebellum.description import overlays
     from cerebellum.machine import progress
     from cerebellum.simulation import run
 
+    model = _model(protocol, model)
     options = {"device": device, "dtype": dtype, "draws": draws, "target": target, "threads": threads}
     model = _with(model, overlay)
     stem = "-".join([Path(protocol).stem, overlays.stem(model), engine, str(seed)])
@@ -190,7 +216,7 @@ def run(
 def sweep(
     protocol: str,
     vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,C", help="Values of a key; may be repeated.")],
-    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    model: Annotated[str | None, typer.Option(help="Shipped name or path; default the protocol's first.")] = None,
     engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 1..N for every combination.")] = 1,
     overlay: Overlays = None,
@@ -204,6 +230,7 @@ def sweep(
     from cerebellum.machine import progress
     from cerebellum.simulation.sweep import run_sweep
 
+    model = _model(protocol, model)
     model = _with(model, overlay)
     varied = {key: text.split(",") for key, text in _settings(vary).items()}
     folder = out or Path("runs") / f"sweep-{Path(protocol).stem}-{overlays.stem(model)}"
@@ -224,29 +251,20 @@ def sweep(
 
 
 @app.command()
-def compare(run_a: Path, run_b: Path) -> None:
-    """Two finished runs side by side."""
-    from cerebellum.cli.tables import comparison_table, engines_table
-    from cerebellum.readout.comparison import compare as compare_runs
-    from cerebellum.readout.comparison import compare_engines
-
-    if engines := compare_engines(run_a, run_b):
-        _console().print(engines_table(engines))
-    _console().print(comparison_table(compare_runs(run_a, run_b), (str(run_a), str(run_b))))
-
-
-@app.command()
 def cite(name: str, overlay: Overlays = None) -> None:
-    """The references behind a model's or protocol's values."""
-    from cerebellum.description.schema import values
+    """The references behind a model's or protocol's values; of a run folder, BibTeX of those and of its methods."""
+    from cerebellum.description.references import references, unsourced
 
+    if Path(name).is_dir():
+        from cerebellum.cli import citations
+
+        print(citations.of_run(Path(name)))
+        return
     name = _with(name, overlay)
     loaded = _load(name)
-    used = {value.source.split(",")[0].strip() for _, value in values(loaded)}
-    for key, reference in loaded.sources.items():
-        if key in used:
-            print(f"{key}: {reference}")
-    assumed = sum(value.source.startswith(("assumed:", "fitted:")) for _, value in values(loaded))
+    for key, reference in references(loaded).items():
+        print(f"{key}: {reference}")
+    assumed = unsourced(loaded)
     print(f"{assumed} values are assumed or fitted; `cerebellum show {name}` says why.")
 
 
@@ -277,38 +295,6 @@ def graph(
     made = graphs.cell_graph(connectome, cells) if cells else graphs.population_graph(connectome)
     graphs.write_graphml(made, out, replace=force)
     _console().print(f"{out}: {made.number_of_nodes()} nodes, {made.number_of_edges()} edges")
-
-
-@app.command()
-def export(
-    model: Annotated[
-        str, typer.Argument(help="Shipped name or path; or a run folder, with what drove it and its spikes.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
-    format_: Annotated[str, typer.Option("--format", help="sonata")] = "sonata",
-    protocol: Annotated[str | None, typer.Option(help="Write the spikes, too, by which it drives the network.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
-    setting: Settings = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing export.")] = False,
-) -> None:
-    """Write a network for other simulators, in SONATA files, with a script that runs it on NEST."""
-    from cerebellum import exchange
-    from cerebellum.cli.exported import exported
-    from cerebellum.machine import progress
-    from cerebellum.results.folder import refuse_existing
-
-    if format_ != "sonata":
-        raise UnknownNameError.of("format", format_, ["sonata"])
-    refuse_existing(out, force, exchange.EXPORT)
-    connectome, schedule, spikes = exported(model, protocol, seed, _settings(setting))
-    with progress.bar() as bar:
-        lost = exchange.export(connectome, out, schedule=schedule, spikes=spikes, force=force, progress=bar)
-    synapses = sum(len(edges) for edges in connectome.edges.values())
-    cells = sum(connectome.circuit.size(name) for name in connectome.circuit.population)
-    _console().print(f"{out}: {cells} cells, {synapses} synapses; run it on NEST by python {out / 'run_on_nest.py'}")
-    if lost:
-        text = "; ".join(lost)
-        _console().print(f"left out, as the files have no word for it: {text}", soft_wrap=True)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cerebellum.connectome.connectome import expected_synapses
+from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.overlays import Change, said
 from cerebellum.description.protocol import Protocol
@@ -46,9 +46,20 @@ def run_tables(summary: dict[str, Any]) -> RenderableType:
                 "" if w["active"] is None else f"{w['active']:.0%}",
             )
         parts.append(table)
+    if "f_i" in summary:
+        parts.append(_f_i_table(summary["f_i"]))
     if "engines" in summary:
         parts.append(engines_table(summary["engines"]))
     return Group(*parts)
+
+
+def _f_i_table(found: dict[str, Any]) -> Table:
+    table = Table("population", "current", "rate (sd over cells)", "first interval", title="f-I: steps of current")
+    for name, one in found.items():
+        for place, (current, rate, sd, first) in enumerate(zip(*one.values(), strict=True)):
+            shown = "" if first is None else f"{first:.1f} Hz"
+            table.add_row(name if not place else "", f"{current * 1e12:g} pA", f"{rate:.1f} Hz ({sd:.1f})", shown)
+    return table
 
 
 def _recall_table(recall: dict[str, Any]) -> Table:
@@ -78,11 +89,17 @@ def _agreement_table(summary: dict[str, Any]) -> Table:
         cells = []
         for column in columns:
             pair = found.get(f"{reader}_vs_{column}") or found.get(f"{column}_vs_{reader}")
-            cells.append(f"{pair['identity']:.3f}, {pair['others']['identity']:.3f} ({pair['r2']:.3f})" if pair else "")
-        beta, interval = summary["beta"][reader], summary["beta"].get(f"{reader}_interval")
-        spread = f" ({interval[0]:.2f}, {interval[1]:.2f})" if interval and interval[1] - interval[0] > 5e-3 else ""
-        table.add_row(READER_NAMES[reader], *cells, f"{beta:.2f}{spread}")
+            numbers = (pair["identity"], pair["others"]["identity"], pair["r2"]) if pair else ()
+            cells.append("{}, {} ({})".format(*(_number(x) for x in numbers)) if pair else "")
+        beta, (low, high) = summary["beta"][reader], summary["beta"].get(f"{reader}_interval", (None, None))
+        spread = f" ({low:.2f}, {high:.2f})" if low is not None and high - low > 5e-3 else ""
+        table.add_row(READER_NAMES[reader], *cells, _number(beta, 2) + spread)
     return table
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    """Rounded; a dash where it is not defined."""
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _rivals_table(agreement: dict[str, Any]) -> Table:
@@ -93,15 +110,16 @@ def _rivals_table(agreement: dict[str, Any]) -> Table:
     table = Table("weights of", *models, title=title)
     for reader, found in readers.items():
         behind = (found[name]["behind"] for name in models)
-        cells = (f"{b['mean']:.3f} ({b['low']:.3f}, {b['high']:.3f})" for b in behind)
+        cells = ("{} ({}, {})".format(*(_number(b[key]) for key in ("mean", "low", "high"))) for b in behind)
         table.add_row(READER_NAMES[reader], *cells)
     return table
 
 
 def _notes(summary: dict[str, Any]) -> Iterable[str]:
     found, beta = summary["agreement"], summary["beta"]
-    yield f"Ceilings, identity R2: expected SDM against attention {found['sdm_vs_attention']['identity']:.3f}; "
-    yield f"expected SDM against this connectome, counted {found['sdm_vs_sdm_exact']['identity']:.3f}."
+    ceilings = [_number(found[pair]["identity"]) for pair in ("sdm_vs_attention", "sdm_vs_sdm_exact")]
+    yield f"Ceilings, identity R2: expected SDM against attention {ceilings[0]}; "
+    yield f"expected SDM against this connectome, counted {ceilings[1]}."
     for name, control in found.get("controls", {}).items():
         yield (
             f"Control {name}: r2 {control['mean']:.3f} ({control['low']:.3f}, {control['high']:.3f}), "

@@ -10,6 +10,7 @@ from cerebellum.description import library, session
 from cerebellum.description.block import Block
 from cerebellum.description.loop import AnyLoop
 from cerebellum.description.patterns import FilePatterns, GradedPatterns, PatternSource, SparsePatterns
+from cerebellum.description.record import Record
 from cerebellum.description.schema import (
     Table,
     Word,
@@ -29,6 +30,8 @@ class Protocol(Table):
 
     title: str
     description: str
+    models: list[str] = Field(default_factory=list)
+    """Models it is made for, and with them those that lie over one of these; without a word the first of them runs."""
     lesion: list[str] = Field(default_factory=list)
     """What is blocked: projections, populations, or a word of `lesions.WORDS`."""
     patterns: PatternSource | None = None
@@ -39,6 +42,8 @@ class Protocol(Table):
     block: dict[Word, Block]
     loop: SerializeAsAny[AnyLoop] | None = None
     """What is closed around the circuit."""
+    record: dict[Word, Record] = Field(default_factory=dict)
+    """What is recorded of cells and synapses over time."""
     sources: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -71,6 +76,14 @@ class Protocol(Table):
                 written |= set(block.shown(there))
             if block.role == "read" and cues is None and not written.issuperset(block.shown(there)):
                 raise InputError(f"block.{name}: asks for patterns that no write block has written before")
+        return self
+
+    @model_validator(mode="after")
+    def _records_blocks(self) -> Protocol:
+        for name, record in self.record.items():
+            if unknown := [block for block in record.blocks if block not in self.block]:
+                known = shortened(", ".join(self.block), 400)
+                raise InputError(f"record.{name}.blocks: no block {unknown[0]!r}; there is: {known}")
         return self
 
     @model_validator(mode="after")
@@ -170,6 +183,11 @@ class Protocol(Table):
             for one, count in self.kinds_of(name).values():
                 yield name, one, rounds * count, one.duration + interval
 
+    def recorded_seconds(self, record: Record) -> float:
+        """For how long (s) this is recorded; of drawn intervals the mean."""
+        blocks = record.blocks or tuple(self.block)
+        return sum(count * length for block, _, count, length in self.spent() if block in blocks)
+
     @property
     def duration(self) -> float:
         """Biological time of the whole protocol, s; of drawn intervals the mean."""
@@ -185,3 +203,20 @@ def load_protocol(name: str, settings: dict[str, str] | None = None) -> Protocol
     tables, path, _ = library.read_extended("protocols", name)
     tables = session.arranged(library.apply_settings(tables, settings or {}), path.name)
     return parse(Protocol, tables, path.name, ProtocolFileError)
+
+
+def default_model(protocol: str | Protocol) -> str:
+    """The model that a protocol runs on where none is named: the first of its `models`.
+
+    Raises
+    ------
+    ProtocolFileError
+        If it names none.
+    """
+    named = (
+        library.read_extended("protocols", protocol)[0].get("models") if isinstance(protocol, str) else protocol.models
+    )
+    if isinstance(named, list) and named and isinstance(named[0], str):
+        return named[0]
+    known = shortened(", ".join(library.names("models")), 400)
+    raise ProtocolFileError(f"models: the protocol names none that it is for; wanted a model beside it, of {known}")

@@ -35,6 +35,7 @@ WIRING_RULES = Registry(
         "claws": "cerebellum.description.placed_wiring:Claws",
         "glomeruli": "cerebellum.description.placed_wiring:Glomeruli",
         "spillover": "cerebellum.description.placed_wiring:Spillover",
+        "alongside": "cerebellum.description.wiring:Alongside",
     },
 )
 
@@ -217,3 +218,41 @@ class Microzone(WiringRule):
     def expected(self, ends: Ends) -> int:
         """Every pair of one microzone."""
         return ends.sources * ends.targets // ends.zones
+
+
+class Alongside(WiringRule):
+    """The pairs of another projection between the same populations: one synapse that acts on two receptors.
+
+    `of` names that projection; contacts are not taken over.
+    """
+
+    kind: Literal["alongside"]
+    of: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The other one."""
+        return (self.of,)
+
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """The same pairs."""
+        other = ends.drawn[self.of]
+        return Edges(other.pre, other.post)
+
+    def expected(self, ends: Ends) -> int:
+        """As many."""
+        other = ends.other(self.of)
+        return other.projection.rule.expected(other)
+
+    def convergence_at_full_scale(self, ends: Ends) -> float:
+        """As many."""
+        other = ends.other(self.of)
+        return other.projection.rule.convergence_at_full_scale(other)
+
+    def faults(self, place: str, ends: Ends) -> list[str]:
+        """Both join the same populations."""
+        other = ends.circuit.projection.get(self.of)
+        own = ends.projection
+        if other is None or (other.source, other.target) == (own.source, own.target):
+            return []
+        return [f"{place}.of: {self.of} is from {other.source} to {other.target}; wanted one to the same cells"]

@@ -45,7 +45,7 @@ def draw_in_degrees(ax: Axes, connectome: Connectome, degree: Degree) -> Axes:
     described = f"{mean:.4g}" + (f" ({sd:.3g})" if sd > 0 else "")
     heading = words(degree.projection).replace(" to ", "\nto ")
     title = f"{heading}\n{degree.convergence_mean:.4g} ({degree.convergence_sd:.3g}) for {described}"
-    ax.set_title(title, fontsize=6.5, pad=2)
-    ax.tick_params(labelsize=6)
+    ax.set_title(title, fontsize=7, pad=2)
+    ax.tick_params(labelsize=7)
     ax.set_yticks([])
     return ax

@@ -52,7 +52,7 @@ def draw_curves(ax: Axes, table: dict[str, list[Any]], population: str) -> Axes:
     begins = np.flatnonzero(np.concatenate([[True], block[1:] != block[:-1]]))
     for begin in begins:
         ax.axvline(begin - 0.5, color="0.8", lw=0.6, zorder=0)
-        ax.text(begin, 1.0, words(str(block[begin])), fontsize=6, color="0.4", transform=ax.get_xaxis_transform())
+        ax.text(begin, 1.0, words(str(block[begin])), fontsize=7, color="0.4", transform=ax.get_xaxis_transform())
     ax.set_ylabel(f"{words(population)} (Hz)")
     return ax
 

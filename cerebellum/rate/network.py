@@ -207,6 +207,11 @@ def _refuse(connectome: Connectome, surfaces: dict[str, TransferSurface], lesion
         )
     if set(connectome.gaps) - lesions.gap_junctions(set(lesion), circuit):
         raise ProtocolFileError("gap junctions couple voltages, which the rate engine has none of: lesion them")
+    if striped := [name for name, population in circuit.population.items() if population.stripes]:
+        raise ProtocolFileError(
+            f"population.{striped[0]}.stripes: the rate engine measures one transfer function for a population, not "
+            "one for each microzone: use the spiking engine"
+        )
 
 
 def _parameters(tensors: dict[str, Tensor]) -> torch.nn.ParameterDict:

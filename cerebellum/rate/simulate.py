@@ -19,7 +19,7 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.rate import time_step, transfer
+from cerebellum.rate import records, time_step, transfer
 from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
 from cerebellum.rate.plasticity import PlasticSynapses
@@ -89,6 +89,8 @@ def simulate(
     with torch.no_grad():
         state = module.begin(plastic_spans(schedule.trials), connectome.seed)
         due = _kept_after(schedule, state.plastic)
+        recorded = records.recorders(schedule.records, connectome, state.plastic)
+        of_rates, of_weights = _by_kind(recorded)
         snapshots: dict[str, dict[str, Floats]] = {name: {} for name in state.plastic}
         for step in range(steps):
             driven, afferent = module.driven(given, step)
@@ -102,6 +104,10 @@ def simulate(
                 keepers[name].add(step, values)
                 if name in tallies:
                     tallies[name].add(step, values)
+                for recorder in of_rates.get(name, ()):
+                    recorder.add_rates(step, values)
+            for name, recorder in of_weights:
+                recorder.add_weights(step, state.plastic[name])
             for name, block in due.get(step, ()):
                 snapshots[name][block] = _numbers(state.plastic[name])
             if step % 100 == 0:
@@ -116,9 +122,24 @@ def simulate(
         weights=weights,
         snapshots=snapshots,
         tallied={name: (tally.windows, tally.counts) for name, tally in tallies.items()},
+        records={name: recorder.recording() for name, recorder in recorded.items()},
         exchanges=closed.exchange.exchanges() if closed is not None else None,
         seconds=seconds,
     )
+
+
+def _by_kind(
+    recorded: dict[str, records.Recorder],
+) -> tuple[dict[str, list[records.Recorder]], list[tuple[str, records.Recorder]]]:
+    """Recorders of rates by population; those of weights with their projection."""
+    of_rates: dict[str, list[records.Recorder]] = {}
+    of_weights = []
+    for recorder in recorded.values():
+        if (projection := recorder.plan.described.projection) is not None:
+            of_weights.append((projection, recorder))
+        else:
+            of_rates.setdefault(recorder.plan.population, []).append(recorder)
+    return of_rates, of_weights
 
 
 def _kept_after(schedule: Schedule, plastic: dict[str, PlasticSynapses]) -> dict[int, list[tuple[str, str]]]:

@@ -98,7 +98,7 @@ def summary(outcome: Outcome, connectome: Connectome) -> dict[str, Any]:
         after = after if len(after) > 1 else {**after, END: final}
         edges = np.linspace(low, high, BINS + 1)
         found[name] = {
-            "edges": edges,
+            "edges": edges.tolist(),
             "blocks": {block: _of(weights, low, high, edges) for block, weights in after.items() if len(weights)},
         }
     return found
@@ -108,11 +108,11 @@ def _of(weights: Floats, low: float, high: float, edges: Floats) -> dict[str, An
     fuzz = 1e-9 * (high - low)
     counted = np.histogram(np.clip(weights, low, high), edges)[0]
     return {
-        "mean": weights.mean(),
-        "sd": weights.std(),
+        "mean": float(weights.mean()),
+        "sd": float(weights.std()),
         "at_w_min": float((weights <= low + fuzz).mean()),
         "at_w_max": float((weights >= high - fuzz).mean()),
-        "histogram": counted / len(weights),
+        "histogram": (counted / len(weights)).tolist(),
     }
 
 

@@ -10,7 +10,7 @@ from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import protocol
 from cerebellum.description.circuit import Circuit
-from cerebellum.errors import ArgumentError
+from cerebellum.errors import ArgumentError, did_you_mean
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.machine.progress import Progress
 from cerebellum.plugins import Registry
@@ -63,7 +63,8 @@ def engine(name: str) -> Engine:
         If there is none.
     """
     if name not in ENGINES:
-        raise ArgumentError("engine", name, f"wanted one of spiking, rate, both, {', '.join([*ENGINES][2:])}")
+        known = ["spiking", "rate", "both", *[*ENGINES][2:]]
+        raise ArgumentError("engine", name, f"wanted one of {', '.join(known)}{did_you_mean(name, known)}")
     found: Engine = ENGINES[name]
     return found
 

@@ -8,8 +8,8 @@ from typing import Any
 from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.compatibility import check_together
-from cerebellum.description.protocol import KEYS, Protocol, load_protocol
-from cerebellum.errors import ArgumentError, UnknownNameError, shortened
+from cerebellum.description.protocol import KEYS, Protocol, default_model, load_protocol
+from cerebellum.errors import ArgumentError, UnknownNameError, did_you_mean, shortened
 from cerebellum.experiment import stimulus
 from cerebellum.experiment.loop import Loop
 from cerebellum.experiment.patterns import Patterns, make_patterns
@@ -42,13 +42,14 @@ class Experiment:
 
 
 def prepare(
-    protocol: str | Protocol, model: str | Circuit, seed: int = 1, settings: dict[str, str] | None = None
+    protocol: str | Protocol, model: str | Circuit | None = None, seed: int = 1, settings: dict[str, str] | None = None
 ) -> Experiment:
     """Sample the connectome and draw what drives it; the same arguments give the same numbers.
 
     Parameters
     ----------
-    protocol, model : shipped name, path ending in .toml, or what `load_protocol` and `load_model` return
+    protocol, model : shipped name, path ending in .toml, or what `load_protocol` and `load_model` return; no model is
+        the first that the protocol is made for
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
 
     Raises
@@ -86,17 +87,22 @@ def sample_experiment(
     return Experiment(circuit, protocol, connectome, schedule, patterns, code)
 
 
-def resolve(model: str | Circuit, protocol: str | Protocol, settings: dict[str, str]) -> tuple[Circuit, Protocol]:
+def resolve(
+    model: str | Circuit | None, protocol: str | Protocol, settings: dict[str, str]
+) -> tuple[Circuit, Protocol]:
     """Model and protocol with the settings given to the one whose file has the key's first part."""
+    model = default_model(protocol) if model is None else model
     protocols = [*Protocol.model_fields, *KEYS]
     of_protocol = {key: text for key, text in settings.items() if key.split(".")[0] in protocols}
     of_model = {key: text for key, text in settings.items() if key not in of_protocol}
     known = [*Circuit.model_fields, *protocols]
     for key in of_model:
-        if key.split(".")[0] not in known:
+        first = key.split(".")[0]
+        if first not in known:
             listed = ", ".join(dict.fromkeys(known))
+            meant = did_you_mean(first, known)
             raise UnknownNameError(
-                f"--set {shortened(key, 100)}: no such key; a model and a protocol together have: {listed}"
+                f"--set {shortened(key, 100)}: no such key{meant}; a model and a protocol together have: {listed}"
             )
     plan = load_protocol(protocol, of_protocol) if isinstance(protocol, str) else protocol
     circuit = load_model(model, of_model) if isinstance(model, str) else model

@@ -78,7 +78,7 @@ def draw_rivals(ax: Axes, readers: dict[str, dict[str, tuple[float, float]]]) ->
     height = 0.8 / (2 * len(readers))
     for row, (reader, found) in enumerate(readers.items()):
         for part, (label, alpha) in enumerate((("all pairs", 0.9), ("other patterns", 0.45))):
-            values = np.array([found[name][part] for name in names], dtype=float)
+            values = np.nan_to_num(np.array([found[name][part] for name in names], dtype=float))
             place = np.arange(len(names)) + (2 * row + part - len(readers) + 0.5) * height
             ax.barh(
                 place,
