@@ -43,7 +43,17 @@ GROUPS = {
         "empty_balls",
         "learned_projection",
     ),
-    "The circuit": ("spiking_matches_sdm", "mouse_rates", "single_cells", "eglif_integration", "centre_surround"),
+    "The circuit": (
+        "spiking_matches_sdm",
+        "mouse_rates",
+        "single_cells",
+        "eglif_integration",
+        "centre_surround",
+        "interneuron_types",
+        "olive_synchrony",
+        "purkinje_ceiling",
+        "zebrin_bands",
+    ),
     "The mouse circuit as a memory": (
         "mouse_is_sdm",
         "memory_parts",

@@ -32,12 +32,13 @@ _PUBLIC = {
     "prepare": "simulation.prepare",
     "run": "simulation.run",
 }
-__all__ = [*_PUBLIC, "theory"]
+_FOLDERS = ("loop", "theory")
+__all__ = [*_PUBLIC, *_FOLDERS]
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(import_module(f"cerebellum.{_PUBLIC[name]}"), name)
-    if name == "theory":
-        return import_module("cerebellum.theory")
+    if name in _FOLDERS:
+        return import_module(f"cerebellum.{name}")
     raise AttributeError(f"module 'cerebellum' has no attribute {name!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def brief(found: object, most: int = 60) -> str:
     """`found` as Python writes it, in some `most` characters: a message stays short whatever the input."""
@@ -43,7 +45,15 @@ class UnknownNameError(InputError, KeyError):
     def of(cls, kind: str, name: str, known: list[str]) -> UnknownNameError:
         """`kind` is the noun for the message ('model', 'population'); `known` the names that exist."""
         listed = shortened(", ".join(known), 800) if known else "none"
-        return cls(f"no {kind} named {brief(name)}; there is: {listed}")
+        return cls(f"no {kind} named {brief(name)}{did_you_mean(name, known)}; there is: {listed}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """' (did you mean X?)' of the known name that is most like a wrong one; empty if none is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 class ArgumentError(InputError):

@@ -81,6 +81,20 @@ def test_show_prints_values_with_units_and_sources(call) -> None:
         assert word in out
 
 
+def test_overlays_are_laid_over_a_model_and_marked(call) -> None:
+    code, out, _ = call("show", "mouse", "--with", "vitro", "--with", "meanfield_wiring")
+    assert code == 0
+    assert "mouse_vitro: was 700 pA" in out
+    assert "mouse_meanfield_wiring: was" in out
+    assert "lorenzi2023: Lorenzi" in call("cite", "mouse", "--with", "meanfield_wiring")[1]
+    assert "a good model" in call("check", "mouse_vitro", "--with", "meanfield_wiring")[1]
+    code, _, error = call("run", "background", "--model", "mouse", "--with", "vitro", "--with", "stp")
+    assert code == 2
+    assert len(error.splitlines()) == 1
+    assert "mouse_stp.toml contradicts" in error
+    assert call("show", "recall", "--with", "vitro")[0] == 2
+
+
 def test_show_takes_settings(call) -> None:
     code, out, _ = call("show", "kanerva", "--set", "population.granule.count=77")
     assert code == 0
@@ -133,7 +147,10 @@ def test_cite_prints_the_references_of_the_values_used(call) -> None:
         (["check", "nowhere.toml"], ["nowhere.toml", "kanerva"]),
         (["cite", "purkyne"], ["kanerva"]),
         (["run", "recal"], ["no protocol named 'recal'", "recall"]),
-        (["run", "recall", "--model", "kanevra"], ["no model named 'kanevra'", "jaeckel, kanerva"]),
+        (
+            ["run", "recall", "--model", "kanevra"],
+            ["no model named 'kanevra' (did you mean 'kanerva'?)", "jaeckel, kanerva"],
+        ),
         (["run", "recall", "--engine", "analog"], ["analog", "spiking, rate, both"]),
         (["run", "recall", "--device", "tpu", "--engine", "rate"], ["tpu", "cpu"]),
         (["run", "recall", "--engine", "volley", "--dtype", "int8"], ["int8", "float32"]),
@@ -179,6 +196,31 @@ def test_run_prints_a_table_and_writes_a_folder_and_compare_reads_two(call, tmp_
     assert (code, "exists already" in err) == (2, True)
     code, _, _ = call("run", "recall", "--model", "jaeckel", "--engine", "rate", "--force", *tiny())
     assert code == 0
+
+
+def test_runs_are_listed_and_run_again(call, tmp_path: Path) -> None:
+    assert call("run", "recall", "--model", "jaeckel", "--engine", "volley", *tiny())[0] == 0
+    code, out, _ = call("runs")
+    assert code == 0
+    assert "recall-jaeckel-volley-1" in out
+    assert "Recall on Jaeckel's memory" in out
+    folder = str(tmp_path / "runs" / "recall-jaeckel-volley-1")
+    code, out, _ = call("run", folder)
+    assert (code, "The same" in out) == (0, True)
+    code, _, err = call("run", folder, "--seed", "2")
+    assert (code, "--seed: a run folder is run again as it was" in err) == (2, True)
+    code, out, _ = call("report", folder)
+    assert (code, "open it in a browser" in out) == (0, True)
+    code, _, err = call("report", str(tmp_path))
+    assert (code, err.count("\n"), "not a run folder" in err) == (2, 1, True)
+
+
+def test_the_version_and_the_model_are_said(call) -> None:
+    assert call("--version")[:2] == (0, "cerebellum 0.1.0\n")
+    code, _, err = call("run", "recall", "--set", "patterns.cout=3")
+    assert code == 2
+    assert err.startswith("model: kanerva, the first that the protocol is made for\n")
+    assert "no such key (did you mean 'patterns.count'?)" in err
 
 
 def test_graph_writes_graphml_and_asks_before_replacing(call, tmp_path: Path) -> None:
@@ -227,3 +269,18 @@ def test_without_a_compiler_in_the_path_it_warns_and_runs_on_numpy(call, monkeyp
     assert code == 0, err
     assert "warning: no C++ compiler found" in err
     assert "Run folder" in out
+
+
+def test_plot_writes_a_figure_or_says_what_is_missing(call, tmp_path: Path) -> None:
+    assert call("run", "recall", "--model", "jaeckel", "--engine", "volley", *tiny(), "--out", "run")[0] == 0
+    assert call("plot", "run", "--figure", "weights")[0] == 0
+    assert (tmp_path / "run-weights.pdf").read_bytes().startswith(b"%PDF")
+    code, _, err = call("plot", "run", "--figure", "weights")
+    assert (code, "run-weights.pdf exists already" in err) == (2, True)
+    code, _, err = call("plot", "run", "--figure", "raster")
+    assert (code, err.count("\n"), "has no spikes to draw" in err) == (2, 1, True)
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "table.csv").write_text("a.b,seed,found\n1,1,2.0\n2,1,3.0\n")
+    assert call("plot", "sweep", "--figure", "found", "--format", "svg")[0] == 0
+    code, _, err = call("plot", "sweep", "--figure", "fund")
+    assert (code, "did you mean 'found'?" in err) == (2, True)

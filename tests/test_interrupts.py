@@ -265,7 +265,7 @@ def whole(folder: Path) -> bool:
     """Whether a run folder has all that a run writes, readable."""
     run = open_run(folder)
     figures = list((folder / "figures").iterdir())
-    return run.summary["timing"]["total"] > 0 and len(run.spikes()["granule"]) > 0 and len(figures) >= 6
+    return run.summary["timing"]["total"] > 0 and len(run.spikes["granule"]) > 0 and len(figures) >= 6
 
 
 @pytest.mark.slow

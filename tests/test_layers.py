@@ -13,7 +13,7 @@ FLOORS = [
     {"connectome"},
     {"experiment"},
     {"rate", "results", "spiking"},
-    {"exchange", "plotting", "readout"},
+    {"exchange", "loop", "plotting", "readout", "report"},
     {"simulation"},
     {"cli", "heads"},
 ]
@@ -26,6 +26,8 @@ ALLOWED = {
     "pynwb": {"results"},
     "h5py": {"exchange", "results"},
     "platformdirs": {"machine"},
+    "jinja2": {"report"},
+    "plotly": {"report"},
     "networkx": {"connectome"},
     "sklearn": {"experiment"},
     "typer": {"cli"},

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-HEAVY = ("brian2", "torch", "matplotlib", "pydantic", "pint", "pynwb", "sklearn", "scipy", "networkx", "rich", "typer")
+HEAVY = ("brian2", "torch", "matplotlib", "pydantic", "pint", "pynwb", "sklearn", "scipy", "networkx", "rich", "typer",
+         "plotly", "jinja2", "pandas")  # fmt: skip
 
 
 def imported_by(code: str) -> set[str]:

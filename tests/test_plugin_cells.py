@@ -185,7 +185,7 @@ def test_a_run_on_both_engines_with_figures(installed: Path, tmp_path: Path, mon
     assert expected == pytest.approx(counted, rel=0.1)
     assert {"circuit.png", "activity.png", "engines.png"} <= {path.name for path in (out / "figures").iterdir()}
     saved = cerebellum.open_run(out)
-    assert len(saved.spikes()["golgi"]) == len(spikes)
+    assert len(saved.spikes["golgi"]) == len(spikes)
 
 
 def test_the_command_line_shows_the_model(installed: Path) -> None:

@@ -322,8 +322,8 @@ def test_a_run_of_the_rate_engine_alone_has_the_spiking_engines_words(tmp_path: 
     assert {path.name for path in out.iterdir()} == {"run.json", "summary.json", "rates.npz", "figures"}
     assert (out / "figures" / "rates.png").is_file()
     saved = cerebellum.open_run(out)
-    assert saved.spikes() == {}
-    rates = saved.rates()
+    assert saved.spikes == {}
+    rates = saved.rates
     assert "golgi" not in rates or not rates["golgi"].mean.any()
     for name, found in saved.summary["rates"].items():
         assert found["mean_hz"] == pytest.approx(float(rates[name].mean.mean()), rel=1e-5)

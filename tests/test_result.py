@@ -148,7 +148,9 @@ def test_json_has_plain_numbers_and_no_nan(tmp_path: Path) -> None:
 
 def test_a_run_folder_has_what_the_contract_says(finished: tuple[Result, Path]) -> None:
     _, out = finished
-    assert {path.name for path in out.iterdir()} == {"run.json", "summary.json", "spikes.nwb", "figures"}
+    assert {path.name for path in out.iterdir()} == {
+        "run.json", "summary.json", "report.html", "spikes.nwb", "weights.npz", "figures",
+    }  # fmt: skip
     pictures = {path.name for path in (out / "figures").iterdir()}
     assert {"circuit.png", "weights.png", "recall.png"} <= pictures
     assert {f"{Path(name).stem}.{suffix}" for name in pictures for suffix in ("png", "svg")} == pictures
@@ -185,7 +187,7 @@ def test_provenance_rebuilds_the_run(finished: tuple[Result, Path]) -> None:
 
 def test_spikes_come_back_from_nwb(finished: tuple[Result, Path]) -> None:
     result, out = finished
-    back = open_run(out).spikes()
+    back = open_run(out).spikes
     assert set(back) == set(result.spikes)
     for name, spikes in result.spikes.items():
         want, have = (np.lexsort((s.cell, s.time)) for s in (spikes, back[name]))

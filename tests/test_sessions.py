@@ -252,7 +252,8 @@ def test_a_run_folder_and_its_nwb_file_have_the_trials(finished: tuple[Result, P
     from pynwb import NWBHDF5IO
 
     result, out = finished
-    found = cerebellum.open_run(out).trials()
+    found = cerebellum.open_run(out).trial_table
+    assert found is not None
     assert found["shown"].tolist() == [-1, *range(6), *range(12)]
     windows = [trial.window for trial in result.schedule.trials]
     rates = result.outcomes["spiking"].mean_rates("purkinje", windows).mean(axis=1)

@@ -44,7 +44,11 @@ def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, 
     for kind in ("models", "protocols"):
         for path in (root / kind).glob("*.toml"):
             assert f"cerebellum/{kind}/{path.name}" in names
-    for path in [*(root / "cerebellum").rglob("*.c"), *(root / "cerebellum" / "rate" / "measured").iterdir()]:
+    for path in [
+        *(root / "cerebellum").rglob("*.c"),
+        *(root / "cerebellum/report/templates").iterdir(),
+        *(root / "cerebellum/rate/measured").iterdir(),
+    ]:
         assert path.relative_to(root).as_posix() in names
     assert "cerebellum/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -76,5 +80,7 @@ def test_the_installed_command_lists_and_runs(site: Path, tmp_path: Path, small_
         *settings,
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"run.json", "summary.json", "spikes.nwb", "figures"}
+    assert {"run.json", "summary.json", "spikes.nwb", "figures", "report.html"} <= {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
     assert {path.name: path.stat().st_ino for path in objects.iterdir()} == before

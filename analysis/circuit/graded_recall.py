@@ -77,7 +77,7 @@ def mean_curve(runs: Sequence[Mapping[str, Any]], name: str) -> dict[str, list[f
 
 def mean_rivals(runs: Sequence[Mapping[str, Any]], reader: str) -> dict[str, tuple[float, float]]:
     """Model -> identity R2 of a reader's weights about it, all pairs and others, mean over runs."""
-    from cerebellum.plotting.agreement import predicted_and_rivals
+    from cerebellum.plotting.reader_agreement import predicted_and_rivals
 
     each = [predicted_and_rivals({**run["agreement"], "rivals": run["rivals"]}, reader) for run in runs]
     return {name: tuple(np.mean([one[name] for one in each], axis=0).tolist()) for name in each[0]}

@@ -91,7 +91,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
     """A row a circuit: curve, and the prediction beside its rivals."""
     from matplotlib.figure import Figure
 
-    from cerebellum.plotting.agreement import draw_curve, draw_rivals
+    from cerebellum.plotting.reader_agreement import draw_curve, draw_rivals
 
     figure = Figure(figsize=(10, 7), layout="constrained")
     axes = figure.subplots(2, 2, width_ratios=(3, 4))

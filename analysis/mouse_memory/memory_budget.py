@@ -64,6 +64,53 @@ def chain(result: Result) -> dict[str, float]:
     return {**measured, **against}
 
 
+def stages(result: Result) -> dict[str, dict[str, float]]:
+    """Identity R2 of each of STAGES about the prediction, and of other patterns' weights alone."""
+    from cerebellum.readout import agreement
+
+    predicted, own = result.weights["sdm"], result.recalled.own
+    known = {**result.weights, "drive": agreement.effective_weights(drive(result), result.recalled.signs)}
+    found = {name: agreement.compared(known[name], predicted, own) for name in STAGES if name in known}
+    return {name: {"all": one["identity"], "others": one["others"]["identity"]} for name, one in found.items()}
+
+
+def physiology(result: Result) -> dict[str, Any]:
+    """Rates (Hz) at rest, in writes and in reads, and what written microzones do when their pattern is asked.
+
+    Returns
+    -------
+    rates : population -> role -> mean over cells and windows
+    active : share of granule cells that fire in a read's window
+    lowest, highest : of the Purkinje cells' mean rate in a microzone, over all windows of writes and reads
+    below, above : of the microzones whose pointer bit is 1, share with Purkinje cells below and nuclear cells above
+        their own rate at rest, in reads of written patterns
+    ones, zeros : change of rate where it is 1 and where it is 0
+    """
+    from cerebellum.readout import microzones
+
+    names = ("granule", "golgi", "basket", "stellate", "purkinje", "nuclear")
+    each = {(name, role): _rates(result, name, role) for name in names for role in ("baseline", "write", "read")}
+    rates = {name: {role: float(each[name, role].mean()) for role in ("baseline", "write", "read")} for name in names}
+    patterns, zones = result.recalled, result.circuit.zones
+    asked = ~patterns.lure
+    bits = patterns.pointers[patterns.target[asked]]
+    change = {
+        name: microzones.zone_mean(each[name, "read"] - each[name, "baseline"].mean(axis=0), zones)[asked]
+        for name in ("purkinje", "nuclear")
+    }
+    shown = microzones.zone_mean(np.concatenate([each["purkinje", "write"], each["purkinje", "read"]]), zones)
+    return {
+        "rates": rates,
+        "active": float((each["granule", "read"] > 0).mean()),
+        "lowest": float(shown.min()),
+        "highest": float(shown.max()),
+        "below": float((change["purkinje"][bits] < 0).mean()),
+        "above": float((change["nuclear"][bits] > 0).mean()),
+        "ones": {name: float(found[bits].mean()) for name, found in change.items()},
+        "zeros": {name: float(found[~bits].mean()) for name, found in change.items()},
+    }
+
+
 def signal(result: Result) -> dict[str, dict[str, float]]:
     """Of each readout: gain on the drive (Hz per nS x spike), its sd over reads and microzones, and what is beside.
 

@@ -1,12 +1,14 @@
-"""Claim: the mouse circuit writes and reads a sparse distributed memory, predicted without a free parameter.
+"""Claim: the mouse circuit writes and reads a sparse distributed memory, by pauses and at physiological rates.
 
-`mouse_recall` on `mouse_memory` (E-GLIF cells, conductances, Golgi feedback, interneurons, background and spontaneous
-complex spikes left on): eight sparse mossy-fibre patterns are written by climbing fibres and read from Purkinje and
-from nuclear spikes. Of the running circuit one thing is measured, the granule cells' mean response f(m) to m of their
-four inputs; from it, by arithmetic, follow the kernel E[f f], every weight, and the beta of softmax attention (Bricken
-& Pehlevan 2021, arXiv:2111.05498). Ceilings and the noise stage by stage stand beside. The same
-on the parameters of `mouse` as published, in the same volume: one mossy-fibre spike all but fires a granule cell, and
-the memory is poor. Run time: about 30 minutes on one idle core.
+`mouse_recall_graded` on `mouse_memory` (E-GLIF cells, conductances, Golgi feedback, interneurons, background and
+spontaneous complex spikes left on), at a quarter of its size for time: eight sparse patterns on a ring, of every cosine
+from 1 to 0, are written by climbing fibres and read from Purkinje and from nuclear spikes, by themselves and by lures
+between them. Of the running circuit one thing is measured, the granule cells' mean response f(m) to m of their four
+inputs; from it follow the kernel E[f f], every weight, and the beta of softmax attention (Bricken & Pehlevan 2021,
+arXiv:2111.05498). The circuit's own parameters were chosen on seeds 1 to 3 (see the model file); these are others.
+What would refute the claim: a rival that explains the weights as well (the own pattern alone, the cosine, mossy fibres
+without granule cells, softmax at half or twice beta), a control that finds as much, Purkinje cells that do not pause.
+The bounds are those of the full size; the table of stages says what is lost where. About 20 minutes on one idle core.
 """
 
 from __future__ import annotations
@@ -16,162 +18,146 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import evidence
+from analysis.circuit import graded_recall as graded
 from analysis.mouse_memory import memory_budget
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLAIM = (
-    "Climbing fibres write, and Purkinje and nuclear spikes of the mouse circuit read, the weights of a sparse"
-    " distributed memory, predicted from the granule cells' measured response without a free parameter."
+    "Climbing fibres write, and Purkinje cells of the mouse circuit read by pauses at physiological rates, the weights"
+    " of a sparse distributed memory, predicted from the granule cells' measured response."
 )
 CAPTION = (
-    "Top left: granule responses f(m) measured in the running circuit. Top right: weights from nuclear and Purkinje"
-    " spikes against the prediction, all seeds. Bottom left: r2 against the prediction after each stage, with all"
-    " losses up to it; bars are means, dots seeds; grey, the published parameters in the same volume."
-    " Bottom right: r2 against the time a read lasts (lines), and with a share of each microzone's cells"
-    " (dotted, top axis);"
-    " limits by the slope of 1/r2 on 1/size, also for the parallel fibres a Purkinje cell (of the written weights)."
+    "Graded patterns, fresh seeds, a quarter of the full size. Top left: mean weight against cosine, with its error"
+    " over seeds. Top right: identity R2 of all weights about the prediction and about its rivals (negative: below the"
+    " mean). Bottom left: identity R2 after each stage, with all losses up to it; dots are seeds. Bottom right: change"
+    " of rate where the pointer bit is 1 and where it is 0, in reads of written patterns."
 )
-SEEDS = 3
-TIMES = [0.03, 0.06, 0.12, 0.24, 0.48, 0.69]
-SHARES = [0.125, 0.25, 0.5, 1.0]
-FIBERS = [375, 750, 1500, 3000, 6000, 12000]
-# `mouse` as published, but for the volume and its microzones, which give the pointer bits.
-UNCHANGED = {
-    "population.granule.receptor.inhibitory.tonic": "0",
-    "projection.parallel_fiber_to_purkinje.rule.convergence": "732",
+READERS = ("purkinje", "nuclear")
+SETTINGS = {
+    "scale": "2",
+    "microzones": "16",
+    "patterns.active": "32",
+    "block.write.trial_duration": "150",
+    "block.write.stimulus.background.duration": "150",
+    "block.write.stimulus.complex_spikes.duration": "150",
+    "block.read.trial_duration": "620",
+    "block.read.window.duration": "490",
+    "block.read.stimulus.cue.duration": "500",
+    "block.read.stimulus.background.duration": "620",
+    "block.read.stimulus.complex_spikes.duration": "620",
 }
 
 
 def measure(seed: int = 0) -> dict[str, Any]:
-    """Chains, budgets and recall of the seeds, and of the published parameters with the first one."""
-    numbers: dict[str, Any] = {"memory": [_one(seed + 1 + k, {}) for k in range(SEEDS)]}
-    numbers["published"] = [_one(seed + 1, UNCHANGED)]
-    return numbers | {"times": TIMES, "shares": SHARES, "fibers": FIBERS}
+    """Every fresh seed."""
+    import sys
+
+    runs = []
+    for number in graded.FRESH:
+        runs.append(one(seed + number))
+        print(runs[-1]["seed"], runs[-1]["stages"], file=sys.stderr, flush=True)
+    return {"runs": runs}
 
 
-def _one(seed: int, settings: dict[str, str]) -> dict[str, Any]:
+def one(seed: int, settings: dict[str, str] | None = None) -> dict[str, Any]:
+    """Agreement, rivals, stages and rates of one seed."""
     from cerebellum import run
-    from cerebellum.description.placed_wiring import Reach
 
-    result = run("mouse_recall", "mouse_memory", seed=seed, settings=settings)
-    summary, rng = result.summary, np.random.default_rng(seed)
-    rule = result.circuit.projection[memory_budget.PLASTIC].rule
-    assert isinstance(rule, Reach)
-    known = rule.convergence.number
+    result = run("mouse_recall_graded", "mouse_memory", seed=seed, settings={**SETTINGS, **(settings or {})})
     return {
+        **graded.picked(result, READERS),
         "seed": seed,
-        "r2": memory_budget.chain(result),
-        "attention_ceiling": summary["agreement"]["sdm_vs_attention"]["r2"],
-        "tv": {name: summary["agreement"][f"{name}_vs_sdm"]["tv"] for name in ("purkinje", "nuclear")},
-        "signal": memory_budget.signal(result),
-        "response": summary["granule_response"],
-        "beta": summary["beta"],
-        "recall": memory_budget.recall(result),
-        "by_time": memory_budget.by_read_time(result, TIMES),
-        "by_cells": memory_budget.by_cells(result, SHARES, rng),
-        "by_fibers": memory_budget.by_parallel_fibers(result, [n for n in FIBERS if n <= known], rng),
-        "weights": {name: np.round(result.weights[name], 5) for name in ("sdm", "purkinje", "nuclear")},
-        "rates": {name: measured["mean_hz"] for name, measured in summary["rates"].items()},
-        "seconds": summary["timing"]["total"],
+        "stages": memory_budget.stages(result),
+        "physiology": memory_budget.physiology(result),
+        "response": result.summary["granule_response"],
     }
 
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
-    """The statements, each over all seeds."""
-    runs = numbers["memory"]
-
-    def mean(key: str) -> float:
-        return float(np.mean([run["r2"][key] for run in runs]))
-
-    def ratio(key: str) -> float:
-        return float(np.mean([run["r2"][f"{key}_vs_attention"] / run["attention_ceiling"] for run in runs]))
-
-    fifth = [run["recall"]["purkinje"]["22"]["patterns"] for run in runs]
-    nuclear_fifth = [run["recall"]["nuclear"]["22"]["patterns"] for run in runs]
-    return {
-        "Purkinje weights against the prediction r2 >= 0.90, every seed": all(r["r2"]["purkinje"] >= 0.9 for r in runs),
-        "Purkinje weights against the prediction r2 >= 0.95, mean": mean("purkinje") >= 0.95,
-        "nuclear weights against the prediction r2 >= 0.90, every seed": all(r["r2"]["nuclear"] >= 0.9 for r in runs),
-        f"Purkinje against softmax >= 0.95 of the prediction's own r2, mean ({ratio('purkinje'):.3f})": ratio(
-            "purkinje"
-        )
-        >= 0.95,
-        f"nuclear against softmax >= 0.95 of the prediction's own r2, mean ({ratio('nuclear'):.3f})": ratio("nuclear")
-        >= 0.95,
-        "a fifth of the cue wrong: >= 95 % of patterns, Purkinje": float(np.mean(fifth)) >= 0.95,
-        "a fifth of the cue wrong: >= 95 % of patterns, nuclear": float(np.mean(nuclear_fifth)) >= 0.95,
-        "a run takes less than 15 minutes": all(r["seconds"] < 900 for r in runs),
-        "the published parameters do worse, r2 <= 0.6": numbers["published"][0]["r2"]["purkinje"] <= 0.6,
+    """The statements, of all seeds shown."""
+    runs = numbers["runs"]
+    bodies = [run["physiology"] for run in runs]
+    said = {
+        "Purkinje cells at 20 to 200 Hz in every microzone and window": all(
+            body["lowest"] >= 20 and body["highest"] <= 200 for body in bodies
+        ),
+        "written microzones pause: Purkinje cells below their rate at rest in three of four, every seed": all(
+            body["below"] >= 0.75 for body in bodies
+        ),
+        "their nuclear cells above theirs in three of four, every seed": all(body["above"] >= 0.75 for body in bodies),
     }
+    for reader, bounds in (("purkinje", (0.9, 0.8)), ("nuclear", (0.8, None))):
+        pair = f"{reader}_vs_sdm"
+        said[f"{reader}: identity R2 >= {bounds[0]}, mean ({graded.mean(runs, pair):.2f})"] = (
+            graded.mean(runs, pair) >= bounds[0]
+        )
+        if bounds[1] is not None:
+            others = graded.mean(runs, pair, "others")
+            said[f"{reader}: others only, identity R2 >= {bounds[1]}, mean ({others:.2f})"] = others >= bounds[1]
+        for rival in graded.RIVALS:
+            beaten = sum(run["rivals"][reader][rival]["behind"]["mean"] > 0 for run in runs)
+            said[f"{reader}: better than {graded.NAMES[rival]} in nine of ten seeds ({beaten} of {len(runs)})"] = (
+                beaten >= 0.9 * len(runs)
+            )
+        held = sum(
+            run["beta"][f"{reader}_interval"][0] <= run["beta"]["sdm"] <= run["beta"][f"{reader}_interval"][1]
+            for run in runs
+        )
+        said[f"{reader}: beta's interval holds the kernel's in nine of ten seeds ({held} of {len(runs)})"] = (
+            held >= 0.9 * len(runs)
+        )
+        ceiling = [run["agreement"]["sdm_vs_attention"]["identity"] for run in runs]
+        against = [run["agreement"][f"{reader}_vs_attention"]["identity"] for run in runs]
+        said[f"{reader}: against softmax >= 0.95 of the prediction's own, every seed"] = all(
+            a >= 0.95 * b for a, b in zip(against, ceiling, strict=True)
+        )
+        said[f"{reader}: nearest pattern right as often as by exact counts, within 5 points, mean"] = (
+            np.mean([run["recall"][reader] - run["recall"]["sdm_exact"] for run in runs]) >= -0.05
+        )
+    said["no control reaches the Purkinje cells' r2 in one draw of twenty"] = all(
+        control["reached"] < 0.05 for run in runs for control in run["controls"].values()
+    )
+    return said
 
 
 def draw(numbers: dict[str, Any]) -> Figure:
-    """Response, weights, budget, levers."""
+    """Curve, rivals, stages, pauses."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 7.4), layout="constrained")
-    (response, scatter), (budget, levers) = figure.subplots(2, 2)
-    runs, published = numbers["memory"], numbers["published"]
-    _response(response, runs, published)
-    for name, colour in (("nuclear", "#756bb1"), ("purkinje", "#31a354")):
-        for run in runs:
-            scatter.plot(np.ravel(run["weights"]["sdm"]), np.ravel(run["weights"][name]), ".", ms=3, color=colour)
-        scatter.plot([], [], "o", color=colour, label=f"{name}, mean r2 {np.mean([r['r2'][name] for r in runs]):.3f}")
-    top = max(np.max(run["weights"]["sdm"]) for run in runs)
-    scatter.plot([0, top], [0, top], color="black", lw=0.8)
-    scatter.set(xlabel="predicted weight", ylabel="weight from spikes")
-    scatter.legend(frameon=False)
+    from cerebellum.plotting.reader_agreement import draw_curve, draw_rivals
+
+    runs = numbers["runs"]
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    (curve, rivals), (budget, pauses) = figure.subplots(2, 2)
+    draw_curve(curve, {name: graded.mean_curve(runs, name) for name in (*READERS, "sdm", "attention")})
+    curve.set_title(f"{len(runs)} fresh seeds", fontsize=10)
+    draw_rivals(rivals, {reader: graded.mean_rivals(runs, reader) for reader in READERS})
     names = list(memory_budget.STAGES)
-    for place, name in enumerate(names):
-        measured = [run["r2"][name] for run in runs]
-        budget.bar(place - 0.18, np.mean(measured), 0.36, color="#3182bd")
-        budget.plot([place - 0.18] * len(measured), measured, "k.", ms=5)
-        budget.bar(place + 0.18, np.mean([run["r2"][name] for run in published]), 0.3, color="#bbbbbb")
-    labels = memory_budget.STAGES.values()
-    budget.set_xticks(range(len(names)), [label.replace(" ", "\n") for label in labels], fontsize=8)
-    budget.set(ylabel="r2 against the prediction", ylim=(0, 1.02))
-    _levers(levers, numbers)
+    for shift, (part, colour) in enumerate((("all", "#3182bd"), ("others", "#9ecae1"))):
+        for place, name in enumerate(names):
+            found = [run["stages"][name][part] for run in runs]
+            x = place + (shift - 0.5) * 0.38
+            budget.bar(x, np.mean(found), 0.36, color=colour, label=None if place else part.replace("all", "all pairs"))
+            budget.plot([x] * len(found), found, "k.", ms=4)
+    budget.axhline(0.0, color="black", lw=0.5)
+    budget.set_xticks(
+        range(len(names)), [label.replace(" ", "\n") for label in memory_budget.STAGES.values()], fontsize=8
+    )
+    budget.set(ylabel="identity R2 about the prediction")
+    budget.legend(frameon=False, fontsize=8)
+    for place, (reader, colour) in enumerate((("purkinje", "#31a354"), ("nuclear", "#756bb1"))):
+        for shift, (bit, label) in enumerate((("ones", "bit 1"), ("zeros", "bit 0"))):
+            found = [run["physiology"][bit][reader] for run in runs]
+            x = 2 * place + shift * 0.8
+            pauses.bar(x, np.mean(found), 0.7, color=colour, alpha=0.9 if bit == "ones" else 0.45)
+            pauses.plot([x] * len(found), found, "k.", ms=4)
+            pauses.text(x, 0, label, ha="center", va="bottom", fontsize=8)
+    pauses.axhline(0.0, color="black", lw=0.8)
+    pauses.set_xticks([0.4, 2.4], ["Purkinje cells", "nuclear cells"])
+    pauses.set(ylabel="change of rate in a read (Hz)")
     return figure
-
-
-def _response(ax: Any, runs: list[dict[str, Any]], published: list[dict[str, Any]]) -> None:
-    for measured, colour, label in ((runs, "#3182bd", "mouse_memory"), (published, "#999999", "published parameters")):
-        for run in measured:
-            ax.plot(range(5), run["response"]["asked"], "o-", ms=4, color=colour)
-        ax.plot([], [], "o-", color=colour, label=label)
-    ax.set(xlabel="inputs of four on in the cue, m", ylabel="spikes in a read, f(m)", xticks=range(5))
-    ax.legend(frameon=False)
-
-
-def _levers(ax: Any, numbers: dict[str, Any]) -> None:
-    runs, limit = numbers["memory"], memory_budget.limit
-    cells = ax.twiny()
-    for name, colour in (("purkinje", "#31a354"), ("nuclear", "#756bb1")):
-        time = np.mean([run["by_time"][name] for run in runs], axis=0)
-        ax.plot(
-            [1e3 * t for t in numbers["times"]],
-            time,
-            "o-",
-            ms=4,
-            color=colour,
-            label=f"{name}, time (limit {limit(numbers['times'], list(time)):.2f})",
-        )
-        share = np.mean([run["by_cells"][name] for run in runs], axis=0)
-        cells.plot(numbers["shares"], share, "s:", ms=4, color=colour)
-        text = f"{name}, cells (limit {limit(numbers['shares'], list(share)):.2f})"
-        ax.plot([], [], "s:", ms=4, color=colour, label=text)
-    cells.set(xscale="log", xlabel="share of each microzone's cells")
-    cells.set_xticks(numbers["shares"], [str(share) for share in numbers["shares"]])
-    cells.minorticks_off()
-    ax.set(xscale="log", xlabel="read time (ms)", ylabel="r2 against the prediction", ylim=(0, 1.02))
-    ax.set_xticks([1e3 * t for t in numbers["times"]], [f"{1e3 * t:.0f}" for t in numbers["times"]])
-    ax.minorticks_off()
-    fibers = np.mean([run["by_fibers"] for run in runs], axis=0)
-    text = f"written weights, fibres (limit {limit(numbers['fibers'], list(fibers)):.2f})"
-    ax.plot([], [], " ", label=text)
-    ax.legend(frameon=False, loc="lower right", fontsize=8)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ CAPTION = (
     " spiking run's windows are left out."
 )
 MODELS: dict[str, dict[str, str]] = {
-    "mouse_vitro": {}, "mouse_stp": {}, "mouse_lif": {}, "mouse_fitted": {}, "mouse_plastic": {},
+    "mouse_vitro": {}, "mouse_stp": {}, "mouse_lif": {}, "mouse_meanfield_wiring": {}, "mouse_plastic": {},
     "mouse_memory": {"microzones": "4"}, "mouse_feedback": {"microzones": "4"},
 }  # fmt: skip
 BRIEF = {f"block.rest.{key}": "3000" for key in ("trial_duration", "stimulus.background.duration")}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
 from cerebellum.activity.statistics import counts
@@ -31,6 +32,7 @@ class Outcome:
     snapshots : plastic projection -> block with plasticity on -> weights that spikes up to its end have made
     tallied : of an engine of rates: population -> groups of windows that its schedule asked for, and the expected
         spikes of each cell in them, shape (groups, cells)
+    exchanges : what passed, where a loop was closed
     seconds : spent in each part
     """
 
@@ -40,6 +42,7 @@ class Outcome:
     weights: Mapping[str, Floats] = field(default_factory=dict)
     snapshots: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
     tallied: Mapping[str, tuple[Windows, Floats]] = field(default_factory=dict)
+    exchanges: Exchanges | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def has(self, population: str) -> bool:

@@ -1,4 +1,4 @@
-"""The command line: list, show, check, run, sweep, compare, cite, graph, export, figures."""
+"""The command line: list, show, check, run, sweep, compare, report, runs, cite, graph, export, figures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
+import cerebellum
+from cerebellum.cli import finished
+from cerebellum.cli.console import console as _console
 from cerebellum.description import library
 from cerebellum.errors import CerebellumError, InputError, UnknownNameError, shortened
 
@@ -23,17 +25,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(finished.app)  # without a name: its commands stand beside ours
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the model or protocol; may be repeated."),
 ]
-
-
-def _console() -> Console:
-    # What files say is printed as it stands: brackets in a title are no markup, ":smile:" is no picture.
-    console = Console(markup=False, emoji=False)
-    # Piped into a file or another program, tables keep their full width instead of being cut to 80 columns.
-    return console if console.is_terminal else Console(markup=False, emoji=False, width=160)
+Overlays = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="OVERLAY", help="Lay mouse_OVERLAY, or a file, over the model; may be repeated."),
+]
 
 
 def _settings(pairs: list[str] | None) -> dict[str, str]:
@@ -46,8 +46,26 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
     return out
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"cerebellum {cerebellum.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everything(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Cerebellar network simulator: spiking and rate engines on one circuit."""
+
+
 def _kind_of(name: str) -> str:
     """'models' or 'protocols', by the shipped names or by what a file holds."""
+    from cerebellum.description import overlays
+
+    name = overlays.parts(name)[0]
     if name.endswith(".toml"):
         try:
             content, _, _ = library.read_extended("protocols", name)
@@ -61,11 +79,46 @@ def _kind_of(name: str) -> str:
     raise UnknownNameError.of("model or protocol", name, known)
 
 
+def _with(name: str, overlays: list[str] | None) -> str:
+    """A model's name joined with its overlays'."""
+    from cerebellum.description.overlays import joined
+
+    if overlays and _kind_of(name) == "protocols":
+        raise InputError(
+            f"--with {shortened(overlays[0], 100)}: {shortened(name, 100)} is a protocol; overlays lie on models"
+        )
+    return joined(name, overlays)
+
+
 def _load(name: str, settings: dict[str, str] | None = None) -> Any:
     from cerebellum.description.circuit import load_model
     from cerebellum.description.protocol import load_protocol
 
     return load_model(name, settings) if _kind_of(name) == "models" else load_protocol(name, settings)
+
+
+def _model(protocol: str, named: str | None) -> str:
+    """The model to run on, and a line if it was not named, or is none that the protocol is made for."""
+    from cerebellum.description.compatibility import other_model
+    from cerebellum.description.protocol import default_model
+
+    model = default_model(protocol) if named is None else named
+    if named is None:
+        print(f"model: {model}, the first that the protocol is made for", file=sys.stderr)
+    elif said := other_model(protocol, model):
+        warnings.warn(said, stacklevel=1)
+    return model
+
+
+def _refuse_options(context: typer.Context, taken: tuple[str, ...]) -> None:
+    """Complain about options that a run folder has no use for: it is run as it was."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name not in taken and source is not None and source.name == "COMMANDLINE":
+            raise InputError(
+                f"{parameter.opts[0]}: a run folder is run again as it was; wanted --out and --force alone"
+            )
 
 
 @app.command("list")
@@ -82,18 +135,23 @@ def list_() -> None:
 
 
 @app.command()
-def show(name: str, setting: Settings = None) -> None:
-    """Parameter table of a model with units and sources; a protocol's timeline."""
+def show(name: str, overlay: Overlays = None, setting: Settings = None) -> None:
+    """Parameter table of a model with units and sources, and what overlays change; a protocol's timeline."""
     from cerebellum.cli import tables
+    from cerebellum.description import overlays
 
+    name = _with(name, overlay)
     loaded = _load(name, _settings(setting))
-    table = tables.model_table(loaded) if _kind_of(name) == "models" else tables.protocol_table(loaded)
-    _console().print(table)
+    if _kind_of(name) == "models":
+        _console().print(tables.model_table(loaded, overlays.changes(name)))
+    else:
+        _console().print(tables.protocol_table(loaded))
 
 
 @app.command()
-def check(file: str) -> None:
+def check(file: str, overlay: Overlays = None) -> None:
     """Validate a model or protocol file; exit 2 and every fault with its place."""
+    file = _with(file, overlay)
     loaded = _load(file)
     if _kind_of(file) == "models":
         from cerebellum.connectome import weights
@@ -104,10 +162,12 @@ def check(file: str) -> None:
 
 @app.command()
 def run(
-    protocol: str,
-    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    context: typer.Context,
+    protocol: Annotated[str, typer.Argument(help="Shipped name or path; or a run folder, to run it again.")],
+    model: Annotated[str | None, typer.Option(help="Shipped name or path; default the protocol's first.")] = None,
     engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seed: Annotated[int, typer.Option(min=0)] = 1,
+    overlay: Overlays = None,
     setting: Settings = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/PROTOCOL-MODEL-ENGINE-SEED.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False,
@@ -120,15 +180,30 @@ def run(
         str | None, typer.Option(help="Of the spiking engine: standalone (default), runtime or numpy.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = None,
+    loop: Annotated[
+        str | None, typer.Option(metavar="FILE.py:NAME", help="A cerebellum.loop.Loop to close around the circuit.")
+    ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Begin with that run's connectome and last weights.")
+    ] = None,
 ) -> None:
-    """Run a protocol; prints what was found and writes a run folder."""
+    """Run a protocol; prints what was found and writes a run folder. Of a run folder: whether it comes out the same."""
+    if Path(protocol).is_dir() and protocol not in library.names("protocols"):
+        _refuse_options(context, ("protocol", "out", "force"))
+        finished.again(Path(protocol), out, force)
+        return
     from cerebellum.cli import tables
+    from cerebellum.description import overlays
     from cerebellum.machine import progress
     from cerebellum.simulation import run
 
+    model = _model(protocol, model)
     options = {"device": device, "dtype": dtype, "draws": draws, "target": target, "threads": threads}
-    stem = "-".join([Path(protocol).stem, Path(model).stem, engine, str(seed)])
+    model = _with(model, overlay)
+    stem = "-".join([Path(protocol).stem, overlays.stem(model), engine, str(seed)])
     folder = out or Path("runs") / stem
+    if loop is not None:
+        from cerebellum.loop import from_file
     with progress.bar() as bar:
         result = run.run(
             protocol,
@@ -138,6 +213,8 @@ def run(
             settings=_settings(setting),
             out=folder,
             force=force,
+            loop=from_file.load(loop) if loop is not None else None,
+            start_from=start_from,
             progress=bar,
             **{key: value for key, value in options.items() if value is not None},
         )
@@ -154,20 +231,24 @@ def run(
 def sweep(
     protocol: str,
     vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,C", help="Values of a key; may be repeated.")],
-    model: Annotated[str, typer.Option(help="Shipped name or path.")] = "kanerva",
+    model: Annotated[str | None, typer.Option(help="Shipped name or path; default the protocol's first.")] = None,
     engine: Annotated[str, typer.Option(help="spiking, rate, volley, both, or another package's.")] = "spiking",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 1..N for every combination.")] = 1,
+    overlay: Overlays = None,
     setting: Settings = None,
     out: Annotated[Path | None, typer.Option(help="Sweep folder; default runs/sweep-PROTOCOL-MODEL.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a running dask scheduler.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Local worker processes; default one a core.")] = None,
 ) -> None:
     """Run a protocol over values and seeds; a restarted sweep goes on where it stopped."""
+    from cerebellum.description import overlays
     from cerebellum.machine import progress
     from cerebellum.simulation.sweep import run_sweep
 
+    model = _model(protocol, model)
+    model = _with(model, overlay)
     varied = {key: text.split(",") for key, text in _settings(vary).items()}
-    folder = out or Path("runs") / f"sweep-{Path(protocol).stem}-{Path(model).stem}"
+    folder = out or Path("runs") / f"sweep-{Path(protocol).stem}-{overlays.stem(model)}"
     with progress.bar() as bar:
         table = run_sweep(
             protocol,
@@ -185,28 +266,15 @@ def sweep(
 
 
 @app.command()
-def compare(run_a: Path, run_b: Path) -> None:
-    """Two finished runs side by side."""
-    from cerebellum.cli.tables import comparison_table, engines_table
-    from cerebellum.readout.comparison import compare as compare_runs
-    from cerebellum.readout.comparison import compare_engines
-
-    if engines := compare_engines(run_a, run_b):
-        _console().print(engines_table(engines))
-    _console().print(comparison_table(compare_runs(run_a, run_b), (str(run_a), str(run_b))))
-
-
-@app.command()
-def cite(name: str) -> None:
+def cite(name: str, overlay: Overlays = None) -> None:
     """The references behind a model's or protocol's values."""
-    from cerebellum.description.schema import values
+    from cerebellum.description.references import references, unsourced
 
+    name = _with(name, overlay)
     loaded = _load(name)
-    used = {value.source.split(",")[0].strip() for _, value in values(loaded)}
-    for key, reference in loaded.sources.items():
-        if key in used:
-            print(f"{key}: {reference}")
-    assumed = sum(value.source.startswith(("assumed:", "fitted:")) for _, value in values(loaded))
+    for key, reference in references(loaded).items():
+        print(f"{key}: {reference}")
+    assumed = unsourced(loaded)
     print(f"{assumed} values are assumed or fitted; `cerebellum show {name}` says why.")
 
 

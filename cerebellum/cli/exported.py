@@ -45,4 +45,4 @@ def _of_run(folder: Path) -> Exported:
     circuit = parse(Circuit, told["model"], f"{folder}: run.json: model", ModelFileError)
     plan = parse(Protocol, told["protocol"], f"{folder}: run.json: protocol", ProtocolFileError)
     experiment = prepare(plan, circuit, int(told["seed"]))
-    return experiment.connectome, experiment.schedule, run.spikes() or None
+    return experiment.connectome, experiment.schedule, run.spikes or None

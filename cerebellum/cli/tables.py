@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cerebellum.connectome.connectome import expected_synapses
 from cerebellum.description.circuit import Circuit
+from cerebellum.description.overlays import Change, said
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
 from cerebellum.description.stimulus import Stimulus
@@ -77,11 +78,17 @@ def _agreement_table(summary: dict[str, Any]) -> Table:
         cells = []
         for column in columns:
             pair = found.get(f"{reader}_vs_{column}") or found.get(f"{column}_vs_{reader}")
-            cells.append(f"{pair['identity']:.3f}, {pair['others']['identity']:.3f} ({pair['r2']:.3f})" if pair else "")
-        beta, interval = summary["beta"][reader], summary["beta"].get(f"{reader}_interval")
-        spread = f" ({interval[0]:.2f}, {interval[1]:.2f})" if interval and interval[1] - interval[0] > 5e-3 else ""
-        table.add_row(READER_NAMES[reader], *cells, f"{beta:.2f}{spread}")
+            numbers = (pair["identity"], pair["others"]["identity"], pair["r2"]) if pair else ()
+            cells.append("{}, {} ({})".format(*(_number(x) for x in numbers)) if pair else "")
+        beta, (low, high) = summary["beta"][reader], summary["beta"].get(f"{reader}_interval", (None, None))
+        spread = f" ({low:.2f}, {high:.2f})" if low is not None and high - low > 5e-3 else ""
+        table.add_row(READER_NAMES[reader], *cells, _number(beta, 2) + spread)
     return table
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    """Rounded; a dash where it is not defined."""
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _rivals_table(agreement: dict[str, Any]) -> Table:
@@ -92,15 +99,16 @@ def _rivals_table(agreement: dict[str, Any]) -> Table:
     table = Table("weights of", *models, title=title)
     for reader, found in readers.items():
         behind = (found[name]["behind"] for name in models)
-        cells = (f"{b['mean']:.3f} ({b['low']:.3f}, {b['high']:.3f})" for b in behind)
+        cells = ("{} ({}, {})".format(*(_number(b[key]) for key in ("mean", "low", "high"))) for b in behind)
         table.add_row(READER_NAMES[reader], *cells)
     return table
 
 
 def _notes(summary: dict[str, Any]) -> Iterable[str]:
     found, beta = summary["agreement"], summary["beta"]
-    yield f"Ceilings, identity R2: expected SDM against attention {found['sdm_vs_attention']['identity']:.3f}; "
-    yield f"expected SDM against this connectome, counted {found['sdm_vs_sdm_exact']['identity']:.3f}."
+    ceilings = [_number(found[pair]["identity"]) for pair in ("sdm_vs_attention", "sdm_vs_sdm_exact")]
+    yield f"Ceilings, identity R2: expected SDM against attention {ceilings[0]}; "
+    yield f"expected SDM against this connectome, counted {ceilings[1]}."
     for name, control in found.get("controls", {}).items():
         yield (
             f"Control {name}: r2 {control['mean']:.3f} ({control['low']:.3f}, {control['high']:.3f}), "
@@ -115,12 +123,12 @@ def _notes(summary: dict[str, Any]) -> Iterable[str]:
         yield f"Weights written by climbing fibres against ideal counters ({name}): r = {r:.4f}."
 
 
-def model_table(circuit: Circuit) -> RenderableType:
-    """A model's values with units and sources, and its synapse counts."""
+def model_table(circuit: Circuit, changes: Mapping[str, Change]) -> RenderableType:
+    """A model's values with units and sources, what overlays `changes`, and its synapse counts."""
     synapses = Table("projection", "rule", "synapses", title="Projections")
     for name, count in expected_synapses(circuit).items():
         synapses.add_row(name, circuit.projection[name].rule.kind, f"{count:,}")
-    return Group(_heading(circuit), _values(values(circuit)), synapses)
+    return Group(_heading(circuit), _values(values(circuit), changes), synapses)
 
 
 def protocol_table(protocol: Protocol) -> RenderableType:
@@ -151,11 +159,17 @@ def _heading(described: Circuit | Protocol) -> Text:
     return Text.assemble((described.title, "bold"), "  ", described.description)
 
 
-def _values(found: Iterable[tuple[str, Any]]) -> Table:
-    table = Table("value", "", "source", title="Values")
+def _values(found: Iterable[tuple[str, Any]], changes: Mapping[str, Change] | None = None) -> Table:
+    table = Table("value", "", "source", *(["changed by"] if changes else []), title="Values")
     for key, value in found:
-        table.add_row(key, str(value), value.source)
+        table.add_row(key, str(value), value.source, *([_change(changes.get(key))] if changes else []))
     return table
+
+
+def _change(change: Change | None) -> str:
+    if change is None:
+        return ""
+    return f"{change.file}: " + ("new" if change.before is None else f"was {said(change.before)}")
 
 
 def engines_table(found: dict[str, Any]) -> Table:

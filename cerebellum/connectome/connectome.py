@@ -36,6 +36,8 @@ class Connectome:
     gaps : gap junction -> its coupled pairs, each in both directions; only those that conduct
     weight : projection -> weight of one contact, A or S, solved ones too; none onto relay cells
     resting_current : population -> receptor -> mean current at time 0 from cells that fire by themselves, A
+    learned : plastic projection -> weight of every synapse at time 0, where an earlier run has made them, A or S,
+        shape (synapses,)
     """
 
     circuit: Circuit
@@ -47,6 +49,13 @@ class Connectome:
     gaps: dict[str, Edges] = field(default_factory=dict)
     weight: dict[str, float] = field(default_factory=dict)
     resting_current: dict[str, dict[str, float]] = field(default_factory=dict)
+    learned: dict[str, Floats] = field(default_factory=dict)
+
+    def weights_at_begin(self, projection: str) -> Floats:
+        """Weight of every synapse of a plastic projection at time 0, A or S, shape (synapses,)."""
+        if projection in self.learned:
+            return self.learned[projection]
+        return np.full(len(self.edges[projection]), self.weight[projection])
 
     def size(self, population: str) -> int:
         """Number of cells of a population."""
@@ -116,6 +125,7 @@ class Degree:
     divergence_mean: float
     divergence_sd: float
     described_convergence: float
+    described_sd: float
 
 
 def degrees(connectome: Connectome) -> Iterator[Degree]:
@@ -133,4 +143,5 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
             float(outgoing.mean()),
             float(outgoing.std()),
             projection.rule.convergence_at_full_scale(Ends(full, projection)),
+            projection.rule.spread_at_full_scale(),
         )

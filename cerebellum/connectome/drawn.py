@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from cerebellum.cells import MODELS
 from cerebellum.description import ranges
 from cerebellum.description.circuit import Circuit
+from cerebellum.description.edges import zone_of
 from cerebellum.description.population import Population
 from cerebellum.machine.streams import generator
 from cerebellum.typing import Floats
@@ -39,6 +40,9 @@ def parameters(circuit: Circuit, name: str, seed: int) -> dict[str, float | Floa
         while (again := wrong(key, value)).any():
             value[again] = draw(key, rng, int(again.sum()))
         found[key] = value
+    if population.stripes:
+        side = np.where(zone_of(cells, circuit.zones) % 2, 1.0, -1.0)
+        found |= {key: found[key] + side * more.si for key, more in population.stripes.items()}
     return found
 
 

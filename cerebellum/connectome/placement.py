@@ -25,17 +25,10 @@ def positions(circuit: Circuit, seed: int) -> dict[str, Floats]:
     """
     if circuit.volume is None:
         return {}
-    x, y = circuit.extent
     places = {}
     for name, population in circuit.population.items():
-        assert population.layer is not None
-        layer = circuit.volume.layer[population.layer]
-        low = np.array([0.0, 0.0, layer.bottom.si])
-        size = np.array([x, y, layer.thickness.si])
+        low, size = circuit.box(name)
         radius = population.soma.si if population.soma else 0.0
-        if population.density is not None and population.density.dimension == "planar density":
-            low[2] += size[2] / 2  # a monolayer
-            size[2] = 0.0
         cells = _apart(circuit.size(name), low, size, radius, generator(seed, "positions", name))
         places[name] = cells[np.argsort(cells[:, 0], kind="stable")]
     return places

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from cerebellum.cells import MODELS
-from cerebellum.description import library, ranges
+from cerebellum.description import library, overlays, ranges
 from cerebellum.description.population import Population, Volume
 from cerebellum.description.projection import CancelWeight, GapJunction, Projection, ThresholdWeight
 from cerebellum.description.schema import (
@@ -20,6 +21,7 @@ from cerebellum.description.schema import (
 from cerebellum.description.units import Value, steps
 from cerebellum.description.wiring import Dendrites, Ends
 from cerebellum.errors import InputError, ModelFileError, brief, shortened
+from cerebellum.typing import Floats
 
 MOST_CELLS = 2**31 - 1  # of a population: they are numbered in 32 bits
 
@@ -216,6 +218,21 @@ class Circuit(Table):
         """Lengths of the volume along x and y, m; 0 without a volume."""
         return (self.volume.x.si * self.stretch, self.volume.y.si * self.stretch) if self.volume else (0.0, 0.0)
 
+    def box(self, population: str) -> tuple[Floats, Floats]:
+        """Lower corner and lengths of the box in which a population lies, m, both shape (3,); wants a volume.
+
+        z is 0 at the bottom of the granular layer.
+        """
+        described = self.population[population]
+        assert self.volume is not None
+        assert described.layer is not None
+        layer, (x, y) = self.volume.layer[described.layer], self.extent
+        low, size = np.array([0.0, 0.0, layer.bottom.si]), np.array([x, y, layer.thickness.si])
+        if described.density is not None and described.density.dimension == "planar density":
+            low[2] += size[2] / 2  # a monolayer
+            size[2] = 0.0
+        return low, size
+
     @property
     def zones(self) -> int:
         """Number of microzones, that is of pointer bits."""
@@ -261,6 +278,7 @@ def load_model(name: str, settings: dict[str, str] | None = None) -> Circuit:
 
     Parameters
     ----------
+    name : `mouse+mli12` is the model `mouse` with the overlay `mouse_mli12`; see `description.overlays`
     settings : dotted key -> text, laid over the file as by `--set`
 
     Raises
@@ -269,6 +287,8 @@ def load_model(name: str, settings: dict[str, str] | None = None) -> Circuit:
         No such model, or a setting of a key that does not exist.
     ModelFileError
         The file does not describe a circuit; every fault with its key.
+    InputError
+        Overlays contradict each other.
     """
-    tables, path, _ = library.read_extended("models", name)
-    return parse(Circuit, library.apply_settings(tables, settings or {}), path.name, ModelFileError)
+    tables, where = overlays.combined(name)
+    return parse(Circuit, library.apply_settings(tables, settings or {}), where, ModelFileError)

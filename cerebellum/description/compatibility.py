@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cerebellum.description import lesions
+from cerebellum.description import lesions, library, overlays
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
@@ -61,3 +61,16 @@ def _lengths(protocol: Protocol) -> Iterator[tuple[str, Value]]:
         for key in ("trial_duration", "interval"):
             if (time := getattr(block, key)) is not None:
                 yield f"block.{name}.{key}", time
+
+
+def other_model(protocol: str | Protocol, model: str) -> str:
+    """A sentence if the model of this name or path is none that the protocol is made for; else empty."""
+    if isinstance(protocol, str):
+        tables = library.read_extended("protocols", protocol)[0]
+        title, named = tables.get("title"), tables.get("models")
+    else:
+        title, named = protocol.title, protocol.models
+    lineage = [layer.path.stem for layer in overlays.layers(model)]
+    if not isinstance(named, list) or not named or any(name in named for name in lineage):
+        return ""
+    return f"the protocol {title!r} is made for {', '.join(map(str, named))}, and not for {overlays.stem(model)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cerebellum
-from cerebellum.errors import InputError, UnknownNameError, brief, shortened
+from cerebellum.errors import InputError, UnknownNameError, brief, did_you_mean, shortened
 
 KINDS = {"models": "model", "protocols": "protocol"}
 LONGEST = 4_000_000  # bytes; the shipped files have 30,000 at most
@@ -42,11 +42,11 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     """
     if name.endswith(".toml"):
         path = (beside or Path()) / name
-        if not _is_file(path):
+        if not is_file(path):
             raise UnknownNameError(f"no {KINDS[kind]} file {brief(str(path))}; shipped names: {', '.join(names(kind))}")
         return path
     for place in ([beside] if beside else []) + [folder(kind)]:
-        if _is_file(place / f"{name}.toml"):
+        if is_file(place / f"{name}.toml"):
             return place / f"{name}.toml"
     raise UnknownNameError.of(KINDS[kind], name, names(kind))
 
@@ -102,10 +102,11 @@ def _text_fault(tables: dict[str, Any]) -> str:
     return f"tables and lists lie too deep in one another; wanted at most {DEEPEST}"
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False for a name that no file can have."""
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):
         return False
 
 
@@ -166,13 +167,13 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`over` laid on `base`, table by table, new keys last.
 
     A table of another `kind`, or patterns of another `source`, replace the old one whole; a table of another `cell`
-    replaces its `parameters` and their `spread`, which are the cell model's.
+    replaces its `parameters` and their `spread` and `stripes`, which are the cell model's.
     """
     if any(word in over and over[word] != base.get(word, over[word]) for word in ("kind", "source")):
         return over
     merged = dict(base)
     if "cell" in over and over["cell"] != base.get("cell", over["cell"]):
-        merged = {key: value for key, value in base.items() if key not in ("parameters", "spread")}
+        merged = {key: value for key, value in base.items() if key not in ("parameters", "spread", "stripes")}
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else value
@@ -229,4 +230,5 @@ def _no_key(dotted: str, parent: str, table: object) -> UnknownNameError:
     keys = [f"{parent}.{key}" if parent else key for key in table] if isinstance(table, dict) else ["nothing"]
     known = shortened(", ".join(keys), 800)
     where = shortened(parent, 100) or "the top"
-    return UnknownNameError(f"--set {shortened(dotted, 100)}: no such key; below {where} there is: {known}")
+    meant = did_you_mean(dotted, keys)
+    return UnknownNameError(f"--set {shortened(dotted, 100)}: no such key{meant}; below {where} there is: {known}")

@@ -1,4 +1,4 @@
-"""Wiring rules of cells in a volume: by reach, by territory, through glomeruli, and by spillover."""
+"""Wiring rules of cells in a volume: by territory, through glomeruli, and by spillover. `reach` has that by reach."""
 
 from __future__ import annotations
 
@@ -7,107 +7,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.description.edges import Edges, by_source, ordered, zone_of
-from cerebellum.description.schema import Count, Extent, Fraction, Positive
+from cerebellum.description.edges import Edges, by_source, ordered
+from cerebellum.description.schema import Count, Extent
 from cerebellum.description.wiring import Ends, WiringRule
-from cerebellum.typing import Floats
-
-
-class Reach(WiringRule):
-    """Each target cell gets on average `convergence` different source cells, drawn evenly from those within reach.
-
-    Where fewer are within reach, the nearest outside follow. Where the whole source population is smaller (small
-    volumes), all of it makes several contacts, so that a cell's input does not depend on the volume.
-    """
-
-    kind: Literal["reach"]
-    convergence: Positive
-    sd: Fraction | None = None
-    """Standard deviation of the convergence over target cells, Gaussian; none: as equal as whole numbers allow."""
-    radius: Extent | None = None
-    """Distance of the somata."""
-    x: Extent | None = None
-    """Largest distance along the parallel fibres."""
-    y: Extent | None = None
-    """Largest distance along the parasagittal plane."""
-    microzone: bool = False
-    """Only source cells of the target's microzone."""
-
-    placed: ClassVar[bool] = True
-
-    @property
-    def zoned(self) -> bool:
-        """If it says so."""
-        return self.microzone
-
-    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
-        """Cell by cell, from those within reach."""
-        sources, targets = ends.source_places, ends.target_places
-        own = ends.projection.source == ends.projection.target
-        source_zone, target_zone = zone_of(len(sources), ends.zones), zone_of(len(targets), ends.zones)
-        by_y = np.argsort(sources[:, 1], kind="stable")
-        sorted_y = sources[by_y, 1]
-
-        def within(cell: int, candidates: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
-            """Those of the candidates that the rule allows, and their distances."""
-            if self.microzone:
-                candidates = candidates[source_zone[candidates] == target_zone[cell]]
-            if own:
-                candidates = candidates[candidates != cell]
-            return candidates, self._distance(sources[candidates] - targets[cell])
-
-        everyone = np.arange(len(sources))
-        pre, post, folds = [], [], []
-        for cell, wanted in enumerate(self._numbers(len(targets), rng)):
-            band = everyone
-            if self.y is not None:  # look only where cells can lie; the margin keeps rounding out of it
-                width = 1.001 * self.y.si
-                first, last = np.searchsorted(sorted_y, [targets[cell, 1] - width, targets[cell, 1] + width])
-                band = np.sort(by_y[first:last])
-            open_to, distance = within(cell, band)
-            inside = open_to[distance <= 1.0]
-            if len(inside) >= wanted:
-                chosen = rng.choice(inside, wanted, replace=False, shuffle=False)
-            else:
-                open_to, distance = within(cell, everyone)
-                chosen = open_to[np.argsort(distance, kind="stable")[:wanted]]
-            pre.append(chosen)
-            post.append(np.full(len(chosen), cell))
-            # Contacts that a source population too small leaves over are spread evenly on its cells.
-            folds.append(wanted // max(len(chosen), 1) + (np.arange(len(chosen)) < wanted % max(len(chosen), 1)))
-        contacts = np.concatenate(folds).astype(float)
-        edges = np.concatenate(pre), np.concatenate(post)
-        return ordered(*edges, contacts if contacts.max(initial=1.0) > 1 else None)
-
-    def _numbers(self, targets: int, rng: np.random.Generator) -> list[int]:
-        """How many sources each target cell gets."""
-        mean = self.convergence.number
-        if self.sd is None:
-            numbers = int(mean) + (rng.random(targets) < mean % 1)
-        else:
-            numbers = np.maximum(np.rint(mean + self.sd.number * rng.standard_normal(targets)), 0).astype(int)
-        return [int(number) for number in numbers]
-
-    def _distance(self, offset: Floats) -> Floats:
-        """Distance in units of the rule's reach: 1 at its edge, shape (sources,)."""
-        parts = [np.zeros(len(offset))]
-        if self.radius is not None:
-            parts.append(np.linalg.norm(offset, axis=1) / self.radius.si)
-        if self.x is not None:
-            parts.append(np.abs(offset[:, 0]) / self.x.si)
-        if self.y is not None:
-            parts.append(np.abs(offset[:, 1]) / self.y.si)
-        return np.asarray(np.max(parts, axis=0))
-
-    def convergence_at_full_scale(self, ends: Ends) -> float:
-        """`convergence`."""
-        return self.convergence.number
-
-    def expected(self, ends: Ends) -> int:
-        """`convergence` a cell, or all there are."""
-        own = ends.projection.source == ends.projection.target
-        within = ends.sources // (ends.zones if self.microzone else 1) - own
-        return round(ends.targets * min(self.convergence.number, max(within, 0)))
 
 
 class Territory(WiringRule):

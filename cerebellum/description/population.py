@@ -16,6 +16,7 @@ from cerebellum.description.schema import (
     Name,
     Position,
     Positive,
+    Rate,
     SynapticWeight,
     Table,
     Time,
@@ -69,6 +70,8 @@ class Population(Table):
     parameters: ValueTable = Field(default_factory=dict)
     spread: ValueTable = Field(default_factory=dict)
     """Standard deviation over cells of a parameter, Gaussian, cut to the parameter's range (`ranges`)."""
+    stripes: ValueTable = Field(default_factory=dict)
+    """What a parameter is more in every second microzone, and less in the others: zebrin-like bands."""
     receptor: dict[Name, SerializeAsAny[AnyReceptor]] = Field(default_factory=dict)
     role: Name | None = None
     """What the population is to readers and stimuli ('granule', 'purkinje'); its own name if not given."""
@@ -76,6 +79,8 @@ class Population(Table):
     """In figures, '#rrggbb'; one that is free if not given."""
     place: tuple[float, float] | None = None
     """In the circuit diagram, [x, y]: input left, output right, boxes some 1.6 apart; a free one if not given."""
+    published_rate: Rate | None = None
+    """Mean rate at rest that the source reports, set beside the measured one in reports; no parameter of a run."""
     sampled: bool = False
     """Whether a rate engine with draws samples its spikes: for cells that share the chance of few inputs."""
 
@@ -98,9 +103,9 @@ class Population(Table):
         wanted = MODELS[self.cell].parameters
         if missing := [name for name in wanted if name not in self.parameters]:
             raise InputError(f"cell {self.cell!r} needs the parameters {', '.join(missing)}")
-        for table in (self.parameters, self.spread):
+        for table in (self.parameters, self.spread, self.stripes):
             for name, found in table.items():
-                table[name] = self._parameter(name, found, table is self.spread)
+                table[name] = self._parameter(name, found, table is not self.parameters)
         return self
 
     def _parameter(self, name: str, found: object, spread: bool) -> Value:

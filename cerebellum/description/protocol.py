@@ -28,6 +28,8 @@ class Protocol(Table):
 
     title: str
     description: str
+    models: list[str] = Field(default_factory=list)
+    """Models it is made for, and with them those that lie over one of these; without a word the first of them runs."""
     lesion: list[str] = Field(default_factory=list)
     """What is blocked: projections, populations, or a word of `lesions.WORDS`."""
     patterns: PatternSource | None = None
@@ -182,3 +184,20 @@ def load_protocol(name: str, settings: dict[str, str] | None = None) -> Protocol
     tables, path, _ = library.read_extended("protocols", name)
     tables = session.arranged(library.apply_settings(tables, settings or {}), path.name)
     return parse(Protocol, tables, path.name, ProtocolFileError)
+
+
+def default_model(protocol: str | Protocol) -> str:
+    """The model that a protocol runs on where none is named: the first of its `models`.
+
+    Raises
+    ------
+    ProtocolFileError
+        If it names none.
+    """
+    named = (
+        library.read_extended("protocols", protocol)[0].get("models") if isinstance(protocol, str) else protocol.models
+    )
+    if isinstance(named, list) and named and isinstance(named[0], str):
+        return named[0]
+    known = shortened(", ".join(library.names("models")), 400)
+    raise ProtocolFileError(f"models: the protocol names none that it is for; wanted a model beside it, of {known}")

@@ -86,6 +86,10 @@ def _too_wide(population: Population, dt: float) -> Iterator[str]:
         share = sum(outside(given[name].si, deviation.si, *allowed[name]))
         if share > RARE:
             yield _wide(name, f"{deviation} about {given[name]}", share, "of its range")
+    for name, more in population.stripes.items():
+        low, high = allowed[name]
+        if not (low < given[name].si - more.si and given[name].si + more.si < high):
+            yield f"stripes.{name}: found {more} about {given[name]}, one side out of its range; wanted less"
     ends = [population.spread[name].si for name in ("V_th", "V_reset") if name in population.spread]
     if ends and {"V_th", "V_reset"} <= given.keys():
         share = outside(given["V_th"].si - given["V_reset"].si, hypot(*ends), 0.0, inf)[0]

@@ -126,6 +126,7 @@ Listed = Annotated[Value, PlainValidator(partial(_whole, low=1, high=100_000)), 
 """Trials, patterns, cues: things that are listed one by one."""
 Fraction = Annotated[Value, *quantity("number", low=0)]
 Probability = Annotated[Value, *quantity("number", low=0, high=1)]
+Correlation = Annotated[Value, *quantity("number", low=-1, high=1)]
 Time = Annotated[Value, *quantity("time", low=0)]
 Duration = Annotated[Value, *quantity("time", low=0, strict=True)]
 Rate = Annotated[Value, *quantity("rate", low=0)]

@@ -30,11 +30,12 @@ WIRING_RULES = Registry(
         "all_to_all": "cerebellum.description.wiring:AllToAll",
         "convergence": "cerebellum.description.wiring:Convergence",
         "microzone": "cerebellum.description.wiring:Microzone",
-        "reach": "cerebellum.description.placed_wiring:Reach",
+        "reach": "cerebellum.description.reach:Reach",
         "territory": "cerebellum.description.placed_wiring:Territory",
         "claws": "cerebellum.description.placed_wiring:Claws",
         "glomeruli": "cerebellum.description.placed_wiring:Glomeruli",
         "spillover": "cerebellum.description.placed_wiring:Spillover",
+        "alongside": "cerebellum.description.wiring:Alongside",
     },
 )
 
@@ -79,6 +80,11 @@ class Ends:
         """Soma centres of the target cells, m, shape (targets, 3)."""
         return self.places[self.projection.target]
 
+    @property
+    def target_box(self) -> tuple[Floats, Floats]:
+        """Lower corner and lengths of the box in which the target cells lie, m, both shape (3,)."""
+        return self.circuit.box(self.projection.target)
+
     def other(self, projection: str) -> Ends:
         """The ends of another projection of the circuit."""
         return Ends(self.circuit, self.circuit.projection[projection], self.places, self.drawn)
@@ -112,6 +118,10 @@ class WiringRule(Table):
     def convergence_at_full_scale(self, ends: Ends) -> float:
         """Source cells of a target cell that the file asks for; `ends` are of the circuit at scale 1."""
         return self.expected(ends) / ends.targets
+
+    def spread_at_full_scale(self) -> float:
+        """Standard deviation over target cells of the convergence that the file asks for; 0 if it asks for none."""
+        return 0.0
 
     def faults(self, place: str, ends: Ends) -> list[str]:
         """What does not fit the two populations, a line each, begun with the key at fault (`place` is the rule's)."""
@@ -208,3 +218,41 @@ class Microzone(WiringRule):
     def expected(self, ends: Ends) -> int:
         """Every pair of one microzone."""
         return ends.sources * ends.targets // ends.zones
+
+
+class Alongside(WiringRule):
+    """The pairs of another projection between the same populations: one synapse that acts on two receptors.
+
+    `of` names that projection; contacts are not taken over.
+    """
+
+    kind: Literal["alongside"]
+    of: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The other one."""
+        return (self.of,)
+
+    def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
+        """The same pairs."""
+        other = ends.drawn[self.of]
+        return Edges(other.pre, other.post)
+
+    def expected(self, ends: Ends) -> int:
+        """As many."""
+        other = ends.other(self.of)
+        return other.projection.rule.expected(other)
+
+    def convergence_at_full_scale(self, ends: Ends) -> float:
+        """As many."""
+        other = ends.other(self.of)
+        return other.projection.rule.convergence_at_full_scale(other)
+
+    def faults(self, place: str, ends: Ends) -> list[str]:
+        """Both join the same populations."""
+        other = ends.circuit.projection.get(self.of)
+        own = ends.projection
+        if other is None or (other.source, other.target) == (own.source, own.target):
+            return []
+        return [f"{place}.of: {self.of} is from {other.source} to {other.target}; wanted one to the same cells"]

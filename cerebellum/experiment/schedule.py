@@ -13,6 +13,7 @@ from cerebellum.clock import NANOSECOND, nearest
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.trial import MAIN, WHOLE, OneTrial, onset_of
 from cerebellum.description.units import Value
+from cerebellum.experiment.loop import Loop
 from cerebellum.experiment.patterns import Patterns
 from cerebellum.machine.streams import generator
 from cerebellum.typing import Floats, Ints
@@ -84,6 +85,7 @@ class Schedule:
     protocol, patterns : that all this was drawn from; None of one made by hand
     counted : population -> groups of windows in which its spikes will be asked for; an engine of rates adds them up
     drawn : key of a stimulus of spikes ('block.NAME.stimulus.NAME') -> its spikes in all trials
+    loop : what is closed around the circuit
     """
 
     trials: list[Trial]
@@ -95,6 +97,7 @@ class Schedule:
     patterns: Patterns | None = None
     counted: Mapping[str, Windows] = field(default_factory=dict)
     drawn: Mapping[str, int] = field(default_factory=dict)
+    loop: Loop | None = None
 
     def of(self, role: str) -> list[Trial]:
         """Trials of the block with this role."""

@@ -1,9 +1,14 @@
-"""Progress of slow work: a bar with the time left on a terminal, nothing elsewhere."""
+"""Progress of slow work: a bar with the time left on a terminal, a line in a notebook, nothing elsewhere."""
 
 from __future__ import annotations
 
+import html
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
+from typing import Any
 from typing import Protocol as Interface
 
 
@@ -51,3 +56,32 @@ def bar() -> Iterator[Progress]:
         yield report
         for task in tasks.values():
             display.update(task, total=1.0, completed=1.0)
+
+
+@contextmanager
+def shown(progress: Progress | None) -> Iterator[Progress]:
+    """What was asked for; or, where nothing was, a line in a notebook and a bar on a terminal."""
+    with nullcontext(progress) if progress is not None else _line() if in_notebook() else bar() as report:
+        yield report
+
+
+def in_notebook() -> bool:
+    """Whether this process is a kernel that draws what it is given; nothing is imported to find out."""
+    ipython = sys.modules.get("IPython")
+    shell: Any = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+@contextmanager
+def _line() -> Iterator[Progress]:
+    """One line under the cell, written over as the work goes on, and taken away at its end."""
+    ipython: Any = import_module("IPython.display")
+    line = ipython.display(ipython.HTML(""), display_id=True)
+    start = time.monotonic()
+
+    def report(stage: str, done: float | None) -> None:
+        share = "" if done is None else f" {done:.0%}"
+        line.update(ipython.HTML(f"<small>{html.escape(stage)}{share}, {time.monotonic() - start:.0f} s</small>"))
+
+    yield report
+    line.update(ipython.HTML(""))

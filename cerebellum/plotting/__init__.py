@@ -1,6 +1,28 @@
-"""Figures. Every draw_ function takes and returns axes; only this folder imports matplotlib."""
+"""Figures of a run: one function a panel, one style, sizes of journals; only this folder imports matplotlib.
+
+A panel takes a result or an opened run and axes, and returns the axes (`panels`); `figure` makes a whole one by name.
+"""
 
 from cerebellum.machine import cache
 
 with cache.lent():
     import matplotlib.font_manager  # noqa: F401  which reads, or makes, the list of fonts
+
+from cerebellum.plotting.journal import figure, letters, save, size, styled
+from cerebellum.plotting.panels import (
+    agreement,
+    circuit,
+    connectivity,
+    f_i,
+    learning_curve,
+    placement,
+    psth,
+    raster,
+    rates,
+    weights,
+)
+
+__all__ = [
+    "agreement", "circuit", "connectivity", "f_i", "figure", "learning_curve", "letters", "placement", "psth", "raster",
+    "rates", "save", "size", "styled", "weights",
+]  # fmt: skip

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
-from cerebellum.plotting import network
+from cerebellum.plotting import learning, network
 from cerebellum.plotting.activity import activity_figure, raster_figure
-from cerebellum.plotting.agreement import weights_figure
+from cerebellum.plotting.engine_courses import engines_figure
+from cerebellum.plotting.in_degrees import in_degrees_figure
+from cerebellum.plotting.journal import STYLE
 from cerebellum.plotting.memory import recall_bars_figure, recall_by_block_figure, recall_figure
-from cerebellum.plotting.rates import engines_figure
+from cerebellum.plotting.reader_agreement import weights_figure
 from cerebellum.plotting.style import colours
 from cerebellum.results.result import Result
 
@@ -25,8 +26,13 @@ def _makers(result: Result) -> dict[str, Callable[[Result], Figure]]:
         makers["activity"] = raster_figure if result.schedule.of("write") else activity_figure
     if result.rates:
         makers["engines" if result.spikes else "rates"] = rates_figure
+    if learning.has_curves(result):
+        makers["trials"] = learning.curves_figure
+    if any(len(found["blocks"]) > 1 for found in result.summary.get("learning", {}).values()):
+        makers["learning"] = learning.weights_after_figure
     if result.connectome is not None and result.connectome.positions:
         makers |= {"placement": network.placement_figure, "connectivity": network.connectivity_figure}
+        makers["in_degrees"] = in_degrees_figure
     if result.weights and result.patterns is not None:
         if "agreement" in result.summary:
             makers["weights"] = weights_figure
@@ -40,8 +46,7 @@ def write_figures(result: Result, folder: Path) -> list[Path]:
     """Every figure that this result allows, as PNG and SVG."""
     folder.mkdir(parents=True)
     written = []
-    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "cerebellum"}
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(fname=str(STYLE)):
         for name, maker in _makers(result).items():
             figure = maker(result)
             for suffix in ("png", "svg"):

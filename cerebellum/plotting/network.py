@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from cerebellum.connectome.connectome import Connectome, expected_synapses
 from cerebellum.plotting.style import colours, places, words
+from cerebellum.typing import Floats
 
 if TYPE_CHECKING:
     from cerebellum.description.circuit import Circuit
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 SHOWN_CELLS = 400  # of one population in a raster; more dots than pixels only cost disk
 SHOWN_SOMATA = 3000
+BENDS = (0.0, 0.25, -0.25, 0.4, -0.4)
+BOX = np.array([0.8, 0.35])  # half a box of the diagram, and air
+LABEL = np.array([0.55, 0.22])  # room of a number
+SHORT, SHORT_UP = 1.8, 0.17
+Point = tuple[float, float]
 
 
 def circuit_figure(result: Result) -> Figure:
@@ -33,28 +39,26 @@ def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
     pairs: dict[tuple[str, str], list[str]] = {}
     for name, projection in circuit.projection.items():
         pairs.setdefault((projection.source, projection.target), []).append(name)
+    labelled: list[Point] = list(place.values())
     for (source, target), names in pairs.items():
         if source == target:
             continue
-        projection = circuit.projection[names[0]]
         a, b = np.array(place[source]), np.array(place[target])
-        inhibits = _inhibits(circuit, names[0])
-        far = np.hypot(*(b - a)) > 3.1 and min(abs(b - a)) < 0.1  # would run through the population between
-        bend = 0.25 if (target, source) in pairs or far else 0.0
+        others = [np.array(point) for name, point in place.items() if name not in (source, target)]
+        bend = _bend(a, b, others, (target, source) in pairs)
         ax.annotate(
             "", tuple(b), tuple(a),
             arrowprops={
-                "arrowstyle": "-[,widthB=0.5,lengthB=0.1" if inhibits else "-|>", "color": colour[source],
-                "lw": 3 if any(circuit.projection[n].plasticity for n in names) else 1.3, "shrinkA": 24, "shrinkB": 34,
-                "connectionstyle": f"arc3,rad={bend}",
+                "arrowstyle": "-[,widthB=0.5,lengthB=0.1" if _inhibits(circuit, names[0]) else "-|>",
+                "color": colour[source], "shrinkA": 24, "shrinkB": 34, "connectionstyle": f"arc3,rad={bend}",
+                "lw": 3 if any(circuit.projection[n].plasticity for n in names) else 1.3,
             },
         )  # fmt: skip
-        # The middle of matplotlib's arc: half its bend off the straight line, to the right of the direction.
-        across = np.array([(b - a)[1], -(b - a)[0]])
-        middle = 0.5 * (a + b) + 0.5 * bend * across
+        x, y = _label(a, b, bend, labelled)
+        labelled.append((x, y))
+        box = {"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.9}
         label = f"{sum(synapses[n] for n in names):,}"
-        box = {"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.85}
-        ax.text(middle[0], middle[1], label, fontsize=7, ha="center", va="center", color=colour[source], bbox=box)
+        ax.text(x, y, label, fontsize=7, ha="center", va="center", color="0.15", bbox=box)
     for name in circuit.population:
         own = sum(synapses[n] for n in pairs.get((name, name), []))
         lines = [words(name), f"{circuit.size(name):,} cells"] + ([f"{own:,} among them"] if own else [])
@@ -68,6 +72,34 @@ def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
     return ax
 
 
+def _arc(a: Floats, b: Floats, bend: float, share: Floats) -> Floats:
+    """Points of matplotlib's arc3 from a to b, at shares of the way, shape (shares, 2)."""
+    middle = 0.5 * (a + b) + bend * np.array([(b - a)[1], -(b - a)[0]])
+    along = share[:, None]
+    return np.asarray((1 - along) ** 2 * a + 2 * along * (1 - along) * middle + along**2 * b)
+
+
+def _bend(a: Floats, b: Floats, others: list[Floats], both_ways: bool) -> float:
+    """The least bend of an arrow that runs through no other box; of two that go both ways, never straight."""
+    inner = np.linspace(0.05, 0.95, 40)
+    for bend in (0.25, -0.25, 0.4) if both_ways else BENDS:
+        curve = _arc(a, b, bend, inner)
+        if not any((np.abs(curve - box) < BOX).all(axis=1).any() for box in others):
+            return bend
+    return 0.25
+
+
+def _label(a: Floats, b: Floats, bend: float, taken: list[Point]) -> Point:
+    """Where along the arrow its number stands farthest from what is written already, near the middle if it can."""
+    share = np.array([0.5, 0.42, 0.58, 0.34, 0.66])
+    points = _arc(a, b, bend, share)
+    apart = np.abs(points[:, None] - np.array(taken)[None]) / LABEL
+    room = apart.max(axis=2).min(axis=1)
+    place = int(np.argmax(room >= 1)) if (room >= 1).any() else int(room.argmax())
+    above = SHORT_UP if np.hypot(*(b - a)) < SHORT else 0.0  # beside a short arrow, which it would hide
+    return float(points[place, 0]), float(points[place, 1]) + above
+
+
 def _inhibits(circuit: Circuit, name: str) -> bool:
     projection = circuit.projection[name]
     # A relay, such as a glomerulus, has no receptors: spikes pass through it.
@@ -79,7 +111,7 @@ def placement_figure(result: Result) -> Figure:
     """Somata in the volume, coloured by population."""
     assert result.connectome is not None
     figure = Figure(figsize=(7.5, 6.5))
-    ax = figure.add_axes((-0.05, 0.04, 0.8, 0.98), projection="3d")
+    ax = figure.add_axes((0.0, 0.04, 0.74, 0.94), projection="3d")
     draw_placement(ax, result.connectome)
     return figure
 
@@ -92,9 +124,12 @@ def draw_placement(ax: Axes, connectome: Connectome) -> Axes:
         size = 0.6 if len(somata) > 1000 else 9  # the crowded populations must not hide the others
         label = words(name) if len(shown) == len(somata) else f"{words(name)} (1 of {len(somata) // len(shown)})"
         ax.plot(*shown.T, "o", ms=size**0.5 * 1.3, mew=0, color=colour[name], alpha=0.7, label=label, rasterized=True)
-    ax.set(xlabel="x, along parallel fibres (um)", ylabel="y (um)", zlabel="z (um)")
-    ax.locator_params(axis="y", nbins=3)
-    ax.set_aspect("equal")
+    ax.set(xlabel="x (um)", ylabel="y (um)", zlabel="z (um)")
+    space: Any = ax  # of three dimensions, which the stubs of `Axes` do not know
+    for axis in "xyz":
+        space.locator_params(axis=axis, nbins=4 if axis == "z" else 3)
+    cells = np.concatenate(list(connectome.positions.values()))
+    space.set_box_aspect(np.ptp(cells, axis=0), zoom=0.85)  # to scale, and no label cut off
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False, markerscale=2)
     return ax
 
@@ -154,10 +189,15 @@ def draw_divergence(ax: Axes, connectome: Connectome, name: str) -> Axes:
     circuit, projection, edges = connectome.circuit, connectome.circuit.projection[name], connectome.edges[name]
     made = np.bincount(edges.pre, minlength=circuit.size(projection.source))
     received = np.bincount(edges.post, minlength=circuit.size(projection.target))
-    ax.hist(made, bins=min(15, max(3, len(np.unique(made)))), color=colours(circuit)[projection.source])
+    colour = colours(circuit)[projection.source]
+    if made.min() == made.max():
+        ax.text(0.5, 0.5, f"every cell {made[0]:,}", transform=ax.transAxes, ha="center", va="center", color=colour)
+        ax.set_xticks([])
+    else:
+        ax.hist(made, bins=min(15, max(3, len(np.unique(made)))), color=colour)
     heading = words(name).replace(" to ", "\nto ")
-    ax.set_title(f"{heading}\nreceives {received.mean():.1f} (sd {received.std():.1f})", fontsize=6.5, pad=2)
+    ax.set_title(f"{heading}\nreceives {received.mean():.1f} (sd {received.std():.1f})", fontsize=7, pad=2)
     ax.ticklabel_format(axis="x", useOffset=False)
-    ax.tick_params(labelsize=6)
+    ax.tick_params(labelsize=7)
     ax.set_yticks([])
     return ax

@@ -67,6 +67,7 @@ class RateEngine:
     name = "rate"
     options = RateOptions
     readers: Mapping[str, str] = MappingProxyType({"purkinje": "rate"})
+    closes = ("rate",)
 
     def suits(self, circuit: Circuit) -> bool:
         """Whether every cell with a membrane has a form of conductances for it."""

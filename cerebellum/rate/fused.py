@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ctypes import addressof
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,20 +272,20 @@ class FusedCircuit:
             population.within = self.layout.array(np.stack(within, axis=-1), np.float64).ctypes.data
         self.records[name] = _Record(keepers, tallies, mean, sums, counts)
 
-    def run(self, progress: Progress) -> list[dict[str, Tensor]]:
-        """All steps; the weights of plastic projections at the end, of each schedule or the mean of draws."""
+    def run(self, after: Callable[[int], None], progress: Progress) -> None:
+        """All steps; `after` is called after each of a circuit with plastic synapses."""
         each = 1 if self.plastic else BLOCK
         for first in range(0, self.steps, each):
             last = min(first + each, self.steps)
             if self.plastic:
                 self._learning_step(first)
+                after(first)
             else:
                 self._advance(first, last)
             if first % BLOCK == 0:
                 progress("rate engine", first / self.steps)
         for record in self.records.values():
             record.write()
-        return self._weights()
 
     def _advance(self, first: int, last: int) -> None:
         self.library.steps(ctypes.byref(self.circuit), ctypes.c_int64(first), ctypes.c_int64(last))
@@ -323,12 +323,3 @@ class FusedCircuit:
         arrived = torch.from_numpy(self._lanes(slots[slot], teacher).T * float(filled[slot]))
         arrived = arrived / self.module.contacts(teacher)
         return arrived[0] if self.width == 1 else arrived
-
-    def _weights(self) -> list[dict[str, Tensor]]:
-        out: list[dict[str, Tensor]] = [{} for _ in range(1 if self.module.draws else self.width)]
-        for name, one in self.plastic.items():
-            weight = one.synapses.weight
-            for number, own in enumerate(out):
-                several = weight if weight.dim() == 1 else weight.mean(dim=0) if self.module.draws else weight[number]
-                own[name] = several
-        return out

@@ -90,8 +90,8 @@ class RateCircuit(torch.nn.Module):
         one, none = torch.ones((), **self.tensor_options), torch.zeros((), **self.tensor_options)
         self.gain = _parameters(dict.fromkeys(self.names, one))
         self.tonic = _parameters(dict.fromkeys((n for n in self.alive if n in self.surfaces), none))
-        naive = {n: one.new_full((len(self.connectome.edges[n]),), self.connectome.weight[n]) for n in self.plastic}
-        self.weight = _parameters(naive)
+        begin = {n: torch.as_tensor(self.connectome.weights_at_begin(n)).to(one) for n in self.plastic}
+        self.weight = _parameters(begin)
 
     def _static(self, population: str) -> list[list[str]]:
         """Projections of a population that do not learn, as they share one product: all plain ones, others alone."""
@@ -212,6 +212,11 @@ def _refuse(connectome: Connectome, surfaces: dict[str, TransferSurface], lesion
         )
     if set(connectome.gaps) - lesions.gap_junctions(set(lesion), circuit):
         raise ProtocolFileError("gap junctions couple voltages, which the rate engine has none of: lesion them")
+    if striped := [name for name, population in circuit.population.items() if population.stripes]:
+        raise ProtocolFileError(
+            f"population.{striped[0]}.stripes: the rate engine measures one transfer function for a population, not "
+            "one for each microzone: use the spiking engine"
+        )
 
 
 def _parameters(tensors: dict[str, Tensor]) -> torch.nn.ParameterDict:

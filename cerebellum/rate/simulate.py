@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -23,13 +24,16 @@ from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ArgumentError, ProtocolFileError
-from cerebellum.experiment.schedule import Schedule, plastic_spans
+from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate import fused, measured_transfer, time_step
+from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
+from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.recording import Keeper, Tally, over_draws
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
+from cerebellum.typing import Floats
 
 
 def build(
@@ -99,6 +103,8 @@ def together(
         If schedules differ in duration, plasticity, lesions or the populations they drive, or several shall be drawn.
     """
     _refuse_unlike(schedules, draws)
+    if schedules[0].loop is not None:
+        check_interval(schedules[0].loop)
     clock = time.perf_counter()
     first, precision = schedules[0], getattr(torch, dtype)
     with one_thread():
@@ -107,20 +113,25 @@ def together(
         clock = time.perf_counter()
         records = [Record(connectome.circuit, one) for one in schedules]
         with torch.no_grad():
-            if compiled and fused.knows(module) and _has_compiler(precision):
-                weights = _fused(module, schedules, records, progress)
+            closed = None
+            if compiled and first.loop is None and fused.knows(module) and _has_compiler(precision):
+                learnt = _fused(module, schedules, records, progress)
             else:
-                weights = _in_torch(module, schedules, records, progress)
+                closed = RateLoop(module, first.loop, first) if first.loop is not None else None
+                learnt = _in_torch(module, schedules, records, closed, progress)
     seconds["simulate"] = time.perf_counter() - clock
+    weights = learnt.weights()
     return [
         Outcome(
             {name: connectome.circuit.size(name) for name in connectome.circuit.population},
             rates={name: keeper.rates() for name, keeper in record.keepers.items()},
-            weights={name: weight.double().cpu().numpy() for name, weight in own.items()},
+            weights=own,
+            snapshots=snapshots,
             tallied={name: (tally.windows, tally.counts) for name, tally in record.tallies.items()},
+            exchanges=closed.exchange.exchanges() if closed is not None else None,
             seconds=seconds,
         )
-        for record, own in zip(records, weights, strict=True)
+        for record, own, snapshots in zip(records, weights, learnt.snapshots, strict=True)
     ]
 
 
@@ -147,15 +158,61 @@ class Record:
             self.tallies[name].add(step, values)
 
 
+class Learnt:
+    """Weights of plastic projections at the ends of plastic blocks and of the run, of each schedule."""
+
+    def __init__(self, schedules: Sequence[Schedule], plastic: Mapping[str, PlasticSynapses]) -> None:
+        self.schedules, self.plastic = schedules, plastic
+        self.snapshots: list[dict[str, dict[str, Floats]]] = [{name: {} for name in plastic} for _ in schedules]
+        self.due: dict[int, list[tuple[str, str]]] = {}  # steps after which a block's changes, made late, are all there
+        for block, stop in plastic_ends(schedules[0].trials).items():
+            for name, synapses in plastic.items():
+                self.due.setdefault(nearest(stop, BIN) - 1 + synapses.late, []).append((name, block))
+
+    def after(self, step: int) -> None:
+        """Keep what is due after a step."""
+        for name, block in self.due.get(step, ()):
+            for snapshots, weight in zip(self.snapshots, self._numbers(name), strict=True):
+                snapshots[name][block] = weight
+
+    def weights(self) -> list[dict[str, Floats]]:
+        """At the end; also those of blocks whose last changes are still due."""
+        ends = {name: self._numbers(name) for name in self.plastic}
+        out = [{name: each[number] for name, each in ends.items()} for number in range(len(self.schedules))]
+        for snapshots, own in zip(self.snapshots, out, strict=True):
+            for name, kept in snapshots.items():
+                kept |= {block: own[name] for block in plastic_ends(self.schedules[0].trials) if block not in kept}
+        return out
+
+    def _numbers(self, name: str) -> list[Floats]:
+        """The weights of each schedule; of draws the mean."""
+        weight = self.plastic[name].weight.detach().double().cpu()
+        several = len(self.schedules)
+        each = weight.expand(several, -1) if several > 1 else over_draws(weight)[None]
+        return [np.array(one.numpy()) for one in each]
+
+
 def _refuse_unlike(schedules: Sequence[Schedule], draws: int) -> None:
     if draws and len(schedules) > 1:
         raise ArgumentError("draws", draws, "wanted 0 with several schedules, or one schedule")
-    alike = [
-        (nearest(one.duration, BIN), one.lesion, sorted(one.events), plastic_spans(one.trials)) for one in schedules
-    ]
-    if any(one != alike[0] for one in alike):
-        wanted = "wanted those of one duration, with the same lesions, driven populations and plastic blocks"
+    first = alike(schedules[0])
+    if any(alike(one) != first for one in schedules) or (len(schedules) > 1 and schedules[0].loop is not None):
+        wanted = (
+            "wanted those of one duration, with the same lesions, driven populations and plastic blocks, and no loop"
+        )
         raise ArgumentError("schedules", len(schedules), wanted)
+
+
+def alike(schedule: Schedule) -> object:
+    """What must be equal of schedules that run side by side."""
+    ends = plastic_ends(schedule.trials)
+    return (
+        nearest(schedule.duration, BIN),
+        schedule.lesion,
+        sorted(schedule.events),
+        plastic_spans(schedule.trials),
+        ends,
+    )
 
 
 @contextmanager
@@ -169,38 +226,46 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _fused(
-    module: RateCircuit, schedules: Sequence[Schedule], records: Sequence[Record], progress: Progress
-) -> list[dict[str, Tensor]]:
-    """All steps in compiled code; the weights at the end of each schedule."""
+def _fused(module: RateCircuit, schedules: Sequence[Schedule], records: Sequence[Record], progress: Progress) -> Learnt:
+    """All steps in compiled code."""
     spans = plastic_spans(schedules[0].trials)
     circuit = fused.FusedCircuit(module, schedules, spans, module.connectome.seed)
     for name in module.alive:
         tallies = [record.tallies[name] for record in records if name in record.tallies]
         circuit.record(name, [record.keepers[name] for record in records], tallies)
-    return circuit.run(progress)
+    learnt = Learnt(schedules, {name: one.synapses for name, one in circuit.plastic.items()})
+    circuit.run(learnt.after, progress)
+    return learnt
 
 
 def _in_torch(
-    module: RateCircuit, schedules: Sequence[Schedule], records: Sequence[Record], progress: Progress
-) -> list[dict[str, Tensor]]:
-    """The same in torch."""
+    module: RateCircuit,
+    schedules: Sequence[Schedule],
+    records: Sequence[Record],
+    closed: RateLoop | None,
+    progress: Progress,
+) -> Learnt:
+    """The same in torch, and what is closed around the circuit."""
     several = len(schedules) if len(schedules) > 1 else 0
     given = [given_rates(one, module.circuit, module.tensor_options) for one in schedules]
     state = module.begin(plastic_spans(schedules[0].trials), module.connectome.seed, several)
+    learnt = Learnt(schedules, state.plastic)
     steps = nearest(schedules[0].duration, BIN)
     for step in range(steps):
         driven, afferent = _side_by_side([module.driven(one, step) for one in given])
-        for name, rate in module(state, driven, afferent).items():
+        if closed is not None:
+            closed.drive(step, driven, afferent)
+        found = module(state, driven, afferent)
+        if closed is not None:
+            closed.see(found)
+        for name, rate in found.items():
             for number, record in enumerate(records):
                 own = rate[number] if several and rate.dim() > 1 else over_draws(rate)
                 record.add(name, step, own.cpu().numpy())
+        learnt.after(step)
         if step % 100 == 0:
             progress("rate engine", step / steps)
-    weights = {name: one.weight.detach() for name, one in state.plastic.items()}
-    if several:
-        return [{n: w[number] if w.dim() > 1 else w for n, w in weights.items()} for number in range(several)]
-    return [{name: over_draws(weight) for name, weight in weights.items()}]
+    return learnt
 
 
 def _side_by_side(

@@ -217,12 +217,15 @@ def simulate(
     Raises
     ------
     ProtocolFileError
-        If the protocol has no write and read blocks of volleys, which is what this engine computes.
+        If the protocol has no write and read blocks of volleys, which is what this engine computes, or if synapses
+        begin with the weights of an earlier run.
     """
     begun = time.perf_counter()
     protocol, patterns = schedule.protocol, schedule.patterns
     assert protocol is not None
     refuse(protocol)
+    if connectome.learned:
+        raise ProtocolFileError("--from: the volley engine writes all weights anew; wanted spiking or rate")
     assert patterns is not None
     circuit = VolleyCircuit(connectome, choose_device(device), getattr(torch, dtype))
     progress("rates of volleys", 0.0)

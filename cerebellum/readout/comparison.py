@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from cerebellum.description.schema import parse
 from cerebellum.errors import InputError
 from cerebellum.experiment.schedule import trials
 from cerebellum.readout import engine_agreement
+from cerebellum.results.numbers import numbers_of
 from cerebellum.results.result import Result
 from cerebellum.results.saved import SavedRun, open_run
 
@@ -19,10 +19,21 @@ from cerebellum.results.saved import SavedRun, open_run
 def compare(a: Result | str | Path, b: Result | str | Path) -> dict[str, tuple[float, float]]:
     """Every number that both summaries have (dotted key -> both values), timing left out.
 
-    `a` and `b` are results or run folders.
+    `a` and `b` are results or run folders; where they are of different models or protocols, a warning says so.
     """
+    for line in different(a, b):
+        warnings.warn(line, stacklevel=2)
     left, right = dict(numbers_of(_opened(a).summary)), dict(numbers_of(_opened(b).summary))
     return {key: (left[key], right[key]) for key in left if key in right and not key.startswith("timing.")}
+
+
+def different(a: Result | str | Path, b: Result | str | Path) -> list[str]:
+    """A sentence for the models, and one for the protocols, if they are not the same; settings are no difference."""
+    told = [_opened(run).provenance for run in (a, b)]
+    titles = {key: [str((one.get(key) or {}).get("title")) for one in told] for key in ("model", "protocol")}
+    return [
+        f"the runs are of different {key}s: {one}, and {other}" for key, (one, other) in titles.items() if one != other
+    ]
 
 
 def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str, Any] | None:
@@ -36,7 +47,7 @@ def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str,
         If the runs are of different protocols or seeds: their trials then differ, and so does what drives them.
     """
     for one, other in ((_opened(a), _opened(b)), (_opened(b), _opened(a))):
-        spikes, rates = _spikes(one), _rates(other)
+        spikes, rates = one.spikes, other.rates
         if spikes and rates:
             plans, seeds = ([run.provenance.get(key) for run in (one, other)] for key in ("protocol", "seed"))
             if not isinstance(plans[0], dict):
@@ -53,21 +64,3 @@ def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str,
 
 def _opened(run: Result | str | Path) -> Result | SavedRun:
     return run if isinstance(run, Result) else open_run(run)
-
-
-def _spikes(run: Result | SavedRun) -> Any:
-    return run.spikes if isinstance(run, Result) else run.spikes()
-
-
-def _rates(run: Result | SavedRun) -> Any:
-    return run.rates if isinstance(run, Result) else run.rates()
-
-
-def numbers_of(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
-    """Every number of nested tables, with its dotted key."""
-    for key, value in table.items():
-        here = f"{path}.{key}" if path else key
-        if isinstance(value, dict):
-            yield from numbers_of(value, here)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
-            yield here, float(value)

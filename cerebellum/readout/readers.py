@@ -118,7 +118,10 @@ def recalled(readings: Readings, patterns: Patterns) -> dict[str, Any]:
 
 
 def compared(readings: Readings, code: Code, patterns: Patterns, seed: int) -> dict[str, Any]:
-    """agreement, beta and curve as in summary.json; without an engine's weights there is none of them."""
+    """agreement, beta and curve as in summary.json; without an engine's weights there is none of them.
+
+    What is not defined, as the error of one value, is None.
+    """
     weights, engines = readings.weights, [name for name in ENGINE_READERS if name in readings.weights]
     if not engines:
         return {}
@@ -150,7 +153,16 @@ def compared(readings: Readings, code: Code, patterns: Patterns, seed: int) -> d
             beta[f"{name}_curvature"] = slope.curvature
             beta[f"{name}_curvature_interval"] = [slope.curvature_low, slope.curvature_high]
     curves = {name: curve.curve(values, cosine, patterns.target) for name, values in weights.items()}
-    return {"agreement": agreements, "beta": beta, "curve": curves}
+    return _defined({"agreement": agreements, "beta": beta, "curve": curves})
+
+
+def _defined(found: Any) -> Any:
+    """The same tables and lists, with None for what is not defined (nan)."""
+    if isinstance(found, dict):
+        return {key: _defined(value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [_defined(value) for value in found]
+    return None if isinstance(found, float) and np.isnan(found) else found
 
 
 def summarize(blocks: list[Readings], names: list[str], code: Code, patterns: Patterns, seed: int) -> dict[str, Any]:

@@ -3,4 +3,7 @@
 from cerebellum.results.result import Readings, Result
 from cerebellum.results.saved import SavedRun, open_run
 
-__all__ = ["Readings", "Result", "SavedRun", "open_run"]
+Run = Result | SavedRun
+"""What figures, reports and comparisons take: a run in memory, or one opened again."""
+
+__all__ = ["Readings", "Result", "Run", "SavedRun", "open_run"]

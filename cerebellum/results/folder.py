@@ -15,7 +15,10 @@ from cerebellum.errors import InputError
 from cerebellum.machine import atomic
 
 # All that a run writes: a folder with anything else in it holds something of the user's.
-NAMES = ("run.json", "summary.json", "trials.csv", "spikes.nwb", "rates.npz", "figures")
+NAMES = (
+    "run.json", "summary.json", "trials.csv", "weights.npz", "readers.npz", "spikes.nwb", "rates.npz", "exchanges.npz",
+    "figures", "report.html",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,18 +92,19 @@ def _other(path: Path, kind: Kind) -> str:
 
 def write_json(path: Path, numbers: object) -> None:
     """Write JSON, refusing NaN (which is no JSON)."""
-    path.write_text(json.dumps(_plain(numbers), indent=2, allow_nan=False) + "\n")
+    path.write_text(json.dumps(plain(numbers), indent=2, allow_nan=False) + "\n")
 
 
-def _plain(item: object) -> object:
+def plain(item: object) -> object:
+    """As JSON has it: numpy's arrays and numbers as Python's, nan and infinity as None."""
     if isinstance(item, dict):
-        return {str(key): _plain(value) for key, value in item.items()}
+        return {str(key): plain(value) for key, value in item.items()}
     if isinstance(item, list | tuple):
-        return [_plain(value) for value in item]
+        return [plain(value) for value in item]
     if isinstance(item, np.ndarray):
-        return _plain(item.tolist())
+        return plain(item.tolist())
     if isinstance(item, np.generic):
-        return _plain(item.item())
+        return plain(item.item())
     if isinstance(item, float) and not np.isfinite(item):
         return None
     return item

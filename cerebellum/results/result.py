@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
@@ -12,11 +13,18 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.experiment.patterns import Patterns
-from cerebellum.experiment.schedule import Schedule
+from cerebellum.experiment.schedule import Schedule, Trial
+from cerebellum.results.names import READER_COLOURS as READER_COLOURS
+from cerebellum.results.names import READER_NAMES as READER_NAMES
+from cerebellum.results.readings import ReaderWeights
 from cerebellum.typing import Floats
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """Everything a run made.
 
@@ -48,10 +56,53 @@ class Result:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @property
+    def trials(self) -> list[Trial]:
+        """All trials, in order."""
+        return self.schedule.trials
+
+    @property
+    def seed(self) -> int:
+        """That everything was drawn from."""
+        return int(self.provenance["seed"])
+
+    @property
+    def reader_weights(self) -> ReaderWeights:
+        """What readers.npz has."""
+        stored = self.recalled.distances() if self.patterns is not None and self.weights else None
+        return ReaderWeights(self.weights, stored)
+
+    @property
+    def exchanges(self) -> Exchanges | None:
+        """What passed through a closed loop in the first engine's run; None for a run without one."""
+        return next(iter(self.outcomes.values())).exchanges if self.outcomes else None
+
+    @property
     def recalled(self) -> Patterns:
         """The cues of the last read block, and what was stored before it."""
         assert self.patterns is not None
         return self.patterns.of_block(len(self.patterns.written) - 1)
+
+    def to_pandas(self) -> dict[str, pd.DataFrame]:
+        """Tables: trials, spikes, rates, numbers (`results.views.to_pandas`)."""
+        from cerebellum.results import views
+
+        return views.to_pandas(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Arrays with named dimensions: rate, trial_rate, weight, distance (`results.views.to_xarray`)."""
+        from cerebellum.results import views
+
+        return views.to_xarray(self)
+
+    def __repr__(self) -> str:
+        from cerebellum.results import views
+
+        return f"<result: {views.title(self.provenance)}>"
+
+    def _repr_html_(self) -> str:
+        from cerebellum.results import views
+
+        return views.card(self)
 
 
 READERS = ("purkinje", "nuclear", "granule", "rate", "sdm", "sdm_exact", "attention")
@@ -72,14 +123,3 @@ class Readings:
 
     readout: dict[str, Floats]
     weights: dict[str, Floats]
-
-
-READER_NAMES = {
-    "purkinje": "Purkinje spikes",
-    "nuclear": "nuclear spikes",
-    "granule": "granule spikes",
-    "rate": "rate engine",
-    "sdm": "SDM, expected",
-    "sdm_exact": "SDM, this connectome",
-    "attention": "softmax attention",
-}

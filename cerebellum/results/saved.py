@@ -1,50 +1,170 @@
-"""A run folder opened again."""
+"""A run folder opened again: what ran, what came out, and the connectome drawn again on demand."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.rates import Rates
 from cerebellum.activity.spikes import Spikes
-from cerebellum.description.units import parse_value
+from cerebellum.connectome.connectome import Connectome
+from cerebellum.description.circuit import Circuit
+from cerebellum.description.protocol import Protocol
+from cerebellum.description.schema import parse
 from cerebellum.errors import InputError, brief, shortened
+from cerebellum.experiment.schedule import Trial, trials
+from cerebellum.results import readings
+from cerebellum.results.readings import ReaderWeights
+from cerebellum.typing import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from pydantic import BaseModel
 
 T = TypeVar("T")
+D = TypeVar("D", bound="BaseModel")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SavedRun:
-    """A run folder, opened."""
+    """A run folder, opened. Files are read when first asked for.
+
+    Attributes
+    ----------
+    folder : where it lies
+    summary, provenance : the contents of summary.json and run.json
+    """
 
     folder: Path
     summary: dict[str, Any]
     provenance: dict[str, Any]
 
+    @cached_property
+    def circuit(self) -> Circuit:
+        """The circuit that ran, settings and all."""
+        return self._described("model", Circuit)
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """The protocol that ran, settings and all."""
+        return self._described("protocol", Protocol)
+
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """All trials, in order."""
+        return trials(self.protocol, self.circuit.dt, self.seed)
+
+    @cached_property
     def spikes(self) -> dict[str, Spikes]:
         """Spikes of every population, from spikes.nwb; empty for a run of the rate engine alone."""
         from cerebellum.results.nwb import read_spikes
 
-        return _read(self.folder / "spikes.nwb", lambda path: read_spikes(path, self._time_step()))
+        return _read(self.folder / "spikes.nwb", lambda path: read_spikes(path, self.circuit.dt), {})
 
-    def _time_step(self) -> float:
-        """Of the circuit that ran, s."""
-        return parse_value(self.provenance["model"]["time_step"], "time").si
-
+    @cached_property
     def rates(self) -> dict[str, Rates]:
         """Rates over time of every population, from rates.npz; empty for a run of the spiking engine alone."""
         from cerebellum.activity import rates
 
-        return _read(self.folder / "rates.npz", rates.read)
+        return _read(self.folder / "rates.npz", rates.read, {})
 
-    def trials(self) -> Any:
-        """Trials one by one as a pandas data frame, from trials.csv; the columns are those of `results.trials`."""
+    @cached_property
+    def exchanges(self) -> Exchanges | None:
+        """What passed through a closed loop, from exchanges.npz; None for a run without one."""
+        from cerebellum.activity import exchanges
+
+        return _read(self.folder / "exchanges.npz", exchanges.read, None)
+
+    @cached_property
+    def reader_weights(self) -> ReaderWeights:
+        """Weights that readers give to stored patterns, from readers.npz; empty where nothing is read."""
+        return _read(self.folder / "readers.npz", readings.read, ReaderWeights())
+
+    @property
+    def weights(self) -> dict[str, Floats]:
+        """Reader -> weight of each stored pattern in each read of the last block, (cues, patterns)."""
+        return self.reader_weights.readers
+
+    @cached_property
+    def plastic_weights(self) -> dict[str, dict[str, Floats]]:
+        """Plastic projection -> plastic block, and last 'end' -> weights (A or S) then, from weights.npz."""
+        from cerebellum.results import weights
+
+        return _read(self.folder / "weights.npz", weights.read, {})
+
+    @property
+    def plastic(self) -> dict[str, Floats]:
+        """Plastic projection -> weights at the end, A or S, in the order of the connectome's edges."""
+        return {name: blocks["end"] for name, blocks in self.plastic_weights.items()}
+
+    @cached_property
+    def trial_table(self) -> pd.DataFrame | None:
+        """What trials.csv says of each trial, the columns those of `results.trials`; None without one."""
         from cerebellum.results import trials
 
-        return trials.read(self.folder / "trials.csv")
+        return _read(self.folder / "trials.csv", trials.read, None)
+
+    @cached_property
+    def connectome(self) -> Connectome:
+        """Drawn again from model and seed: the one that ran, if this version draws as that one did."""
+        from cerebellum.connectome.connectome import sample
+
+        earlier = self.provenance.get("start_from") or {}
+        return sample(self.circuit, int(earlier.get("connectome_seed", self.seed)))
+
+    @property
+    def seed(self) -> int:
+        """The run's.
+
+        Raises
+        ------
+        InputError
+            If run.json has none.
+        """
+        seed = self.provenance.get("seed")
+        if not isinstance(seed, int) or isinstance(seed, bool):
+            raise InputError(f"{self.folder / 'run.json'}: seed: found {brief(seed)}; wanted a whole number")
+        return seed
+
+    def to_pandas(self) -> dict[str, pd.DataFrame]:
+        """Tables: trials, spikes, rates, numbers (`results.views.to_pandas`)."""
+        from cerebellum.results import views
+
+        return views.to_pandas(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Arrays with named dimensions: rate, trial_rate, weight, distance (`results.views.to_xarray`)."""
+        from cerebellum.results import views
+
+        return views.to_xarray(self)
+
+    def __repr__(self) -> str:
+        from cerebellum.results import views
+
+        return f"<run {self.folder}: {views.title(self.provenance)}>"
+
+    def _repr_html_(self) -> str:
+        from cerebellum.results import views
+
+        return views.card(self)
+
+    def _described(self, key: str, kind: type[D]) -> D:
+        """The table of run.json as a checked description; a fault is one line."""
+        path, found = self.folder / "run.json", self.provenance.get(key)
+        if not isinstance(found, dict):
+            raise InputError(f"{path}: {key}: found {brief(found)}; wanted a table, as a run leaves it")
+        try:
+            return parse(kind, found, key, InputError)
+        except InputError as error:
+            first, *more = str(error).splitlines()
+            rest = f" (and {len(more)} more)" if more else ""
+            raise InputError(f"{path}: not as this version writes it: {first}{rest}") from error
 
 
 def open_run(folder: str | Path) -> SavedRun:
@@ -62,12 +182,14 @@ def open_run(folder: str | Path) -> SavedRun:
     return SavedRun(folder, *(_table(folder / name) for name in ("summary.json", "run.json")))
 
 
-def _read(path: Path, read: Callable[[Path], dict[str, T]]) -> dict[str, T]:
-    """What a file of the folder holds; nothing if there is none."""
+def _read(path: Path, read: Callable[[Path], T], absent: T) -> T:
+    """What a file of the folder holds; `absent` if there is none."""
     if not path.exists():
-        return {}
+        return absent
     try:
         return read(path)
+    except InputError:
+        raise
     except Exception as error:  # a damaged file fails in many ways
         raise InputError(_damaged(path, error)) from error
 

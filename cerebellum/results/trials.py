@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cerebellum.activity.outcome import Outcome
+from cerebellum.description.trial import MAIN, WHOLE
 from cerebellum.errors import InputError
 from cerebellum.experiment.schedule import Trial
 from cerebellum.typing import Floats
 
 if TYPE_CHECKING:
     from cerebellum.results.result import Result
+
+__all__ = ["MAIN", "PLAIN", "WHOLE", "columns", "read", "write"]
 
 PLAIN = ("trial", "block", "kind", "role", "shown", "start", "stop")
 """Columns that every run has; times in s, `shown` the number of the stored pattern or cue, -1 for none."""

@@ -10,7 +10,7 @@ from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import protocol
 from cerebellum.description.circuit import Circuit
-from cerebellum.errors import ArgumentError
+from cerebellum.errors import ArgumentError, did_you_mean
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.machine.progress import Progress
 from cerebellum.plugins import Registry
@@ -34,6 +34,7 @@ class Engine(Protocol):
     name : as users ask for it
     options : dataclass of its options, all with defaults; it refuses bad values with an `InputError`
     readers : role of a population -> name of the reader of a memory that its activity makes, for `Outcome.counts`
+    closes : what a closed loop may drive, 'rate' and 'current'; an engine without the attribute closes none
     """
 
     name: str
@@ -62,7 +63,8 @@ def engine(name: str) -> Engine:
         If there is none.
     """
     if name not in ENGINES:
-        raise ArgumentError("engine", name, f"wanted one of spiking, rate, both, {', '.join([*ENGINES][2:])}")
+        known = ["spiking", "rate", "both", *[*ENGINES][2:]]
+        raise ArgumentError("engine", name, f"wanted one of {', '.join(known)}{did_you_mean(name, known)}")
     found: Engine = ENGINES[name]
     return found
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cerebellum.activity import rates
+from cerebellum.activity import exchanges, rates
 from cerebellum.connectome.connectome import degrees, generator
 from cerebellum.description.circuit import Circuit
-from cerebellum.description.compatibility import check_together
-from cerebellum.description.protocol import Protocol
+from cerebellum.description.compatibility import check_together, other_model
+from cerebellum.description.protocol import Protocol, default_model
 from cerebellum.errors import ProtocolFileError
-from cerebellum.machine.progress import Progress, silent
+from cerebellum.experiment import loop as loops
+from cerebellum.experiment.loop import Loop
+from cerebellum.machine.progress import Progress, shown, silent
 from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
+from cerebellum.results import weights
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
 from cerebellum.results.result import ENGINE_READERS, Result
 from cerebellum.simulation import checks, engines, memory
@@ -28,32 +32,41 @@ from cerebellum.typing import Floats
 
 
 def run(
-    protocol: str | Protocol = "recall",
-    model: str | Circuit = "kanerva",
+    protocol: str | Protocol,
+    model: str | Circuit | None = None,
     engine: str = "spiking",
     *,
     seed: int = 1,
     settings: dict[str, str] | None = None,
     out: str | Path | None = None,
     force: bool = False,
-    progress: Progress = silent,
+    loop: Loop | None = None,
+    start_from: str | Path | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Result:
     """Run a protocol on a model.
 
     Parameters
     ----------
-    protocol, model : shipped name, path ending in .toml, or what `load_protocol` and `load_model` return
+    protocol, model : shipped name, path ending in .toml, or what `load_protocol` and `load_model` return; no model is
+        the first that the protocol is made for
     engine : 'spiking', 'rate' (circuits of conductances), 'volley' (memories of currents), 'both' (spiking, and the
         one of rates that suits the circuit), or an engine of another package
     settings : dotted key -> text laid over the files, as `--set`; a key of the protocol or of the model
-    out : folder to write (run.json, summary.json, trials.csv, spikes.nwb, figures/); None writes nothing
+    out : folder to write (report.html, run.json, summary.json, trials, spikes, rates, weights, figures); None: none
+    start_from : folder of an earlier run of the model: the connectome is that run's, and plastic synapses begin with
+        the weights that it ended with; `seed` is of all else that is drawn
+    loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
+    progress : told what is being done; None is a bar on a terminal, a line in a notebook, nothing elsewhere
     options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
 
     Raises
     ------
     InputError
         If anything asked for does not exist, does not fit together, or does not fit in memory.
+    CerebellumError
+        If a loop's callable fails, or the simulation does.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     if out is not None:
@@ -61,40 +74,80 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
+    if loop is not None:
+        for one, _ in chosen:
+            loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
+    with shown(progress) as report:
+        result = _simulate(circuit, plan, chosen, seed, start_from, loop, report)
+        if isinstance(model, str) and (said := other_model(plan, model)):
+            result.summary["checks"]["other_model"] = asdict(checks.Check(1, said))
+        names = {"protocol": protocol, "model": default_model(protocol) if model is None else model}
+        result.summary["timing"]["total"] = time.perf_counter() - clock
+        result.provenance.update(provenance(result, engine, chosen, seed, started, names))
+        if start_from is not None:
+            earlier = {
+                "folder": str(start_from),
+                "connectome_seed": result.connectome.seed if result.connectome else seed,
+            }
+            result.provenance["start_from"] = earlier
+        if out is not None:
+            save(result, Path(out), force, report)
+    return result
+
+
+def _simulate(
+    circuit: Circuit,
+    plan: Protocol,
+    chosen: Sequence[tuple[Engine, Any]],
+    seed: int,
+    start_from: str | Path | None,
+    loop: Loop | None,
+    progress: Progress,
+) -> Result:
+    """The run itself, by each of the engines, with its summary."""
+    clock = time.perf_counter()
     progress("sampling the connectome", None)
-    experiment = sample_experiment(circuit, plan, seed)
+    earlier = None if start_from is None else weights.of_run(Path(start_from))
+    experiment = sample_experiment(circuit, plan, seed, earlier, loop)
+    if earlier is not None:
+        weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
     result = Result(circuit, plan, experiment.schedule, experiment.patterns, connectome=experiment.connectome)
     for one, own in chosen:
         outcome = one.simulate(experiment.connectome, experiment.schedule, own, progress)
         seconds[one.name] = dict(outcome.seconds)
         result.outcomes[one.name] = outcome
-    _report_rates(result)
-    if experiment.reads:
-        progress("comparing readers", None)
-        _read(result, experiment, [one for one, _ in chosen], seed)
+    read_off(result, experiment, [one for one, _ in chosen], seed, progress)
     result.summary["convergence"] = {
-        degree.projection: {"described": degree.described_convergence, "realised": degree.convergence_mean}
+        degree.projection: {
+            "described": degree.described_convergence,
+            "realised": degree.convergence_mean,
+            "described_sd": degree.described_sd,
+            "realised_sd": degree.convergence_sd,
+        }
         for degree in degrees(experiment.connectome)
     }
     result.summary["checks"] = checks.checks(experiment, result)
-    seconds["total"] = time.perf_counter() - clock
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
-    result.provenance.update(provenance(result, engine, chosen, seed, started))
-    if out is not None:
-        save(result, Path(out), force, progress)
     return result
 
 
 def save(result: Result, out: Path, force: bool = False, progress: Progress = silent) -> Path:
     """Write a run folder, whole or not at all."""
     from cerebellum.plotting import figures
-    from cerebellum.results import nwb, trials
+    from cerebellum.report import write_report
+    from cerebellum.results import nwb, readings, trials
 
     with whole_folder(out, force) as part:
         write_json(part / "run.json", result.provenance)
         write_json(part / "summary.json", result.summary)
+        if result.exchanges is not None:
+            exchanges.write(result.exchanges, part / "exchanges.npz")
         trials.write(result, part / "trials.csv")
+        if result.plastic and result.connectome is not None:
+            weights.write(next(iter(result.outcomes.values())), result.connectome, part / "weights.npz")
+        if result.weights:
+            readings.write(result.reader_weights, part / "readers.npz")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
         if result.spikes:
@@ -102,6 +155,8 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
             nwb.write_spikes(result, part / "spikes.nwb")
         progress("drawing figures", None)
         figures.write_figures(result, part / "figures")
+        progress("writing the report", None)
+        write_report(result, part / "report.html", part / "figures" / "circuit.svg")
     return out
 
 
@@ -113,6 +168,18 @@ def _refuse(circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any
     for engine, options in chosen:
         engine.check(circuit, plan, options)
     memory.check(circuit, chosen, plan)
+
+
+def read_off(
+    result: Result, experiment: Experiment, ran: Sequence[Engine], seed: int, progress: Progress = silent
+) -> None:
+    """Rates, and of a memory what every reader says, into a result that has the outcomes of engines."""
+    _report_rates(result)
+    if result.plastic:
+        result.summary["learning"] = weights.summary(result.outcomes[ran[0].name], experiment.connectome)
+    if experiment.reads:
+        progress("comparing readers", None)
+        _read(result, experiment, ran, seed)
 
 
 def _report_rates(result: Result) -> None:

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 from cerebellum.errors import CerebellumError, InputError
 from cerebellum.machine.atomic import whole_file
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.readout.comparison import numbers_of
 from cerebellum.results.folder import refuse_unwritable, write_json
+from cerebellum.results.numbers import numbers_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,12 @@ class Point:
 
 
 def points(
-    protocol: str, model: str, engine: str, vary: dict[str, list[str]], seeds: Sequence[int], fixed: dict[str, str]
+    protocol: str,
+    model: str | None,
+    engine: str,
+    vary: dict[str, list[str]],
+    seeds: Sequence[int],
+    fixed: dict[str, str],
 ) -> list[Point]:
     """Every combination of the varied values, for every seed; each is resolved, so a bad value fails here.
 
@@ -77,7 +82,7 @@ def points(
 
 def run_sweep(
     protocol: str,
-    model: str,
+    model: str | None,
     engine: str,
     vary: dict[str, list[str]],
     seeds: Sequence[int],
@@ -192,7 +197,7 @@ def _held_back(number: signal.Signals) -> Iterator[None]:
 
 def _finished(
     protocol: str,
-    model: str,
+    model: str | None,
     engine: str,
     fixed: dict[str, str],
     todo: Sequence[Point],
@@ -214,7 +219,7 @@ def _finished(
             yield futures[future], str(future.exception()) if failed else future.result()
 
 
-def _run_point(protocol: str, model: str, engine: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
+def _run_point(protocol: str, model: str | None, engine: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
     """In a worker: the summary of one run."""
     import torch
 
@@ -222,7 +227,7 @@ def _run_point(protocol: str, model: str, engine: str, settings: dict[str, str],
 
     torch.set_num_threads(1)  # the workers share the cores already
     with _ONE_AT_A_TIME:  # Brian2 has one device a process
-        return run(protocol, model, engine, seed=seed, settings=settings).summary
+        return run(protocol, model, engine, seed=seed, settings=settings, progress=silent).summary
 
 
 def _file(store: Path, point: Point) -> Path:

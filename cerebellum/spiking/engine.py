@@ -45,6 +45,7 @@ class SpikingEngine:
     name = "spiking"
     options = SpikingOptions
     readers: Mapping[str, str] = MappingProxyType({"purkinje": "purkinje", "nuclear": "nuclear"})
+    closes = ("rate", "current")
 
     def suits(self, circuit: Circuit) -> bool:
         """Every circuit."""

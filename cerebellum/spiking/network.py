@@ -1,7 +1,8 @@
 """The spiking engine: a circuit, its connectome and a schedule as a Brian2 network. Only this side imports brian2.
 
-No random number is drawn inside the simulation: all noise is in the connectome and the schedule, so the same seed
-gives the same spikes on every Brian2 target (see tests/test_spiking.py for what is compared).
+No random number is drawn inside the simulation by Brian2: all noise is in the connectome and the schedule, or from
+generators of each cell's own, so the same seed gives the same spikes on every Brian2 target (see tests/test_spiking.py
+for what is compared).
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
+from cerebellum.description.edges import Edges
 from cerebellum.errors import CerebellumError
+from cerebellum.experiment.loop import Exchange
 from cerebellum.experiment.schedule import Schedule, plastic_ends
 from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.spiking import neurons, plasticity, standalone, synapses
+from cerebellum.spiking import neurons, plasticity, run_time_data, standalone, synapses
+from cerebellum.spiking.loop import Link
+from cerebellum.spiking.recorder import Recorder
 
 Target = Literal["standalone", "runtime", "numpy"]
 
@@ -58,12 +63,21 @@ def simulate(
         seconds["build"] = time.perf_counter() - started
         if target == "standalone":
             network.brian.add(standalone.ticker(schedule.duration))
+            recorders = list(network.keepers.values())
+            network.brian.add(*(recorder.compiled_operation(network.clock) for recorder in recorders))
+            if network.link is not None:
+                network.brian.add(network.link.compiled_operation())
             network.brian.run(schedule.duration * b2.second)
-            seconds |= standalone.compile_and_run(folder, schedule.duration, threads, progress)
+            for recorder in recorders:
+                recorder.write_plan(folder)
+            run_time_data.edges(schedule.trials, connectome.circuit.dt).tofile(folder / run_time_data.LEARNING)
+            seconds |= standalone.compile_and_run(folder, schedule.duration, threads, progress, network.link)
+            for recorder in recorders:
+                recorder.read(folder)
         else:
             started = time.perf_counter()
-            report = _runtime_report(progress)
-            network.brian.run(schedule.duration * b2.second, report=report, report_period=0.5 * b2.second)
+            network.brian.add(*(recorder.operation(network.clock) for recorder in network.keepers.values()))
+            network.run(schedule.duration, progress)
             seconds["simulate"] = time.perf_counter() - started
         weights = network.weights()
         return Outcome(
@@ -71,6 +85,7 @@ def simulate(
             spikes=network.spikes(),
             weights=weights,
             snapshots=network.snapshots(schedule, weights),
+            exchanges=network.link.exchange.exchanges() if network.link is not None else None,
             seconds=seconds,
         )
 
@@ -109,17 +124,18 @@ class _Network:
 
     def __init__(self, connectome: Connectome, schedule: Schedule) -> None:
         self.circuit: Circuit = connectome.circuit
-        clock = b2.Clock(dt=self.circuit.dt * b2.second, name="clock")
+        self.clock = clock = b2.Clock(dt=self.circuit.dt * b2.second, name="clock")
         cut = set(schedule.lesion)
         gaps = set(connectome.gaps) - lesions.gap_junctions(cut, self.circuit)
         coupled = {self.circuit.gap_junction[name].population for name in gaps}
-        self.groups = {
+        populations = {
             name: neurons.make(name, connectome, schedule, name in coupled, clock)
             for name in self.circuit.population
             if name not in cut
         }
+        self.groups = {name: group for name, (group, *_) in populations.items()}
+        others = [each for _, *beside in populations.values() for each in beside]
         self.synapses: dict[str, Any] = {}
-        others = []
         blocked = lesions.projections(cut, self.circuit)
         for name, p in self.circuit.projection.items():
             if name not in blocked and len(connectome.edges[name]):
@@ -130,13 +146,40 @@ class _Network:
             if len(connectome.gaps[name]):
                 group = self.groups[self.circuit.gap_junction[name].population]
                 others.append(synapses.gap_junction(name, connectome, group, clock))
+        outside = self._afferents(connectome, schedule, clock)
+        others += [each for objects in outside.values() for each in objects]
+        self.link: Link | None = None
+        if schedule.loop is not None:
+            exchange = Exchange(schedule.loop, self.circuit, schedule.duration)
+            rated = schedule.loop.driven(self.circuit, "rate")
+            fibers = {name: objects[0] for name, objects in outside.items() if name in rated}
+            self.link = Link(exchange, self.groups, self.groups | fibers, self.circuit.dt)
+        self.monitors = {name: b2.SpikeMonitor(group, name=f"spikes_{name}") for name, group in self.groups.items()}
+        self.keepers = self._keepers(connectome.edges, schedule)
+        self.brian = b2.Network(*self.groups.values(), *self.synapses.values(), *self.monitors.values(), *others)
+
+    def _afferents(self, connectome: Connectome, schedule: Schedule, clock: Any) -> dict[str, list[Any]]:
+        """Outside fibres onto cells that the protocol or the loop drives, first, and what goes with them."""
+        rated = schedule.loop.driven(self.circuit, "rate") if schedule.loop is not None else set()
+        found: dict[str, list[Any]] = {}
         for name, group in self.groups.items():
             described = self.circuit.population[name].afferent
-            if described is not None and name in schedule.events:
-                fibers = neurons.given(f"{name}_afferent", self.circuit.size(name), schedule.events[name], clock)
-                others += [fibers, synapses.afferent(name, self.circuit, described, fibers, group, clock)]
-        self.monitors = {name: b2.SpikeMonitor(group, name=f"spikes_{name}") for name, group in self.groups.items()}
-        self.brian = b2.Network(*self.groups.values(), *self.synapses.values(), *self.monitors.values(), *others)
+            if described is not None and (name in schedule.events or name in rated):
+                made = neurons.outside(f"{name}_afferent", name, connectome, schedule, clock)
+                onto = synapses.afferent(name, self.circuit, described, made[0], group, clock)
+                found[name] = [*made, onto]
+        return found
+
+    def run(self, duration: float, progress: Progress) -> None:
+        """Run on a target in Python; with what a loop's callable raises, if it does."""
+        if self.link is not None:
+            self.brian.add(self.link.operation())
+        try:
+            self.brian.run(duration * b2.second, report=_runtime_report(progress), report_period=0.5 * b2.second)
+        except Exception:
+            if self.link is not None and self.link.failure is not None:
+                raise self.link.failure from None
+            raise
 
     def spikes(self) -> dict[str, Spikes]:
         none, dt = Spikes(np.empty(0), np.empty(0, np.int32), self.circuit.dt), self.circuit.dt
@@ -154,18 +197,26 @@ class _Network:
         plastic = (n for n, p in self.circuit.projection.items() if p.plasticity is not None and n in self.synapses)
         return {name: np.asarray(self.synapses[name].w, dtype=float) for name in plastic}
 
+    def _keepers(self, edges: dict[str, Edges], schedule: Schedule) -> dict[str, Recorder]:
+        """Copies of the weights at the ends of plastic blocks."""
+        made = {}
+        for name, learning in self.synapses.items():
+            rule, dt = self.circuit.projection[name].plasticity, self.circuit.dt
+            if rule is not None:
+                steps = plasticity.kept_at(schedule, rule, dt).values()
+                spans = [(step, step + 1, 1) for step in steps]
+                made[name] = Recorder(f"{name}_w", {"w": (learning, "w", len(edges[name]))}, None, spans, "start")
+        return made
+
     def snapshots(
         self, schedule: Schedule, final: dict[str, NDArray[np.float64]]
     ) -> dict[str, dict[str, NDArray[np.float64]]]:
-        blocks, kept = list(plastic_ends(schedule.trials)), plasticity.weights(schedule)[1:]
-        return {
-            name: {
-                block: np.asarray(getattr(self.synapses[name], variable), dtype=float)
-                for block, variable in zip(blocks[:-1], kept, strict=True)
-            }
-            | {block: weights for block in blocks[-1:]}
-            for name, weights in final.items()
-        }
+        """Weights that spikes up to the end of each plastic block have made."""
+        blocks, found = list(plastic_ends(schedule.trials)), {}
+        for name, keeper in self.keepers.items():
+            early = [row["w"] for row in keeper.kept]
+            found[name] = dict(zip(blocks, early + [final[name]] * (len(blocks) - len(early)), strict=True))
+        return found
 
 
 def working_target(wanted: Target) -> Target:

@@ -16,6 +16,7 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.experiment.schedule import Events, Pulse, Schedule
 from cerebellum.machine.streams import generator
+from cerebellum.spiking import loop, run_time_data
 
 SI_UNIT = {
     "voltage": "volt", "current": "amp", "capacitance": "farad", "conductance": "siemens", "time": "second",
@@ -39,10 +40,22 @@ def taught_at(teacher: str, number: int) -> str:
     return f"{teacher}_at_{number}"
 
 
-def given(name: str, cells: int, events: Events, clock: Any) -> Any:
+def given(name: str, cells: int, events: Events, duration: float, clock: Any) -> Any:
     """Cells whose spikes are given."""
+    events = run_time_data.at_least_two(events, duration, float(clock.dt_))
     times = events.step * float(clock.dt_) * b2.second
     return b2.SpikeGeneratorGroup(cells, events.cell, times, clock=clock, name=name, sorted=True)
+
+
+def outside(name: str, population: str, connectome: Connectome, schedule: Schedule, clock: Any) -> list[Any]:
+    """Fibres that protocol and loop drive, as a group of that name, first, and what goes with it."""
+    circuit, events = connectome.circuit, schedule.events.get(population)
+    cells = circuit.size(population)
+    if schedule.loop is not None and population in schedule.loop.driven(circuit, "rate"):
+        own = loop.fiber_group(name, population, cells, connectome.seed, clock)
+        return [own] if events is None else [own, *loop.given(own, events, schedule.duration, clock)]
+    assert events is not None
+    return [given(name, cells, events, schedule.duration, clock)]
 
 
 @dataclass
@@ -72,13 +85,13 @@ class _Text:
             self.namespace[key] = quantity
 
 
-def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, clock: Any) -> Any:
-    """The group of a population; `coupled` if gap junctions bring it a current `I_gap`."""
+def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, clock: Any) -> list[Any]:
+    """The group of a population, first, and what goes with it; `coupled` if gap junctions bring it `I_gap`."""
     circuit = connectome.circuit
     population = circuit.population[name]
     cells, model = circuit.size(name), MODELS[population.cell]
     if model.equations is None:
-        return given(name, cells, schedule.events[name], clock)
+        return outside(name, name, connectome, schedule, clock)
     receptors, beside = population.receptor_models(), []
     text = _Text([model.equations(receptors)])
     _numbers(text, model, connectome.parameters[name], receptors, circuit.dt)
@@ -89,13 +102,21 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     if coupled:
         text.equations.append("I_gap : 1")
         beside.append("I_gap")
+    reset = model.reset
+    if schedule.loop is not None:
+        if name in schedule.loop.driven(circuit, "current"):
+            text.equations.append(f"{loop.INJECTED} : {'amp' if model.differential else '1'}")
+            beside.append(loop.INJECTED)
+        if name in schedule.loop.observed(circuit):
+            text.equations.append(f"{loop.COUNTED} : 1")
+            reset += f"\n{loop.COUNTED} += 1"
     _remembered(text, circuit, name)
     update = model.update(receptors, " + ".join(beside)) if model.update is not None else ""
     group = b2.NeuronGroup(
         cells,
         "\n".join(text.equations),
         threshold=model.threshold,
-        reset=model.reset,
+        reset=reset,
         refractory=model.refractory or False,
         method=_exactly(update) if model.differential else "euler",
         namespace=text.namespace,
@@ -109,7 +130,7 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     _begin(group, name, connectome, model)
     for key, value in text.begin.items():
         setattr(group, key, value)
-    return group
+    return [group]
 
 
 def _numbers(text: _Text, model: CellModel, parameters: Parameters, receptors: Any, dt: float) -> None:

@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import brian2 as b2
@@ -23,6 +24,8 @@ from cerebellum.machine import compiler
 from cerebellum.machine.compiler import Unit
 from cerebellum.machine.process import child
 from cerebellum.machine.progress import Progress
+from cerebellum.spiking import run_time_data
+from cerebellum.spiking.loop import Link
 
 # Files that run once, before or after the simulation.
 RUN_ONCE = re.compile(r"(before_run_|after_run_|synapses_create_|group_variable_set)|^(main|objects|run)\.cpp$")
@@ -30,8 +33,12 @@ RUN_ONCE = re.compile(r"(before_run_|after_run_|synapses_create_|group_variable_
 CLOCKS = re.compile(r"(?:^ *_array_\w*clock_(?:timestep|t)\[0\] = 0(?:\.0)?;\n)+", re.M)
 
 
-def compile_and_run(folder: Path, duration: float, threads: int, progress: Progress) -> dict[str, float]:
+def compile_and_run(
+    folder: Path, duration: float, threads: int, progress: Progress, link: Link | None = None
+) -> dict[str, float]:
     """Generate, compile and run the project of the active Brian2 device in `folder`; seconds of each part.
+
+    `link` closes a loop around it.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def compile_and_run(folder: Path, duration: float, threads: int, progress: Progr
     written = time.perf_counter()
     _compile(folder, progress)
     compiled = time.perf_counter()
-    _run(folder, duration, threads, progress)
+    _run(folder, duration, threads, progress, link)
     # Brian2 reads results from disk once it believes that it has run the program.
     b2.get_device().has_been_run = True
     finished = time.perf_counter()
@@ -69,7 +76,7 @@ def _compile(folder: Path, progress: Progress) -> None:
     ]
     headers = "".join(path.read_text() for path in sorted([*folder.glob("*.h"), *folder.glob("brianlib/*.h")]))
     hot = _unit(path for path in sources if not RUN_ONCE.search(path.name))
-    cold = _unit(path for path in sources if RUN_ONCE.search(path.name))
+    cold = run_time_data.found_at_start(_unit(path for path in sources if RUN_ONCE.search(path.name)))
     units = [Unit("hot.cpp", hot, (*flags, "-O3"), headers), Unit("cold.cpp", cold, (*flags, "-O0"), headers)]
     objects = compiler.compiled(command, units, folder, progress)
     # Hot first: of an inline function that both units have, the linker keeps the first copy.
@@ -99,17 +106,22 @@ def _flags(folder: Path, identity: str) -> tuple[list[str], list[str]]:
     return shlex.split(text) + vectorised, shlex.split(lines["LFLAGS"])
 
 
-def _run(folder: Path, duration: float, threads: int, progress: Progress) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": str(max(threads, 1))}
+def _run(folder: Path, duration: float, threads: int, progress: Progress, link: Link | None) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(max(threads, 1)), run_time_data.DURATION: repr(duration)}
     command = [str(folder / "main"), "--results_dir", b2.get_device().results_dir]
     progress("simulating", 0.0)
-    with (
-        (folder / "errors.txt").open("w+", errors="replace") as errors,
-        child(command, folder, stdout=subprocess.PIPE, stderr=errors, environment=environment) as process,
-    ):
+    with ExitStack() as stack:
+        errors = stack.enter_context((folder / "errors.txt").open("w+", errors="replace"))
+        if link is not None:
+            environment |= stack.enter_context(link.pipes(folder))
+        process = stack.enter_context(
+            child(command, folder, stdout=subprocess.PIPE, stderr=errors, environment=environment)
+        )
+        if link is not None:
+            link.serve(folder, process, progress)
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("at "):
+            if line.startswith("at ") and link is None:
                 progress("simulating", min(1.0, float(line.split()[1]) / duration))
         code = process.wait()
         errors.seek(0)

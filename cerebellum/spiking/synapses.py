@@ -15,7 +15,7 @@ from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.description.population import Afferent
 from cerebellum.description.projection import Projection, ShortTerm
 from cerebellum.experiment.schedule import Schedule
-from cerebellum.spiking import plasticity, receptors
+from cerebellum.spiking import plasticity, receptors, run_time_data
 from cerebellum.spiking.neurons import taught_at, teachers
 
 # Order within a time step of what arrives in it; Brian2 gives -1 to all others, and then goes by name.
@@ -150,12 +150,11 @@ def _plastic(
     delay, window = _delay(projection, circuit) * b2.second, plasticity.window(rule, circuit.dt) * b2.second
     transmitted = "w" if projection.short_term is None else f"w * sent_{name}_pre"
     unit_text = receptors.unit_text(circuit, projection.target)
-    variables = plasticity.weights(schedule)
     synapses = b2.Synapses(
-        model="\n".join(f"{variable} : {unit_text}" for variable in variables),
+        model=f"w : {unit_text}",
         on_pre={
             "transmit": receptors.arrival(circuit, projection.target, projection.receptor, transmitted),
-            "learn": plasticity.learning(rule, schedule, circuit.dt),
+            "learn": plasticity.learning(rule, circuit.dt),
         },
         delay={"transmit": delay, "learn": delay + window},
         namespace={
@@ -164,11 +163,11 @@ def _plastic(
             "w_min": rule.w_min.si * unit,
             "w_max": rule.w_max.si * unit,
             "window": window,
+            "learns": run_time_data.learns(schedule.trials, circuit.dt),
             **receptors.namespace(circuit, projection.target, projection.receptor),
         },
         **common,
     )
     synapses.connect(i=edges.pre, j=edges.post)
-    for variable in variables:
-        setattr(synapses, variable, connectome.weight[name] * unit)
+    synapses.w = connectome.weights_at_begin(name) * unit
     return synapses

@@ -1,0 +1,174 @@
+"""A run for people and other libraries: one line, a card in a notebook, tables of pandas, arrays of xarray."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cerebellum.activity.rates import STEP
+from cerebellum.activity.statistics import BIN_WIDTH, counts, psth
+from cerebellum.clock import nearest
+from cerebellum.errors import InputError
+from cerebellum.results.names import READER_NAMES
+from cerebellum.results.numbers import numbers_of
+from cerebellum.typing import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from cerebellum.results.result import Result
+    from cerebellum.results.saved import SavedRun
+
+
+def title(provenance: Mapping[str, Any]) -> str:
+    """What was run, of run.json: protocol on model, engine, seed."""
+    titles = [str((provenance.get(key) or {}).get("title", "not known")) for key in ("protocol", "model")]
+    return f"{titles[0]} on {titles[1]}, {provenance.get('engine', 'not known')}, seed {provenance.get('seed')}"
+
+
+def headline(summary: Mapping[str, Any], model: Mapping[str, Any]) -> list[str]:
+    """What came out, a sentence a finding: recall and weights, or else rates.
+
+    Parameters
+    ----------
+    model : of run.json
+    """
+    said = []
+    for reader in ("purkinje", "nuclear", "rate"):
+        if found := (summary.get("recall") or {}).get(reader):
+            shares = f"{found['patterns']:.0%} of the cues, with {found['bits']:.1%} of the bits right"
+            said.append(f"Recall by {READER_NAMES[reader]}: {shares}.")
+        if pair := (summary.get("agreement") or {}).get(f"{reader}_vs_sdm_exact"):
+            key, name = ("identity", "identity R2") if "identity" in pair else ("r2", "r2")
+            against = f"Weights by {READER_NAMES[reader]} against the count on this connectome"
+            said.append(f"{against}: {name} {pair[key]:.3f}.")
+    if said:
+        return said
+    relays = [name for name, population in model.get("population", {}).items() if population.get("cell") == "relay"]
+    means = [
+        f"{name.replace('_', ' ')} {one['window']['mean']:.1f}"
+        for name, one in (summary.get("rates") or {}).items()
+        if name not in relays and one.get("window")
+    ]
+    return [f"Mean rates (Hz): {', '.join(means)}."] if means else []
+
+
+def card(run: Result | SavedRun) -> str:
+    """HTML for a notebook."""
+    found = "".join(
+        f"<li>{html.escape(line)}</li>" for line in headline(run.summary, run.provenance.get("model") or {})
+    )
+    notes = "".join(f"<li>{html.escape(str(one['text']))}</li>" for one in (run.summary.get("checks") or {}).values())
+    return (
+        f"<div><b>{html.escape(title(run.provenance))}</b><ul>{found}</ul>"
+        + (f"<details><summary>notes of the run</summary><ul>{notes}</ul></details>" if notes else "")
+        + "</div>"
+    )
+
+
+def to_pandas(run: Result | SavedRun) -> dict[str, pd.DataFrame]:
+    """Tables of a run.
+
+    Returns
+    -------
+    trials : a row a trial: block, role, start, stop, window_start, window_stop (s), plasticity, pattern, and the mean
+        rate (Hz) of each population in the window
+    spikes : a row a spike: population, cell, time (s)
+    rates : a row a population, as in summary.json: mean_hz, and mean, sd, ... in the window of the last block
+    numbers : every number of summary.json: key, value
+    """
+    import pandas as pd
+
+    columns = ("block", "role", "start", "stop", "plasticity", "pattern")
+    trials = pd.DataFrame([{key: getattr(trial, key) for key in columns} for trial in run.trials])
+    trials.insert(4, "window_start", [trial.window[0] for trial in run.trials])
+    trials.insert(5, "window_stop", [trial.window[1] for trial in run.trials])
+    for name, rate in trial_rates(run).items():
+        trials[name] = rate
+    spikes = [
+        pd.DataFrame({"population": name, "cell": one.cell, "time": one.time}) for name, one in run.spikes.items()
+    ]
+    rates = [
+        {"population": name, "mean_hz": one["mean_hz"], **one["window"]}
+        for name, one in (run.summary.get("rates") or {}).items()
+    ]
+    return {
+        "trials": trials,
+        "spikes": pd.concat(spikes, ignore_index=True)
+        if spikes
+        else pd.DataFrame(columns=["population", "cell", "time"]),
+        "rates": pd.DataFrame(rates),
+        "numbers": pd.DataFrame(list(numbers_of(run.summary)), columns=["key", "value"]),
+    }
+
+
+def trial_rates(run: Result | SavedRun) -> dict[str, Floats]:
+    """Mean rate (Hz) of each population in the window of each trial, shape (trials,)."""
+    seconds = np.array([trial.window[1] - trial.window[0] for trial in run.trials])
+    out: dict[str, Floats] = {}
+    for name in run.circuit.population:
+        if name in run.spikes:
+            cells = run.circuit.size(name)
+            fired = [counts(run.spikes[name], cells, *trial.window).sum() for trial in run.trials]
+            out[name] = np.array(fired) / seconds / cells
+        elif name in run.rates:
+            out[name] = np.array([run.rates[name].between(*trial.window) for trial in run.trials])
+    return out
+
+
+def to_xarray(run: Result | SavedRun) -> xr.Dataset:
+    """Arrays of a run with named dimensions; variables that the run has nothing of are left out.
+
+    Returns
+    -------
+    rate (population, time) : mean rate of a cell, Hz, in bins of 5 ms of the whole run; of the spikes, or else of the
+        engine of rates; `time` is the middle of the bin, s
+    trial_rate (population, trial) : Hz, in the trial's window, with block, start and stop of the trial
+    weight (reader, cue, pattern), distance (cue, pattern) : of the last block that asks
+
+    Raises
+    ------
+    InputError
+        If xarray is not installed.
+    """
+    try:
+        import xarray as xr
+    except ImportError as error:
+        raise InputError("to_xarray wants the package xarray: pip install xarray") from error
+    variables: dict[str, Any] = {}
+    coordinates: dict[str, Any] = {}
+    if courses := _courses(run):
+        of_trials = trial_rates(run)
+        names = list(courses)
+        variables["rate"] = (("population", "time"), np.stack([courses[name] for name in names]), {"units": "Hz"})
+        variables["trial_rate"] = (("population", "trial"), np.stack([of_trials[n] for n in names]), {"units": "Hz"})
+        bins = variables["rate"][1].shape[1]
+        coordinates |= {
+            "population": names,
+            "time": ("time", (np.arange(bins) + 0.5) * BIN_WIDTH, {"units": "s"}),
+            **{key: ("trial", [getattr(trial, key) for trial in run.trials]) for key in ("block", "start", "stop")},
+        }
+    kept = run.reader_weights
+    if kept.readers:
+        variables["weight"] = (("reader", "cue", "pattern"), np.stack(list(kept.readers.values())))
+        coordinates["reader"] = list(kept.readers)
+    if kept.distances is not None:
+        variables["distance"] = (("cue", "pattern"), kept.distances, {"units": "address bits"})
+    return xr.Dataset(variables, coordinates, {"title": title(run.provenance)})
+
+
+def _courses(run: Result | SavedRun) -> dict[str, Floats]:
+    """Population -> mean rate (Hz) in whole bins of the run, shape (bins,)."""
+    bins = int(run.trials[-1].stop / BIN_WIDTH + 1e-6)
+    out: dict[str, Floats] = {}
+    for name in run.circuit.population:
+        if name in run.spikes:
+            out[name] = psth(run.spikes[name], run.circuit.size(name), [0.0], 0.0, bins * BIN_WIDTH, BIN_WIDTH)
+        elif name in run.rates:
+            each = nearest(BIN_WIDTH, STEP)
+            out[name] = run.rates[name].mean[: bins * each].reshape(-1, each).mean(axis=1).astype(float)
+    return out
