@@ -44,7 +44,9 @@ GROUPS = {
         "learned_projection",
     ),
     "The circuit": (
+        "power_of_patterns",
         "spiking_matches_sdm",
+        "digits_recalled",
         "mouse_rates",
         "single_cells",
         "eglif_integration",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cerebellum.cli import commands
 from cerebellum.description.protocol import Protocol, load_protocol
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.patterns import Patterns, make_patterns
@@ -127,3 +130,20 @@ def test_hadamard_pointers_are_as_unlike_as_the_columns_left_out_allow(bits: int
     assert np.abs(signs.sum(axis=1)).max() <= missing
     with pytest.raises(ProtocolFileError, match="orthogonal pointers"):
         orthogonal(len(table), bits, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize(
+    "settings_", [{"count": 2}, {"count": 33}, {"cosines": "[0.9]"}, {"lures": "false", "cosines": "[0.33]"}]
+)
+def test_the_command_line_ends_with_2_in_one_line(
+    settings_: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [word for key, value in settings_.items() for word in ("--set", f"patterns.{key}={value}")]
+    monkeypatch.setattr(sys, "argv", ["cerebellum", "run", "recall_graded", *words, "--out", str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as ended:
+        commands.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.strip()
+    assert "patterns" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "run").exists()

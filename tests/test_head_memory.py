@@ -182,6 +182,8 @@ def test_rate_weights_are_the_exact_counts_and_expected_weights_the_kernel(small
     assert found.agreement["rate"].r2 > 0.9
     assert found.agreement["rate"].r2 == pytest.approx(found.agreement["sdm_exact"].r2, abs=0.05)
     assert found.agreement["one_beta"].r2 == pytest.approx(1.0)  # one beta is what this head has
+    assert found.agreement["one_beta"].others_r2 == pytest.approx(1.0)
+    assert found.agreement["rate"].others_r2 == pytest.approx(found.agreement["sdm_exact"].others_r2, abs=0.05)
     assert found.agreement["shuffled"].r2 < 0.4
     again = circuit.push(head(tokens=8, seed=4), small, "rate", tokens=8, first=3, match_beta=False)
     assert again.agreement == found.agreement

@@ -24,7 +24,7 @@ ALLOWED = {
     "torch": {"rate", "memory", "heads", "machine", "simulation", "readout"},
     "matplotlib": {"plotting"},
     "pynwb": {"results"},
-    "h5py": {"exchange", "results"},
+    "h5py": {"description", "exchange", "results"},
     "platformdirs": {"machine"},
     "jinja2": {"report"},
     "plotly": {"report"},

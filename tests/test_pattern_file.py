@@ -151,3 +151,26 @@ def test_the_command_line_ends_with_2_and_writes_nothing(
     assert stop.value.code == 2
     assert "absent.npz" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["own.toml"]
+
+
+def test_a_file_of_sparse_codes(tmp_path: Path) -> None:
+    """With `active` a line is a fibre: distances count moved fibres, and another number of them is refused."""
+    rng = np.random.default_rng(1)
+
+    def sets(rows: int) -> Any:
+        return rng.random((rows, 64)).argsort(axis=1) < 6
+
+    found = {"addresses": sets(PATTERNS), "pointers": arrays()["pointers"], "cues": sets(CUES)}
+    np.savez(tmp_path / "own.npz", **found)
+    tables = plan_of(tmp_path / "own.npz").model_dump(mode="json", by_alias=True, exclude_none=True)
+    tables["patterns"]["active"] = [6, "1", MADE]
+    plan = parse(Protocol, tables, "own.toml", ProtocolFileError)
+    patterns = make_patterns(plan, 64, 16, 1)
+    assert plan.active_lines == 6
+    assert np.array_equal(patterns.fibers(patterns.cues[2]), np.flatnonzero(found["cues"][2]))
+    moved = (found["cues"][:, None] & ~found["addresses"]).sum(axis=2)
+    assert np.array_equal(patterns.flips, moved.min(axis=1))
+    found["cues"][3, 0] = ~found["cues"][3, 0]
+    np.savez(tmp_path / "own.npz", **found)
+    with pytest.raises(ProtocolFileError, match=r"cues of .*: row 3 has [57] fibres on; patterns\.active wants 6"):
+        make_patterns(plan, 64, 16, 1)

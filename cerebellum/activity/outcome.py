@@ -9,6 +9,7 @@ import numpy as np
 
 from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.rates import Rates
+from cerebellum.activity.recording import Recording
 from cerebellum.activity.spikes import Spikes
 from cerebellum.activity.statistics import counts
 from cerebellum.typing import Floats
@@ -32,6 +33,7 @@ class Outcome:
     snapshots : plastic projection -> block with plasticity on -> weights that spikes up to its end have made
     tallied : of an engine of rates: population -> groups of windows that its schedule asked for, and the expected
         spikes of each cell in them, shape (groups, cells)
+    records : what a protocol wants recorded over time, by name; what the engine has of it
     exchanges : what passed, where a loop was closed
     seconds : spent in each part
     """
@@ -42,6 +44,7 @@ class Outcome:
     weights: Mapping[str, Floats] = field(default_factory=dict)
     snapshots: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
     tallied: Mapping[str, tuple[Windows, Floats]] = field(default_factory=dict)
+    records: Mapping[str, Recording] = field(default_factory=dict)
     exchanges: Exchanges | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 

@@ -200,4 +200,5 @@ MODEL = CellModel(
     start=start,
     respond=respond,
     rate_form=AdaptingForm(),
+    adaptation="I_adap",
 )

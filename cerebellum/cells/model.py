@@ -93,6 +93,7 @@ class CellModel:
         cells, both shape (spikes,), ordered by time, in numpy: step for step what the spiking engine does. `current`
         (A) is beside the parameters', held over each step, shape (steps, cells) or (steps, 1)
     rate_form : of the membrane, for the rate engine
+    adaptation : state variable that is an adaptation current (A); '' where there is none
     rate : (parameters, current in A, ops) to the rate (Hz) under a constant current in closed form
     """
 
@@ -113,6 +114,7 @@ class CellModel:
     out_of_phase: Callable[[Parameters, int, np.random.Generator], State] | None = None
     respond: Callable[[Parameters, Receptors, State, Floats, float, Arrivals | None], tuple[Ints, Ints]] | None = None
     rate_form: RateForm | None = None
+    adaptation: str = ""
     rate: Callable[[Mapping[str, Any], Any, Any], Any] | None = None
 
     @property

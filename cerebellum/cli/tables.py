@@ -46,9 +46,20 @@ def run_tables(summary: dict[str, Any]) -> RenderableType:
                 "" if w["active"] is None else f"{w['active']:.0%}",
             )
         parts.append(table)
+    if "f_i" in summary:
+        parts.append(_f_i_table(summary["f_i"]))
     if "engines" in summary:
         parts.append(engines_table(summary["engines"]))
     return Group(*parts)
+
+
+def _f_i_table(found: dict[str, Any]) -> Table:
+    table = Table("population", "current", "rate (sd over cells)", "first interval", title="f-I: steps of current")
+    for name, one in found.items():
+        for place, (current, rate, sd, first) in enumerate(zip(*one.values(), strict=True)):
+            shown = "" if first is None else f"{first:.1f} Hz"
+            table.add_row(name if not place else "", f"{current * 1e12:g} pA", f"{rate:.1f} Hz ({sd:.1f})", shown)
+    return table
 
 
 def _recall_table(recall: dict[str, Any]) -> Table:

@@ -32,6 +32,8 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
             for inner, value in values(stimulus)
             if value.dimension == "rate" and value.si * circuit.dt > 1
         ]
+    for name, record in protocol.record.items():
+        faults += record.faults(f"record.{name}", circuit)
     for key, time in _lengths(protocol):
         try:
             steps(time.si, circuit.dt)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from cerebellum.description import library, session
 from cerebellum.description.block import Block
 from cerebellum.description.patterns import FilePatterns, GradedPatterns, PatternSource, SparsePatterns
+from cerebellum.description.record import Record
 from cerebellum.description.schema import (
     Table,
     Word,
@@ -38,6 +39,8 @@ class Protocol(Table):
     trial: dict[Word, TrialKind] = Field(default_factory=dict)
     """Kinds of trials that blocks over kinds are made of."""
     block: dict[Word, Block]
+    record: dict[Word, Record] = Field(default_factory=dict)
+    """What is recorded of cells and synapses over time."""
     sources: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -70,6 +73,14 @@ class Protocol(Table):
                 written |= set(block.shown(there))
             if block.role == "read" and cues is None and not written.issuperset(block.shown(there)):
                 raise InputError(f"block.{name}: asks for patterns that no write block has written before")
+        return self
+
+    @model_validator(mode="after")
+    def _records_blocks(self) -> Protocol:
+        for name, record in self.record.items():
+            if unknown := [block for block in record.blocks if block not in self.block]:
+                known = shortened(", ".join(self.block), 400)
+                raise InputError(f"record.{name}.blocks: no block {unknown[0]!r}; there is: {known}")
         return self
 
     @model_validator(mode="after")
@@ -168,6 +179,11 @@ class Protocol(Table):
             rounds = int(block.repeats.number) if block.repeats and block.over == "kinds" else 1
             for one, count in self.kinds_of(name).values():
                 yield name, one, rounds * count, one.duration + interval
+
+    def recorded_seconds(self, record: Record) -> float:
+        """For how long (s) this is recorded; of drawn intervals the mean."""
+        blocks = record.blocks or tuple(self.block)
+        return sum(count * length for block, _, count, length in self.spent() if block in blocks)
 
     @property
     def duration(self) -> float:

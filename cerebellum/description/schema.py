@@ -131,6 +131,8 @@ Time = Annotated[Value, *quantity("time", low=0)]
 Duration = Annotated[Value, *quantity("time", low=0, strict=True)]
 Rate = Annotated[Value, *quantity("rate", low=0)]
 Voltage = Annotated[Value, *quantity("voltage")]
+Current = Annotated[Value, *quantity("current")]
+Deviation = Annotated[Value, *quantity("current", low=0)]
 Conductance = Annotated[Value, *quantity("conductance", low=0)]
 Position = Annotated[Value, *quantity("length")]
 Extent = Annotated[Value, *quantity("length", low=0, strict=True)]
@@ -162,6 +164,7 @@ def _series(found: object, *, dimension: str, low: float | None = None) -> tuple
 
 _as_series = PlainSerializer(lambda vs: [[v.number for v in vs], vs[0].unit, vs[0].source], return_type=list)
 Times = Annotated[tuple[Value, ...], PlainValidator(partial(_series, dimension="time", low=0)), _as_series]
+Rates = Annotated[tuple[Value, ...], PlainValidator(partial(_series, dimension="rate", low=0)), _as_series]
 Currents = Annotated[tuple[Value, ...], PlainValidator(partial(_series, dimension="current")), _as_series]
 
 SOURCE_WORDS = ("assumed:", "fitted:", "derived:", "set:")

@@ -13,7 +13,7 @@ import numpy as np
 from cerebellum.cells import MODELS
 from cerebellum.clock import NANOSECOND, nearest
 from cerebellum.description.edges import zone_of
-from cerebellum.description.schema import ByKind, Count, Currents, Duration, Rate, Table, Time, Times, Word
+from cerebellum.description.schema import ByKind, Count, Duration, Rate, Table, Time, Times, Word
 from cerebellum.description.units import Value
 from cerebellum.description.where import Scene, Where
 from cerebellum.errors import InputError, brief
@@ -32,7 +32,14 @@ STIMULI = Registry(
         "poisson": "cerebellum.description.stimulus:Poisson",
         "regular": "cerebellum.description.stimulus:Regular",
         "burst": "cerebellum.description.stimulus:Burst",
-        "current_step": "cerebellum.description.stimulus:CurrentStep",
+        "sinusoid": "cerebellum.description.rate_stimulus:Sinusoid",
+        "rate_over_time": "cerebellum.description.rate_stimulus:RateOverTime",
+        "fiber_groups": "cerebellum.description.rate_stimulus:FiberGroups",
+        "spike_trains": "cerebellum.description.rate_stimulus:SpikeTrains",
+        "current_step": "cerebellum.description.current_stimulus:CurrentStep",
+        "current_ramp": "cerebellum.description.current_stimulus:CurrentRamp",
+        "current_noise": "cerebellum.description.current_stimulus:CurrentNoise",
+        "current_table": "cerebellum.description.current_stimulus:CurrentTable",
     },
 )
 CUT = 3.0  # standard deviations of a jitter
@@ -51,7 +58,7 @@ class Stimulus(Table):
     frozen: bool = False
     """Whether every trial, of any block, has the same draw, as a recorded stimulus has."""
     injects: ClassVar[bool] = False
-    """Whether it brings a current (`pulse`) and not spikes (`spikes`)."""
+    """Whether it brings a current (`current`) and not spikes (`spikes`)."""
 
     @property
     def lasts_on(self) -> bool:
@@ -71,8 +78,11 @@ class Stimulus(Table):
         """Spike times within the trial (s), any order, and their cells, both shape (spikes,)."""
         raise NotImplementedError
 
-    def pulse(self, trial: int, length: float) -> tuple[float, float, float]:
-        """Onset (s), duration (s) and amplitude (A) in the block's trial of this number, of this length (s)."""
+    def current(self, scene: Scene, trial: int, rng: np.random.Generator) -> tuple[Cells, Floats]:
+        """Cells, and the current (A) in each step from the onset on in the block's trial of this number.
+
+        The current has the shape (steps, 1), for all these cells, or (steps, cells).
+        """
         raise NotImplementedError
 
     def expected(self, cells: int, trial: float) -> float:
@@ -279,22 +289,3 @@ class Burst(SomeCells):
         last = self.onset.si + max(time.si for time in self.times)
         after = [f": the last spike comes at {last * 1e3:g} ms, after the trial ends"] * reaches(last, trial)
         return super().late(trial, trials) or after
-
-
-class CurrentStep(Lasting):
-    """A current into every cell of a population: one amplitude for all trials, or one for each, in order."""
-
-    kind: Literal["current_step"]
-    amplitudes: Currents
-
-    injects: ClassVar[bool] = True
-
-    def pulse(self, trial: int, length: float) -> tuple[float, float, float]:
-        """That of the trial."""
-        return self.onset.si, self.lasts(length), self.amplitudes[trial % len(self.amplitudes)].si
-
-    def late(self, trial: Value, trials: int | None) -> list[str]:
-        """There is one amplitude, or one for each trial."""
-        found = len(self.amplitudes)
-        wrong = [] if found in (1, trials) else [f".amplitudes: found {found}; wanted one for each of the trials"]
-        return super().late(trial, trials) or wrong

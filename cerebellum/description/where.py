@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from cerebellum.description.schema import Count, Extent, Position, Table
+from cerebellum.clock import nearest
+from cerebellum.description.schema import Count, Extent, Position, Probability, Table, Word
+from cerebellum.errors import InputError
+from cerebellum.machine.streams import generator
 from cerebellum.typing import Bits, Cells, Floats, Ints
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ class Scene:
     address : mossy fibres that are on in the trial's address, shape (fibres,); None where no pattern is shown
     pointer : the pattern's pointer, shape (pointer bits,); None where no pattern is shown
     length : of the trial, the interval after it included, s
+    seed : of random subsets, which are the same in all trials
     """
 
     circuit: Circuit
@@ -34,6 +38,7 @@ class Scene:
     address: Ints | None = None
     pointer: Bits | None = None
     length: float = 0.0
+    seed: int = 1
 
     @property
     def cells(self) -> int:
@@ -51,6 +56,10 @@ class Selection(Table):
     @abstractmethod
     def cells_in(self, scene: Scene) -> Cells:
         """The chosen cells, ascending, shape (cells,)."""
+
+    def expected(self, cells: int) -> float:
+        """How many of so many cells it chooses, at most: for the estimate of memory."""
+        return float(cells)
 
     def faults(self, place: str, scene: Scene) -> list[str]:
         """What does not fit the population, a line each, begun with the key at fault (`place` is the selection's)."""
@@ -160,7 +169,92 @@ class Address(Selection):
         return [f"{place}: an address lies on the mossy fibres, not on {scene.population}"]
 
 
-Where = Annotated[Sphere | Cylinder | Nearest | Edge | Address, Field(discriminator="kind")]
+class Index(Selection):
+    """The cells of these numbers."""
+
+    kind: Literal["index"]
+    cells: tuple[int, ...] = Field(min_length=1)
+
+    def cells_in(self, scene: Scene) -> Cells:
+        """Those."""
+        return np.array(sorted(self.cells), dtype=np.int32)
+
+    def expected(self, cells: int) -> float:
+        """As many as are listed."""
+        return float(len(self.cells))
+
+    def faults(self, place: str, scene: Scene) -> list[str]:
+        """They are there, and each once."""
+        if len(set(self.cells)) < len(self.cells):
+            return [f"{place}.cells: wanted each number once"]
+        outside = [cell for cell in self.cells if not 0 <= cell < scene.cells]
+        numbers = f"{scene.population} cells have the numbers 0 to {scene.cells - 1}"
+        return [f"{place}.cells: found {cell}; {numbers}" for cell in outside[:1]]
+
+
+class Drawn(Selection):
+    """What random selections share: an order of the population's cells, drawn by the seed, the same in all trials.
+
+    Selections of one population with the same `draw` share that order: a larger one holds a smaller one, and shares
+    that begin where others end have no cell in common. Another `draw` is another order.
+    """
+
+    draw: Word = "one"
+
+    @abstractmethod
+    def places(self, cells: int) -> tuple[int, int]:
+        """First place in the order of so many cells, and the one after the last."""
+
+    def cells_in(self, scene: Scene) -> Cells:
+        """Those of these places."""
+        order = generator(scene.seed, "where", scene.population, self.draw).permutation(scene.cells)
+        return np.sort(order[slice(*self.places(scene.cells))]).astype(np.int32)
+
+    def expected(self, cells: int) -> float:
+        """Exactly."""
+        first, last = self.places(cells)
+        return float(last - first)
+
+    def faults(self, place: str, scene: Scene) -> list[str]:
+        """Any population has cells to draw."""
+        return []
+
+
+class Part(Drawn):
+    """A share of the cells, drawn; `after` leaves out so large a share before it."""
+
+    kind: Literal["fraction"]
+    fraction: Probability
+    after: Probability | None = None
+
+    @model_validator(mode="after")
+    def _within_all(self) -> Part:
+        if (found := self.fraction.si + (self.after.si if self.after else 0.0)) > 1 + 1e-9:
+            raise InputError(f"fraction and after: found {found:g} together; wanted 1 at most")
+        return self
+
+    def places(self, cells: int) -> tuple[int, int]:
+        """To the nearest cell."""
+        first = self.after.si if self.after else 0.0
+        return nearest(first * cells, 1.0), nearest((first + self.fraction.si) * cells, 1.0)
+
+
+class Some(Drawn):
+    """So many cells, drawn."""
+
+    kind: Literal["random"]
+    cells: Count
+
+    def places(self, cells: int) -> tuple[int, int]:
+        """The first ones of the order."""
+        return 0, min(cells, int(self.cells.number))
+
+    def faults(self, place: str, scene: Scene) -> list[str]:
+        """There are as many."""
+        return _few(place, self.cells.number, scene)
+
+
+Where = Annotated[Sphere | Cylinder | Nearest | Edge | Address | Index | Part | Some, Field(discriminator="kind")]
 
 
 def _distance(scene: Scene, x: float, y: float, z: float) -> Floats:

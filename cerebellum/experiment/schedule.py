@@ -15,6 +15,7 @@ from cerebellum.description.trial import MAIN, WHOLE, OneTrial, onset_of
 from cerebellum.description.units import Value
 from cerebellum.experiment.loop import Loop
 from cerebellum.experiment.patterns import Patterns
+from cerebellum.experiment.records import Planned
 from cerebellum.machine.streams import generator
 from cerebellum.typing import Floats, Ints
 
@@ -66,11 +67,18 @@ class Events:
 
 @dataclass(frozen=True)
 class Pulse:
-    """A current into all cells of a population from `start` to `stop` (s), A."""
+    """A current into cells of a population from `start` to `stop` (s).
+
+    Attributes
+    ----------
+    amplitude : A; a float, or in each time step, shape (steps, 1) of all alike or (steps, cells)
+    cells : None for all
+    """
 
     start: float
     stop: float
-    amplitude: float
+    amplitude: float | Floats
+    cells: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class Schedule:
     lesion : what the protocol blocks
     protocol, patterns : that all this was drawn from; None of one made by hand
     counted : population -> groups of windows in which its spikes will be asked for; an engine of rates adds them up
+    records : what is recorded over time, by name
     drawn : key of a stimulus of spikes ('block.NAME.stimulus.NAME') -> its spikes in all trials
     loop : what is closed around the circuit
     """
@@ -97,6 +106,7 @@ class Schedule:
     patterns: Patterns | None = None
     counted: Mapping[str, Windows] = field(default_factory=dict)
     drawn: Mapping[str, int] = field(default_factory=dict)
+    records: Mapping[str, Planned] = field(default_factory=dict)
     loop: Loop | None = None
 
     def of(self, role: str) -> list[Trial]:

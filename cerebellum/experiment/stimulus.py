@@ -12,6 +12,7 @@ from cerebellum.description.stimulus import Stimulus
 from cerebellum.description.where import Scene
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.patterns import Patterns
+from cerebellum.experiment.records import planned
 from cerebellum.experiment.schedule import Events, Pulse, Schedule, Trial, trials
 from cerebellum.typing import Bits, Ints
 
@@ -43,20 +44,23 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
         for key, stimulus in one.stimulus.items():
             target, length = _target(stimulus, connectome), trial.until - trial.start
             moved = nearest(trial.onsets[key], circuit.dt) - bounds[row, 0] - nearest(stimulus.onset.si, circuit.dt)
+            scene = Scene(circuit, target, connectome.positions.get(target), address, pointer, length, seed)
+            chance = _chance(rng, seed, trial.block, key, stimulus.frozen)
             if stimulus.injects:
-                onset, duration, amplitude = stimulus.pulse(number, length)
-                begin = trial.start + moved * circuit.dt + onset
-                currents.setdefault(target, []).append(Pulse(begin, begin + duration, amplitude))
+                cells, amperes = stimulus.current(scene, number, chance)
+                first = nearest(trial.onsets[key], circuit.dt)
+                span = (first * circuit.dt, (first + len(amperes)) * circuit.dt)
+                currents.setdefault(target, []).append(Pulse(*span, amperes, cells))
                 continue
-            scene = Scene(circuit, target, connectome.positions.get(target), address, pointer, length)
-            when, who = stimulus.spikes(scene, _chance(rng, seed, trial.block, key, stimulus.frozen))
+            when, who = stimulus.spikes(scene, chance)
             place = f"{one.place}.stimulus.{key}"
             step = _within(place, nearest(when, circuit.dt) + moved, bounds[row])
             given[target].append(np.stack([np.full(len(step), row), who.astype(np.int64), step]))
             drawn[place] = drawn.get(place, 0) + len(step)
     events = {name: _once_a_step(name, rows, bounds, circuit.dt) for name, rows in given.items()}
     duration, lesion = all_trials[-1].until, tuple(protocol.lesion)
-    return Schedule(all_trials, events, duration, currents, lesion, protocol, patterns, drawn=drawn)
+    records = planned(protocol, connectome, all_trials, seed)
+    return Schedule(all_trials, events, duration, currents, lesion, protocol, patterns, drawn=drawn, records=records)
 
 
 def _chance(

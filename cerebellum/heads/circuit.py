@@ -50,6 +50,7 @@ class HeadAgreement:
     rank_correlation : Spearman's, of a query's weights and the head's, mean over queries
     r2 : squared Pearson correlation of all weights less their mean in the query, as else the number of visible keys
         would be correlated with itself
+    others_r2 : the same without each query's first key of the head, which alone can make r2 large
     cosine_decoded : of the values decoded by the pointers' directions alone with the head's output, each less the mean
         value; None for a reader without readout
     """
@@ -58,6 +59,7 @@ class HeadAgreement:
     cosine_beyond_average: float
     rank_correlation: float
     r2: float
+    others_r2: float
     cosine_decoded: float | None
 
 
@@ -182,7 +184,11 @@ def compare(memory: HeadMemory, weights: Sequence[Floats], readout: Floats | Non
     average = memory.output([np.full(seen, 1.0 / seen) for seen in memory.seen])
     output, wanted = memory.output(weights), memory.head_output
     ranks = [spearmanr(a, b).statistic if np.ptp(a) and np.ptp(b) else 0.0 for a, b in zip(weights, own, strict=True)]
-    apart = [np.concatenate([row - row.mean() for row in rows]) for rows in (weights, own)]
+    others = [[np.delete(a, b.argmax()) for a, b in zip(rows, own, strict=True)] for rows in (weights, own)]
+    apart, beside = (
+        [np.concatenate([row - row.mean() for row in rows if len(row)]) for rows in pair]
+        for pair in ((weights, own), others)
+    )
     decoded = None
     if readout is not None:
         # The part common to all microzones is the interneurons' business, and no direction of the values.
@@ -193,6 +199,7 @@ def compare(memory: HeadMemory, weights: Sequence[Floats], readout: Floats | Non
         cosine_beyond_average=_mean_cosine(output - average, wanted - average),
         rank_correlation=float(np.mean(ranks)),
         r2=agreement.r2(apart[0], apart[1]),
+        others_r2=agreement.r2(beside[0], beside[1]),
         cosine_decoded=decoded,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from cerebellum.plotting import learning, network
+from cerebellum.plotting import current_frequency, learning, network, records
 from cerebellum.plotting.activity import activity_figure, raster_figure
 from cerebellum.plotting.engine_courses import engines_figure
 from cerebellum.plotting.in_degrees import in_degrees_figure
@@ -26,6 +26,10 @@ def _makers(result: Result) -> dict[str, Callable[[Result], Figure]]:
         makers["activity"] = raster_figure if result.schedule.of("write") else activity_figure
     if result.rates:
         makers["engines" if result.spikes else "rates"] = rates_figure
+    if "f_i" in result.summary:
+        makers["f_i"] = current_frequency.f_i_figure
+    if result.records:
+        makers["records"] = records.records_figure
     if learning.has_curves(result):
         makers["trials"] = learning.curves_figure
     if any(len(found["blocks"]) > 1 for found in result.summary.get("learning", {}).values()):

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from cerebellum.activity.statistics import BIN_WIDTH, counts
+from cerebellum.activity.statistics import BIN_WIDTH
 from cerebellum.activity.statistics import psth as histogram
 from cerebellum.description.appearance import colours, words
 from cerebellum.errors import InputError, UnknownNameError
 from cerebellum.experiment.schedule import Trial
 from cerebellum.plotting import network
-from cerebellum.results import Result, Run, trials
+from cerebellum.results import Result, Run, current_frequency, trials
 from cerebellum.results.names import READER_COLOURS, READER_NAMES
 from cerebellum.results.readings import by_distance
 
@@ -144,33 +144,17 @@ def _course(ax: Axes, reader: str, x: Any, y: Any, error: Any) -> None:
 
 def f_i(run: Run, ax: Axes, populations: Sequence[str] | None = None) -> Axes:
     """Rate of cells against the current injected into them, a line a population."""
-    found = _steps(run)
+    found = current_frequency.table(run.spikes, run.circuit, run.protocol, run.trials)
     names = _chosen(run, populations, found, "current steps")
     colour = colours(run.circuit)
     for name in names:
-        amplitude, rate = zip(*sorted(found[name]), strict=True)
-        ax.plot(np.array(amplitude) * 1e12, rate, "o-", ms=3, color=colour[name], label=words(name))
+        current, rate = (np.array(found[name][key], dtype=float) for key in ("current", "rate"))
+        order = np.argsort(current, kind="stable")
+        ax.plot(current[order] * 1e12, rate[order], "o-", ms=3, color=colour[name], label=words(name))
     ax.set(xlabel="injected current (pA)", ylabel="rate (Hz)")
     ax.set_ylim(bottom=0)
     _legend(ax)
     return ax
-
-
-def _steps(run: Run) -> dict[str, list[tuple[float, float]]]:
-    """Population -> amplitude (A) and mean rate (Hz) in each current step."""
-    found: dict[str, list[tuple[float, float]]] = {}
-    number: dict[str, int] = {}
-    for trial in run.trials:
-        count = number[trial.block] = number.get(trial.block, -1) + 1
-        for stimulus in run.protocol.block[trial.block].stimulus.values():
-            name = run.circuit.find(stimulus.population)
-            if not stimulus.injects or name is None or name not in run.spikes:
-                continue
-            onset, lasts, amplitude = stimulus.pulse(count, trial.stop - trial.start)
-            start = trial.start + onset
-            fired = counts(run.spikes[name], run.circuit.size(name), start, start + lasts).mean()
-            found.setdefault(name, []).append((amplitude, float(fired) / lasts))
-    return found
 
 
 def learning_curve(run: Run, ax: Axes, population: str | None = None) -> Axes:

@@ -272,9 +272,9 @@ class FusedCircuit:
             population.within = self.layout.array(np.stack(within, axis=-1), np.float64).ctypes.data
         self.records[name] = _Record(keepers, tallies, mean, sums, counts)
 
-    def run(self, after: Callable[[int], None], progress: Progress) -> None:
-        """All steps; `after` is called after each of a circuit with plastic synapses."""
-        each = 1 if self.plastic else BLOCK
+    def run(self, after: Callable[[int], None], watched: bool, progress: Progress) -> None:
+        """All steps; `after` is called after each, if it is watched or learns."""
+        each = 1 if self.plastic or watched else BLOCK
         for first in range(0, self.steps, each):
             last = min(first + each, self.steps)
             if self.plastic:
@@ -282,10 +282,16 @@ class FusedCircuit:
                 after(first)
             else:
                 self._advance(first, last)
+                if watched:
+                    after(first)
             if first % BLOCK == 0:
                 progress("rate engine", first / self.steps)
         for record in self.records.values():
             record.write()
+
+    def mean_rate(self, name: str) -> NDArray[Any]:
+        """Rates (Hz) of a population in the last step, of draws the mean, shape (cells,)."""
+        return np.asarray(self.rate[name][: self.population[name].lanes].reshape(-1, self.width).mean(axis=1))
 
     def _advance(self, first: int, last: int) -> None:
         self.library.steps(ctypes.byref(self.circuit), ctypes.c_int64(first), ctypes.c_int64(last))

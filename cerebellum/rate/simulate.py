@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,7 +26,7 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ArgumentError, ProtocolFileError
 from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.rate import fused, measured_transfer, time_step
+from cerebellum.rate import fused, measured_transfer, records, time_step
 from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
 from cerebellum.rate.plasticity import PlasticSynapses
@@ -111,14 +111,14 @@ def together(
         module = build(connectome, first, device=device, dtype=precision, draws=draws, progress=progress)
         seconds = {"build": time.perf_counter() - clock}
         clock = time.perf_counter()
-        records = [Record(connectome.circuit, one) for one in schedules]
+        kept = [Kept(connectome.circuit, one) for one in schedules]
         with torch.no_grad():
             closed = None
             if compiled and first.loop is None and fused.knows(module) and _has_compiler(precision):
-                learnt = _fused(module, schedules, records, progress)
+                learnt = _fused(module, schedules, kept, progress)
             else:
                 closed = RateLoop(module, first.loop, first) if first.loop is not None else None
-                learnt = _in_torch(module, schedules, records, closed, progress)
+                learnt = _in_torch(module, schedules, kept, closed, progress)
     seconds["simulate"] = time.perf_counter() - clock
     weights = learnt.weights()
     return [
@@ -128,10 +128,11 @@ def together(
             weights=own,
             snapshots=snapshots,
             tallied={name: (tally.windows, tally.counts) for name, tally in record.tallies.items()},
+            records={name: recorder.recording() for name, recorder in learnt.recorded.items()},
             exchanges=closed.exchange.exchanges() if closed is not None else None,
             seconds=seconds,
         )
-        for record, own, snapshots in zip(records, weights, learnt.snapshots, strict=True)
+        for record, own, snapshots in zip(kept, weights, learnt.snapshots, strict=True)
     ]
 
 
@@ -143,7 +144,7 @@ def _has_compiler(dtype: torch.dtype) -> bool:
     return False
 
 
-class Record:
+class Kept:
     """What a schedule keeps."""
 
     def __init__(self, circuit: Circuit, schedule: Schedule) -> None:
@@ -159,18 +160,28 @@ class Record:
 
 
 class Learnt:
-    """Weights of plastic projections at the ends of plastic blocks and of the run, of each schedule."""
+    """Weights of plastic projections at the ends of plastic blocks and of the run, of each schedule; and its records."""
 
-    def __init__(self, schedules: Sequence[Schedule], plastic: Mapping[str, PlasticSynapses]) -> None:
+    def __init__(
+        self, module: RateCircuit, schedules: Sequence[Schedule], plastic: Mapping[str, PlasticSynapses]
+    ) -> None:
         self.schedules, self.plastic = schedules, plastic
+        self.recorded = records.recorders(schedules[0].records, module.connectome, plastic)
+        self.of_rates, self.of_weights = _by_kind({n: r for n, r in self.recorded.items() if _lives(r, module)})
         self.snapshots: list[dict[str, dict[str, Floats]]] = [{name: {} for name in plastic} for _ in schedules]
         self.due: dict[int, list[tuple[str, str]]] = {}  # steps after which a block's changes, made late, are all there
         for block, stop in plastic_ends(schedules[0].trials).items():
             for name, synapses in plastic.items():
                 self.due.setdefault(nearest(stop, BIN) - 1 + synapses.late, []).append((name, block))
 
-    def after(self, step: int) -> None:
-        """Keep what is due after a step."""
+    def after(self, step: int, rates: Callable[[str], NDArray[Any]]) -> None:
+        """Keep what is due after a step, in which a population had `rates` (Hz), shape (cells,)."""
+        for population, recorders in self.of_rates.items():
+            values = rates(population)
+            for recorder in recorders:
+                recorder.add_rates(step, values)
+        for name, recorder in self.of_weights:
+            recorder.add_weights(step, self.plastic[name])
         for name, block in self.due.get(step, ()):
             for snapshots, weight in zip(self.snapshots, self._numbers(name), strict=True):
                 snapshots[name][block] = weight
@@ -192,15 +203,38 @@ class Learnt:
         return [np.array(one.numpy()) for one in each]
 
 
+def _lives(recorder: records.Recorder, module: RateCircuit) -> bool:
+    """Whether no lesion has taken out what is recorded."""
+    return recorder.plan.described.projection is not None or recorder.plan.population in module.alive
+
+
+def _by_kind(
+    recorded: dict[str, records.Recorder],
+) -> tuple[dict[str, list[records.Recorder]], list[tuple[str, records.Recorder]]]:
+    """Recorders of rates by population; those of weights with their projection."""
+    of_rates: dict[str, list[records.Recorder]] = {}
+    of_weights = []
+    for recorder in recorded.values():
+        if (projection := recorder.plan.described.projection) is not None:
+            of_weights.append((projection, recorder))
+        else:
+            of_rates.setdefault(recorder.plan.population, []).append(recorder)
+    return of_rates, of_weights
+
+
 def _refuse_unlike(schedules: Sequence[Schedule], draws: int) -> None:
     if draws and len(schedules) > 1:
         raise ArgumentError("draws", draws, "wanted 0 with several schedules, or one schedule")
     first = alike(schedules[0])
-    if any(alike(one) != first for one in schedules) or (len(schedules) > 1 and schedules[0].loop is not None):
+    if any(alike(one) != first for one in schedules) or (len(schedules) > 1 and _watched(schedules[0])):
         wanted = (
-            "wanted those of one duration, with the same lesions, driven populations and plastic blocks, and no loop"
+            "wanted those of one duration, lesions, driven populations and plastic blocks, without loops or records"
         )
         raise ArgumentError("schedules", len(schedules), wanted)
+
+
+def _watched(schedule: Schedule) -> bool:
+    return schedule.loop is not None or bool(schedule.records)
 
 
 def alike(schedule: Schedule) -> object:
@@ -226,22 +260,22 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _fused(module: RateCircuit, schedules: Sequence[Schedule], records: Sequence[Record], progress: Progress) -> Learnt:
+def _fused(module: RateCircuit, schedules: Sequence[Schedule], kept: Sequence[Kept], progress: Progress) -> Learnt:
     """All steps in compiled code."""
     spans = plastic_spans(schedules[0].trials)
     circuit = fused.FusedCircuit(module, schedules, spans, module.connectome.seed)
     for name in module.alive:
-        tallies = [record.tallies[name] for record in records if name in record.tallies]
-        circuit.record(name, [record.keepers[name] for record in records], tallies)
-    learnt = Learnt(schedules, {name: one.synapses for name, one in circuit.plastic.items()})
-    circuit.run(learnt.after, progress)
+        tallies = [record.tallies[name] for record in kept if name in record.tallies]
+        circuit.record(name, [record.keepers[name] for record in kept], tallies)
+    learnt = Learnt(module, schedules, {name: one.synapses for name, one in circuit.plastic.items()})
+    circuit.run(lambda step: learnt.after(step, circuit.mean_rate), bool(learnt.recorded), progress)
     return learnt
 
 
 def _in_torch(
     module: RateCircuit,
     schedules: Sequence[Schedule],
-    records: Sequence[Record],
+    kept: Sequence[Kept],
     closed: RateLoop | None,
     progress: Progress,
 ) -> Learnt:
@@ -249,7 +283,7 @@ def _in_torch(
     several = len(schedules) if len(schedules) > 1 else 0
     given = [given_rates(one, module.circuit, module.tensor_options) for one in schedules]
     state = module.begin(plastic_spans(schedules[0].trials), module.connectome.seed, several)
-    learnt = Learnt(schedules, state.plastic)
+    learnt = Learnt(module, schedules, state.plastic)
     steps = nearest(schedules[0].duration, BIN)
     for step in range(steps):
         driven, afferent = _side_by_side([module.driven(one, step) for one in given])
@@ -259,10 +293,10 @@ def _in_torch(
         if closed is not None:
             closed.see(found)
         for name, rate in found.items():
-            for number, record in enumerate(records):
+            for number, record in enumerate(kept):
                 own = rate[number] if several and rate.dim() > 1 else over_draws(rate)
                 record.add(name, step, own.cpu().numpy())
-        learnt.after(step)
+        learnt.after(step, lambda name, found=found: over_draws(found[name]).cpu().numpy())  # type: ignore[misc]
         if step % 100 == 0:
             progress("rate engine", step / steps)
     return learnt

@@ -32,6 +32,7 @@ def timing(connectome: Connectome, schedule: Schedule, outcome: Outcome) -> dict
         "silent_stimuli": silent_stimuli(schedule),
         "moved_spikes": moved_spikes(schedule),
         "lost_spikes": lost_spikes(schedule),
+        "not_recorded": not_recorded(schedule, outcome),
     }
     if outcome.spikes:
         found["changes_still_due"] = changes_still_due(connectome, schedule, outcome)
@@ -83,6 +84,16 @@ def lost_spikes(schedule: Schedule) -> Check:
     lost = {name: events.lost for name, events in schedule.events.items() if events.lost}
     listed = _some([f"{count} of {name}" for name, count in lost.items()])
     return sum(lost.values()), f"spikes lost, as their trial had no free time step for them: {listed}"
+
+
+def not_recorded(schedule: Schedule, outcome: Outcome) -> Check:
+    """Quantities of records that the engine does not have, or that a lesion has taken out."""
+    missing = []
+    for name, plan in schedule.records.items():
+        had = {key.split(".")[0] for key in outcome.records[name].values} if name in outcome.records else set()
+        missing += [f"record.{name}.{quantity}" for quantity in plan.described.of if quantity not in had]
+    engine = "spiking" if outcome.spikes else "rate"
+    return len(missing), f"quantities that the {engine} engine has not recorded: {_some(missing)}"
 
 
 def changes_still_due(connectome: Connectome, schedule: Schedule, outcome: Outcome) -> Check:

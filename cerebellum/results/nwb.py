@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cerebellum.activity.recording import Recording
 from cerebellum.activity.spikes import Spikes
 from cerebellum.clock import NANOSECOND
 from cerebellum.machine import cache
-from cerebellum.results import trials
+from cerebellum.results import nwb_records, trials
 
 if TYPE_CHECKING:
     from pynwb.epoch import TimeIntervals
@@ -54,7 +55,9 @@ def write_spikes(result: Result, path: Path) -> None:
             age="P0D/",
         ),
     )
-    file.units = _units(result)
+    if result.spikes:
+        file.units = _units(result)
+    nwb_records.add(file, result.records)
     file.trials = _trials(trials.columns(result))
     file.add_epoch(start_time=0.0, stop_time=result.schedule.duration, tags=["simulation"])
     # HDF5 crashes the process where the disk is full when it closes a file: written in memory, then as plain bytes.
@@ -145,6 +148,8 @@ def read_spikes(path: Path, dt: float = NANOSECOND) -> dict[str, Spikes]:
 
     with NWBHDF5IO(str(path), "r") as io:
         units = io.read().units
+        if units is None:
+            return {}
         population = np.asarray(units["population"].data[:], dtype=str)
         cell = np.asarray(units["cell"].data[:])
         ends = np.asarray(units["spike_times_index"].data[:])
@@ -157,6 +162,15 @@ def read_spikes(path: Path, dt: float = NANOSECOND) -> dict[str, Spikes]:
         order = np.argsort(times[mine], kind="stable")
         out[name] = Spikes(times[mine][order], cells[mine][order].astype(np.int32), dt)
     return out
+
+
+def read_records(path: Path) -> dict[str, Recording]:
+    """Records of cells and synapses of a file written by `write_spikes`."""
+    _import_pynwb()
+    from pynwb import NWBHDF5IO
+
+    with NWBHDF5IO(str(path), "r") as io:
+        return nwb_records.read(io.read())
 
 
 def _import_pynwb() -> None:

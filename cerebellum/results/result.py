@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import Rates
+from cerebellum.activity.recording import Recording
 from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
@@ -54,6 +55,11 @@ class Result:
     provenance: dict[str, Any] = field(default_factory=dict)
     connectome: Connectome | None = None
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def records(self) -> dict[str, Recording]:
+        """What was recorded of cells and synapses over time, by the first engine that has any."""
+        return dict(next((one.records for one in self.outcomes.values() if one.records), {}))
 
     @property
     def trials(self) -> list[Trial]:

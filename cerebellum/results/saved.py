@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cerebellum.activity.exchanges import Exchanges
 from cerebellum.activity.rates import Rates
+from cerebellum.activity.recording import Recording
 from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
@@ -73,6 +74,13 @@ class SavedRun:
         from cerebellum.activity import rates
 
         return _read(self.folder / "rates.npz", rates.read, {})
+
+    @cached_property
+    def records(self) -> dict[str, Recording]:
+        """Records of cells and synapses over time, by their names in the protocol, from spikes.nwb."""
+        from cerebellum.results.nwb import read_records
+
+        return _read(self.folder / "spikes.nwb", read_records, {})
 
     @cached_property
     def exchanges(self) -> Exchanges | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cerebellum.connectome.connectome import expected_synapses
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
+from cerebellum.description.record import Record
 from cerebellum.errors import ResourceError
 from cerebellum.simulation.engines import Engine
 
@@ -15,6 +16,7 @@ BASE = 600e6  # bytes; interpreter, torch, brian2
 GIVEN, FIRED = 80, 48  # bytes a spike: of the protocol while its spikes are put on the grid, of a cell with its copies
 MEAN_RATE = 10.0  # Hz, over all cells; a run's own rates are not known before it
 SNAPSHOT = 24  # bytes of a plastic synapse's weight at the end of a block: the engine's, the result's, the file's
+SAMPLE = 32  # bytes of a recorded number: the program's file, the array, the quantities made of it, the NWB file
 BIT = 12  # bytes of a pattern's or cue's bit while it is drawn
 
 
@@ -37,6 +39,10 @@ def recorded(circuit: Circuit, protocol: Protocol) -> dict[str, float]:
     cells = sum(circuit.size(name) for name in circuit.population)
     synapses = expected_synapses(circuit)
     plastic = sum(n for name, n in synapses.items() if circuit.projection[name].plasticity is not None)
+    samples = {
+        f"record.{name}": protocol.recorded_seconds(record) * _numbers(record, circuit, synapses)
+        for name, record in protocol.record.items()
+    }
     patterns, fibers = protocol.pattern_count, circuit.with_role("mossy_fiber")
     cues = sum(protocol.trials_in(block) for block in protocol.block.values() if block.over == "cues")
     bits = (circuit.size(fibers) if fibers else 0) + circuit.zones
@@ -44,8 +50,21 @@ def recorded(circuit: Circuit, protocol: Protocol) -> dict[str, float]:
         "the spikes that the protocol gives": GIVEN * given,
         f"the spikes of {protocol.duration:g} s": FIRED * cells * MEAN_RATE * protocol.duration,
         f"the weights kept at the ends of {ends} plastic blocks": float(SNAPSHOT * plastic * max(ends - 1, 0)),
+        **{name: SAMPLE * number for name, number in samples.items()},
         f"{patterns:,} patterns and {cues:,} cues": float(BIT * bits * (patterns + cues) + bits * patterns * cues),
     }
+
+
+def _numbers(record: Record, circuit: Circuit, synapses: Mapping[str, float]) -> float:
+    """Numbers that a record makes a second."""
+    if record.projection is not None:
+        width = synapses[record.projection] * record.share(circuit)
+    else:
+        name = circuit.find(record.population or "")
+        receptors = len(circuit.population[name].receptor) if name else 0
+        kinds = sum(receptors if of in ("conductance", "current") else 1 for of in record.of)
+        width = circuit.size(name) * record.share(circuit) * kinds if name else 0.0
+    return width * record.samples(1.0, circuit.dt)
 
 
 def check(circuit: Circuit, chosen: Sequence[tuple[Engine, Any]], protocol: Protocol | None = None) -> None:

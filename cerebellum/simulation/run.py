@@ -21,7 +21,7 @@ from cerebellum.experiment import loop as loops
 from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, shown, silent
 from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
-from cerebellum.results import weights
+from cerebellum.results import current_frequency, weights
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
 from cerebellum.results.result import ENGINE_READERS, Result
 from cerebellum.simulation import checks, engines, memory
@@ -150,7 +150,7 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
             readings.write(result.reader_weights, part / "readers.npz")
         if result.rates:
             rates.write(result.rates, part / "rates.npz")
-        if result.spikes:
+        if result.spikes or result.records:
             progress("writing spikes", None)
             nwb.write_spikes(result, part / "spikes.nwb")
         progress("drawing figures", None)
@@ -175,6 +175,10 @@ def read_off(
 ) -> None:
     """Rates, and of a memory what every reader says, into a result that has the outcomes of engines."""
     _report_rates(result)
+    schedule = experiment.schedule
+    steps = current_frequency.table(result.spikes, experiment.circuit, experiment.protocol, schedule.trials)
+    if current_frequency.drawable(steps):
+        result.summary["f_i"] = steps
     if result.plastic:
         result.summary["learning"] = weights.summary(result.outcomes[ran[0].name], experiment.connectome)
     if experiment.reads:

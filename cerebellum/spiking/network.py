@@ -32,7 +32,7 @@ from cerebellum.experiment.schedule import Schedule, plastic_ends
 from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.spiking import neurons, plasticity, run_time_data, standalone, synapses
+from cerebellum.spiking import neurons, plasticity, records, run_time_data, standalone, synapses
 from cerebellum.spiking.loop import Link
 from cerebellum.spiking.recorder import Recorder
 
@@ -61,9 +61,9 @@ def simulate(
         progress("building the network", None)
         network = _Network(connectome, schedule)
         seconds["build"] = time.perf_counter() - started
+        recorders = [*network.keepers.values(), *network.recorders.values()]
         if target == "standalone":
             network.brian.add(standalone.ticker(schedule.duration))
-            recorders = list(network.keepers.values())
             network.brian.add(*(recorder.compiled_operation(network.clock) for recorder in recorders))
             if network.link is not None:
                 network.brian.add(network.link.compiled_operation())
@@ -76,15 +76,16 @@ def simulate(
                 recorder.read(folder)
         else:
             started = time.perf_counter()
-            network.brian.add(*(recorder.operation(network.clock) for recorder in network.keepers.values()))
+            network.brian.add(*(recorder.operation(network.clock) for recorder in recorders))
             network.run(schedule.duration, progress)
             seconds["simulate"] = time.perf_counter() - started
-        weights = network.weights()
+        weights, spikes = network.weights(), network.spikes()
         return Outcome(
             {name: connectome.size(name) for name in connectome.circuit.population},
-            spikes=network.spikes(),
+            spikes=spikes,
             weights=weights,
             snapshots=network.snapshots(schedule, weights),
+            records=records.recordings(schedule.records, network.recorders, connectome, spikes),
             exchanges=network.link.exchange.exchanges() if network.link is not None else None,
             seconds=seconds,
         )
@@ -156,6 +157,7 @@ class _Network:
             self.link = Link(exchange, self.groups, self.groups | fibers, self.circuit.dt)
         self.monitors = {name: b2.SpikeMonitor(group, name=f"spikes_{name}") for name, group in self.groups.items()}
         self.keepers = self._keepers(connectome.edges, schedule)
+        self.recorders = records.recorders(schedule.records, connectome, self.groups, self.synapses)
         self.brian = b2.Network(*self.groups.values(), *self.synapses.values(), *self.monitors.values(), *others)
 
     def _afferents(self, connectome: Connectome, schedule: Schedule, clock: Any) -> dict[str, list[Any]]:

@@ -96,9 +96,12 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     text = _Text([model.equations(receptors)])
     _numbers(text, model, connectome.parameters[name], receptors, circuit.dt)
     if name in schedule.currents:
-        injected = _injected(schedule.currents[name], schedule.duration, circuit.dt, model, name)
+        injected, column = _injected(schedule.currents[name], cells, schedule.duration, circuit.dt, model, name)
         text.namespace[f"stimulus_{name}"] = injected
-        beside.append(f"stimulus_{name}(t)")
+        beside.append(f"stimulus_{name}(t)" if column is None else f"stimulus_{name}(t, injected_column)")
+        if column is not None:
+            text.equations.append("injected_column : integer (constant)")
+            text.begin["injected_column"] = column
     if coupled:
         text.equations.append("I_gap : 1")
         beside.append("I_gap")
@@ -164,12 +167,26 @@ def _exactly(text: str) -> Any:
     return updater
 
 
-def _injected(pulses: list[Pulse], duration: float, dt: float, model: CellModel, name: str) -> Any:
-    """Current over time, A."""
-    values = np.zeros(nearest(duration, dt) + 1)
-    for pulse in pulses:
-        values[nearest(pulse.start, dt) : nearest(pulse.stop, dt)] += pulse.amplitude
-    return b2.TimedArray(values * b2.amp if model.differential else values, dt=dt * b2.second, name=f"stimulus_{name}")
+def _injected(
+    pulses: list[Pulse], cells: int, duration: float, dt: float, model: CellModel, name: str
+) -> tuple[Any, NDArray[np.int32] | None]:
+    """Current over time, A, as a function of time, or of time and each cell's column; the columns, if they differ."""
+    which = np.full((len(pulses), cells), -1, dtype=np.int32)  # the pulse's column for each cell
+    for row, pulse in enumerate(pulses):
+        chosen = np.arange(cells) if pulse.cells is None else pulse.cells
+        apart = np.ndim(pulse.amplitude) == 2 and np.shape(pulse.amplitude)[1] > 1
+        which[row, chosen] = np.arange(len(chosen)) if apart else 0
+    kinds, column = np.unique(which, axis=1, return_inverse=True)
+    values = np.zeros((nearest(duration, dt) + 1, kinds.shape[1]))
+    for pulse, of in zip(pulses, kinds, strict=True):
+        rows, into = slice(nearest(pulse.start, dt), nearest(pulse.stop, dt)), np.flatnonzero(of >= 0)
+        values[rows, into] += (
+            pulse.amplitude[:, of[into]] if isinstance(pulse.amplitude, np.ndarray) else pulse.amplitude
+        )
+    alike = kinds.shape[1] == 1
+    amperes = (values[:, 0] if alike else values) * (b2.amp if model.differential else 1)
+    table = b2.TimedArray(amperes, dt=dt * b2.second, name=f"stimulus_{name}")
+    return table, None if alike else column.ravel().astype(np.int32)
 
 
 def _begin(group: Any, name: str, connectome: Connectome, model: CellModel) -> None:
