@@ -160,7 +160,7 @@ class Kept:
 
 
 class Learnt:
-    """Weights of plastic projections at the ends of plastic blocks and of the run, of each schedule; and its records."""
+    """Weights of plastic projections at the ends of plastic blocks and of the run, and records."""
 
     def __init__(
         self, module: RateCircuit, schedules: Sequence[Schedule], plastic: Mapping[str, PlasticSynapses]
