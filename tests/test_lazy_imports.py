@@ -40,6 +40,8 @@ def test_import_cerebellum_takes_well_under_a_second() -> None:
             "import cerebellum; cerebellum.load_protocol('recall')",
             {"brian2", "torch", "matplotlib", "pynwb", "sklearn"},
         ),
+        ("import cerebellum; cerebellum.load_model('mouse')", {"pint", "scipy"}),
+        ("import cerebellum.cli.tables", {"pint", "scipy", "torch", "matplotlib"}),
         ("import cerebellum.cli.commands", {"brian2", "torch", "matplotlib", "pydantic", "pynwb", "sklearn"}),
         ("import cerebellum.spiking.network", {"torch", "pynwb"}),  # brian2 brings matplotlib by itself
         ("import cerebellum.rate.volley", {"brian2", "matplotlib", "pynwb"}),

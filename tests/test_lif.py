@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from cerebellum.cells import MODELS, lif
-from cerebellum.cells.exponential import ExponentialCurrent
 from cerebellum.cells.model import rest_steps
 
 PURKINJE = {
@@ -53,20 +52,18 @@ def test_brian2_integrates_the_same_equations_to_the_same_rate() -> None:
     current = RHEOBASE * np.array([0.9, 1.5, 3.0])
     dt, seconds = 1e-4, 0.4
     b2.prefs.codegen.target = "numpy"
-    model = MODELS["lif"]
-    assert model.equations is not None
-    synapses = {"input": ExponentialCurrent(sign=1, tau=1e6)}  # a current that stays
     units = {"voltage": b2.volt, "current": b2.amp, "capacitance": b2.farad, "time": b2.second}
     group = b2.NeuronGroup(
         3,
-        model.equations(synapses),
-        threshold=model.threshold,
-        reset=model.reset,
-        refractory=model.refractory,
+        """dv/dt = (E_L - v) / tau_m + (I_e + I_input) / C_m : volt (unless refractory)
+        I_input : amp""",
+        threshold="v > V_th",
+        reset="v = V_reset",
+        refractory="(rest_steps + 1) * dt",  # Brian2 counts from the step of the spike
         method="exact",
         dt=dt * b2.second,
         namespace={
-            **{name: PURKINJE[name] * units[dimension] for name, dimension in model.parameters.items()},
+            **{name: PURKINJE[name] * units[dimension] for name, dimension in MODELS["lif"].parameters.items()},
             "rest_steps": float(rest_steps(PURKINJE, dt)),
         },
     )

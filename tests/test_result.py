@@ -149,7 +149,7 @@ def test_json_has_plain_numbers_and_no_nan(tmp_path: Path) -> None:
 def test_a_run_folder_has_what_the_contract_says(finished: tuple[Result, Path]) -> None:
     _, out = finished
     assert {path.name for path in out.iterdir()} == {
-        "run.json", "summary.json", "report.html", "spikes.nwb", "weights.npz", "figures",
+        "run.json", "summary.json", "report.html", "trials.csv", "spikes.nwb", "weights.npz", "readers.npz", "figures",
     }  # fmt: skip
     pictures = {path.name for path in (out / "figures").iterdir()}
     assert {"circuit.png", "weights.png", "recall.png"} <= pictures

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cerebellum.description.units import DIMENSIONS, Value, parse_value, steps
+from cerebellum.description.units import COMMON, DIMENSIONS, Value, _pint_scale, parse_value, steps
 from cerebellum.errors import InputError
 
 
@@ -32,6 +32,11 @@ from cerebellum.errors import InputError
 )
 def test_a_unit_is_turned_into_si(number: float, unit: str, dimension: str, si: float) -> None:
     assert parse_value([number, unit, "assumed: test"], dimension).si == pytest.approx(si, rel=1e-12)
+
+
+@pytest.mark.parametrize(("unit", "dimension"), COMMON)
+def test_common_units_are_as_large_as_pint_says(unit: str, dimension: str) -> None:
+    assert COMMON[unit, dimension] == _pint_scale(unit, dimension)
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)

@@ -85,6 +85,29 @@ def test_brian2_puts_its_support_code_into_a_nameless_namespace(project: Path) -
     relied_on(any("namespace {" in text for text in texts), "brian2", "there is such a namespace", where)
 
 
+def test_brian2_takes_templates_from_beside_ours_first(project: Path) -> None:
+    where = "standalone.own_templates"
+    texts = {path.name: path.read_text() for path in project.glob("code_objects/*.cpp")}
+    thresholds = [text for name, text in texts.items() if re.search(r"^(?!after_run_).*_spike_thresholder_", name)]
+    relied_on(thresholds, "brian2", "each population has a thresholder of its own", where)
+    relied_on(all("_found[_block]" in text for text in thresholds), "brian2", "threshold.cpp is ours", where)
+    arrivals = [text for name, text in texts.items() if re.search(r"_pre_codeobject\.cpp$", name)]
+    relied_on(arrivals and all("_first[" in text for text in arrivals), "brian2", "synapses.cpp is ours", where)
+    relied_on("peek() const" in (project / "synapses_classes.h").read_text(), "brian2", "so are pathways", where)
+    made = re.findall(r"SynapticPathway \w+\(\s*\w+,\s*\d+, \d+\);", (project / "objects.cpp").read_text())
+    relied_on(made, "brian2", "a pathway is made of its sources, first and last cell", "templates/synapses_classes.cpp")
+
+
+def test_brian2_lets_the_thresholder_take_the_time_step(project: Path) -> None:
+    """The text of the step is put in front of the condition; the condition still comes last."""
+    text = (project / "code_objects" / "granule_spike_thresholder_codeobject.cpp").read_text()
+    what = "what update_abstract_code writes is carried out by the thresholder"
+    stepped = re.search(r"I_\w+ \*= decay_\w+;.*_cond = v > V_th", text, re.S)
+    relied_on(stepped, "brian2", what, "neurons._step_and_threshold")
+    others = [path.name for path in project.glob("code_objects/*") if "stateupdater" in path.name]
+    relied_on(not others, "brian2", f"nothing else steps the cells ({others})", "neurons._step_and_threshold")
+
+
 def test_brian2_sets_clocks_to_zero_line_after_line(project: Path) -> None:
     """In the order of a set, which changes from process to process; sorted, the text is the same and found again."""
     texts = [path.read_text() for path in project.glob("*.cpp")]
@@ -117,6 +140,7 @@ thread = threading.Thread(target=lambda: __import__("cerebellum.spiking.network"
 thread.start()
 thread.join()
 assert "cerebellum.spiking.network" in sys.modules, "the import fails in a thread"
+assert not {"pylab", "matplotlib.pyplot"} & set(sys.modules), "pyplot comes with it"
 assert before == (signal.getsignal(signal.SIGINT), sys.excepthook, warnings.showwarning), "a hook is left"
 left = os.listdir(tempfile.gettempdir())
 assert not left, f"files are left: {left}"

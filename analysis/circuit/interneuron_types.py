@@ -10,7 +10,8 @@ of 5.4; synchronous climbing fibres move the balance towards suppression of MLI1
 What would refute it: Purkinje cells no slower, or MLI1 no faster, without MLI2; coupled pairs of MLI1 no more often
 together than without gap junctions; a ratio of paths beyond a factor of two; MLI1 no lower after synchronous climbing
 fibres than after one. A rival that would pass the last: the published delay of 40 ms onto MLI1, so the window
-reaches beyond it.
+reaches beyond it. Found: MLI1 fall to 2 % of their rate 15 to 20 ms after all climbing fibres, to 10 % after one, and
+rebound at 45 ms, when the published delay brings the spillover onto them; over the whole window the rebound outweighs.
 """
 
 from __future__ import annotations

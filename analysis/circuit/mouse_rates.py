@@ -199,7 +199,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
         axes.set_xticks(places, [name.replace("_", "\n") for name in names], fontsize=7)
         axes.set(title=condition, ylabel="rate (Hz)", ylim=(0, None))
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.legend(handles, labels, fontsize=8, loc="outside upper center", ncols=len(labels), frameon=False)
     return figure
 
 

@@ -29,10 +29,6 @@ class ExponentialCurrent(CurrentReceptor):
         """The current, by the weight."""
         return {f"I_{name}": ""}
 
-    def derivatives(self, name: str) -> list[str]:
-        """Decay."""
-        return [f"dI_{name}/dt = -I_{name} / ({self.tau!r}*second) : amp"]
-
     def decays(self, name: str) -> list[str]:
         """Decay."""
         return [f"I_{name} = I_{name} * decay_{name}"]

@@ -2,8 +2,8 @@
 
     dv/dt = (E_L - v) / tau_m + (I_e + I_synaptic) / C_m,   spike at v > V_th, then v = V_reset for t_ref
 
-Its equations are linear, so both engines can be exact: Brian2 integrates them exactly between events, and the
-rate of a cell under constant current has the closed form of `rate`.
+Its equations are linear, so both engines can be exact: a step is the equations' propagator, and the rate of a cell
+under constant current has the closed form of `rate`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,9 @@ Currents = Mapping[str, CurrentReceptor]
 
 
 def equations(receptors: Currents) -> str:
-    """The differential equations."""
-    total = " ".join(f"{'+' if one.sign > 0 else '-'} I_{name}" for name, one in receptors.items())
-    return "\n".join(
-        [
-            "dv/dt = (E_L - v) / tau_m + (I_e + I_synaptic) / C_m : volt (unless refractory)",
-            f"I_synaptic = {total or '0*amp'} : amp",
-            *(line for name, receptor in receptors.items() for line in receptor.derivatives(name)),
-        ]
-    )
+    """State: voltage, what is left of the refractory time in steps, and those of receptors."""
+    states = [state for name, receptor in receptors.items() for state in receptor.states(name)]
+    return "\n".join(f"{name} : 1" for name in ("v", "held", *states))
 
 
 def update(receptors: Currents, currents: str) -> str:
@@ -39,16 +33,22 @@ def update(receptors: Currents, currents: str) -> str:
     `currents` are held over the step.
     """
     drive = "".join(f" {'+' if one.sign > 0 else '-'} {one.depolarisation(name)}" for name, one in receptors.items())
-    beside = f" + ({currents}) * tau_m / C_m" if currents else ""
-    lines = [f"v = v + int(not_refractory) * ((V_inf{beside} - v) * leak{drive})"]
+    beside = f" + ({currents}) * gain" if currents else ""
+    lines = [
+        "free = int(held < 0.5)",
+        f"v = v + free * ((V_inf{beside} - v) * leak{drive})",
+        "held = held - (1 - free)",
+    ]
     return "\n".join([*lines, *(line for name, receptor in receptors.items() for line in receptor.decays(name))])
 
 
 def constants(parameters: Parameters, receptors: Currents, dt: float) -> dict[str, float | Floats]:
-    """Numbers of `update` and of the refractory time: V_inf (V), leak (1), rest_steps, and those of each receptor."""
+    """Numbers of `update` and the reset, SI, and those of each receptor."""
     p = parameters
     numbers: dict[str, float | Floats] = {
+        **{name: p[name] for name in ("V_reset", "V_th")},
         "V_inf": p["E_L"] + p["tau_m"] * p["I_e"] / p["C_m"],
+        "gain": p["tau_m"] / p["C_m"],
         "leak": -np.expm1(-dt / p["tau_m"]),
         "rest_steps": rest_steps(p, dt),
     }
@@ -137,10 +137,8 @@ MODEL = CellModel(
     takes="current",
     equations=equations,
     update=update,
-    differential=True,
     threshold="v > V_th",
-    reset="v = V_reset",
-    refractory="(rest_steps + 1) * dt",  # Brian2 counts from the step of the spike
+    reset="v = V_reset\nheld = rest_steps",
     constants=constants,
     rate=rate,
 )

@@ -80,12 +80,10 @@ class CellModel:
     positive : parameters that must be more than 0
     nonnegative : others that must not be less; times never may
     takes : dimension of its receptors, of whatever kinds; None takes spikes as they are
-    equations : receptors to Brian2 text: differential equations if `differential`, else the state variables; None for
-        cells whose spikes are given
-    update : receptors, and text of currents (A) beside the synapses', to the text of one time step
-    differential : the update is a state updater of `equations` in Brian2 units; else plain text on SI numbers
+    equations : receptors to the state variables, as Brian2 text; None for cells whose spikes are given
+    update : receptors, and text of currents (A) beside the synapses', to the text of one time step, on SI numbers
     arrival : what a spike does to a cell without receptors
-    threshold, reset, refractory : Brian2 text; empty for a source of given spikes
+    threshold, reset : Brian2 text; empty for a source of given spikes
     constants : SI parameters, receptors, time step (s), to the numbers that the text names
     start : SI parameters, cells, random generator, to the state at time 0; the rest is 0
     out_of_phase : the same of cells that have not begun together, if `start` does not see to that
@@ -104,11 +102,9 @@ class CellModel:
     takes: Dimension | None = None
     equations: Callable[[Receptors], str] | None = None
     update: Callable[[Receptors, str], str] | None = None
-    differential: bool = False
     arrival: str = ""
     threshold: str = ""
     reset: str = ""
-    refractory: str = ""
     constants: Callable[[Parameters, Receptors, float], dict[str, float | Floats]] | None = None
     start: Callable[[Parameters, int, np.random.Generator], State] | None = None
     out_of_phase: Callable[[Parameters, int, np.random.Generator], State] | None = None

@@ -68,10 +68,6 @@ class CurrentReceptor(ReceptorModel):
     dimension: ClassVar[Dimension] = "current"
 
     @abstractmethod
-    def derivatives(self, name: str) -> list[str]:
-        """Differential equations of the state, in Brian2's units."""
-
-    @abstractmethod
     def depolarisation(self, name: str) -> str:
         """What it adds to a leaky membrane's voltage (V) in a step, but for `sign`: the equations' propagator."""
 

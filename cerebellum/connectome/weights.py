@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.signal import lfilter
-from scipy.stats import binom, norm
 
 from cerebellum.cells import MODELS, lif
 from cerebellum.connectome.wiring import expected_synapses
@@ -125,11 +122,13 @@ def _tonic_drive(circuit: Circuit, name: str, projection: Projection) -> float:
 
 def _over_cells(population: Population) -> dict[str, float | Floats]:
     """Cell parameters, those with a spread as evenly likely values, shape (QUANTILES,): for means over cells."""
+    from scipy.special import ndtri
+
     parameters: dict[str, float | Floats] = dict(population.si())
     allowed = ranges.bounds(MODELS[population.cell])
     for key, deviation in population.spread.items():
         below, above = ranges.outside(population.parameters[key].si, deviation.si, *allowed[key])
-        quantiles = norm.ppf(below + (1 - below - above) * (np.arange(QUANTILES) + 0.5) / QUANTILES)
+        quantiles = ndtri(below + (1 - below - above) * (np.arange(QUANTILES) + 0.5) / QUANTILES)
         parameters[key] = population.parameters[key].si + deviation.si * quantiles
     return parameters
 
@@ -153,6 +152,8 @@ def matches_response(circuit: Circuit, projection: str, solved: SolvedWeights) -
 
 def expected_active(circuit: Circuit, projection: str, solved: SolvedWeights) -> float:
     """Expected spikes of the whole target population of `projection` for one random address."""
+    from scipy.stats import binom
+
     response = matches_response(circuit, projection, solved)
     probability = binom.pmf(np.arange(len(response)), len(response) - 1, 0.5)
     return float(circuit.size(circuit.projection[projection].target) * (probability * response).sum())
@@ -220,6 +221,9 @@ def _cancelling(circuit: Circuit, name: str, projection: Projection, solved: Sol
 
     Both populations are run as uncoupled cells under their mean input, first without and then with the train.
     """
+    from scipy.optimize import brentq
+    from scipy.signal import lfilter
+
     assert isinstance(projection.weight, CancelWeight)
     excitation, feed = projection.weight.of, _relay(circuit, name)
     own = circuit.projection[excitation]

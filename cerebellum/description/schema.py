@@ -141,10 +141,13 @@ Positive = Annotated[Value, *quantity("number", low=0, strict=True)]
 
 def _either(found: object, *, dimensions: tuple[str, str], strict: bool = False) -> Value:
     """A value of the first dimension if its unit has it, else of the second."""
+    first, second = dimensions
+    if isinstance(found, list | tuple) and len(found) == 3 and DIMENSIONS[second] == found[1]:
+        return parse_value(found, second, low=0, strict=strict)
     try:
-        return parse_value(found, dimensions[0], low=0, strict=strict)
+        return parse_value(found, first, low=0, strict=strict)
     except InputError:
-        return parse_value(found, dimensions[1], low=0, strict=strict)
+        return parse_value(found, second, low=0, strict=strict)
 
 
 Density = Annotated[

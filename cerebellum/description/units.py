@@ -26,6 +26,7 @@ DIMENSIONS = {
     "volume density": "1/um^3",
     "planar density": "1/um^2",
     "concentration": "mM",
+    "angular velocity": "deg/s",
 }
 
 
@@ -45,7 +46,15 @@ LARGEST = {
     "volume density": 1e21,
     "planar density": 1e15,
     "concentration": 1e4,
+    "angular velocity": 1e3,
 }
+# SI sizes of the units that nearly all files use, as pint gives them: it takes longer to import than a file to read.
+COMMON = {
+    ("1", "number"): 1.0, ("ms", "time"): 1e-3, ("Hz", "rate"): 1.0, ("mV", "voltage"): 1e-3, ("pA", "current"): 1e-12,
+    ("nA", "current"): 1e-9, ("pF", "capacitance"): 1e-12, ("nS", "conductance"): 1e-9, ("um", "length"): 1e-6,
+    ("nS/ms", "current rate"): 1.0000000000000002e-06, ("1/ms", "inverse time"): 1000.0,
+    ("1/um^3", "volume density"): 1.0000000000000001e18, ("1/um^2", "planar density"): 1000000000000.0001,
+}  # fmt: skip
 LONGEST_UNIT = 40
 # Names multiplied and divided, with whole powers, a 1 only in front of a slash: nothing that a parser could compute on.
 _TERM = r"[A-Za-z\u00b5\u03bc\u03a9_]+((\^|\*\*)-?[1-9])?"
@@ -59,9 +68,14 @@ def _registry() -> Any:
     return pint.UnitRegistry(cache_folder=cache_folder() / "units")
 
 
-@cache
 def _scale(unit: str, dimension: str) -> float:
     """SI size of one `unit`, checked to have `dimension`."""
+    size = COMMON.get((unit, dimension))
+    return _pint_scale(unit, dimension) if size is None else size
+
+
+@cache
+def _pint_scale(unit: str, dimension: str) -> float:
     no_unit = InputError(f"{brief(unit)} is not a unit; write for example {DIMENSIONS[dimension]!r}")
     if len(unit) > LONGEST_UNIT or not _UNIT.fullmatch(unit):
         raise no_unit

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cerebellum.connectome.connectome import expected_synapses
+from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description.wiring import Ends
 from cerebellum.readout.checks import timing
 from cerebellum.results.result import Result

@@ -2,7 +2,7 @@
 
 Whatever of it is imported, Brian2 is imported here first, without what that does to the whole process: a handler of
 Ctrl-C (which Python allows in the main thread only), hooks of exceptions and warnings, log files that a killed run
-would leave behind.
+would leave behind; and without matplotlib's pyplot, whose names it would offer for plotting.
 """
 
 from __future__ import annotations
@@ -20,11 +20,16 @@ from cerebellum.machine import cache
 def _import_brian2() -> None:
     set_handler, hook, show = signal.signal, sys.excepthook, warnings.showwarning
     signal.signal = lambda *_: None
+    plotting = sys.modules.get("pylab")
+    sys.modules["pylab"] = None  # type: ignore[assignment]  # its import fails then, and Brian2 does without
     try:
         with cache.lent():  # it brings matplotlib
             import brian2
     finally:
         signal.signal = set_handler
+        del sys.modules["pylab"]
+        if plotting is not None:
+            sys.modules["pylab"] = plotting
     sys.excepthook = hook
     if warnings.showwarning is not show:
         logging.captureWarnings(False)

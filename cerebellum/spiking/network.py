@@ -12,7 +12,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,8 +98,10 @@ def _device(target: Target, folder: Path, threads: int) -> Iterator[None]:
     # Brian2 would end a simulation early at the first Ctrl-C, and go on as if it were whole.
     b2.prefs.core.stop_on_keyboard_interrupt = False
     b2.prefs.devices.cpp_standalone.openmp_threads = 0
+    stack = ExitStack()
     try:
         if target == "standalone":
+            stack.enter_context(standalone.own_templates())
             b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
             b2.set_device("cpp_standalone", directory=str(folder), build_on_run=False)
             b2.get_device().reinit()
@@ -109,6 +111,7 @@ def _device(target: Target, folder: Path, threads: int) -> Iterator[None]:
             b2.prefs.codegen.target = "cython" if target == "runtime" else "numpy"
         yield
     finally:
+        stack.close()
         b2.get_device().reinit()
         b2.set_device("runtime")
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cerebellum.cells import MODELS, CellModel
-from cerebellum.cells.model import Parameters
 from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
@@ -18,10 +17,6 @@ from cerebellum.experiment.schedule import Events, Pulse, Schedule
 from cerebellum.machine.streams import generator
 from cerebellum.spiking import loop, run_time_data
 
-SI_UNIT = {
-    "voltage": "volt", "current": "amp", "capacitance": "farad", "conductance": "siemens", "time": "second",
-    "rate": "hertz", "inverse time": "hertz", "number": "1",
-}  # fmt: skip
 NEVER = -1e6  # s; the time of a teacher's spike that has not come, and of a release before the first
 
 
@@ -75,14 +70,13 @@ class _Text:
     drawn: dict[str, Any] = field(default_factory=dict)
     begin: dict[str, Any] = field(default_factory=dict)
 
-    def number(self, key: str, value: float | NDArray[np.float64], unit: str) -> None:
-        """A number of the cells, with a Brian2 unit."""
-        quantity = value * getattr(b2, unit) if unit != "1" else value
+    def number(self, key: str, value: float | NDArray[np.float64]) -> None:
+        """A number of the cells, SI."""
         if isinstance(value, np.ndarray):
-            self.equations.append(f"{key} : {unit} (constant)")
-            self.drawn[key] = quantity
+            self.equations.append(f"{key} : 1 (constant)")
+            self.drawn[key] = value
         else:
-            self.namespace[key] = quantity
+            self.namespace[key] = value
 
 
 def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, clock: Any) -> list[Any]:
@@ -94,9 +88,11 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
         return outside(name, name, connectome, schedule, clock)
     receptors, beside = population.receptor_models(), []
     text = _Text([model.equations(receptors)])
-    _numbers(text, model, connectome.parameters[name], receptors, circuit.dt)
+    if model.constants is not None:
+        for key, value in model.constants(connectome.parameters[name], receptors, circuit.dt).items():
+            text.number(key, value)
     if name in schedule.currents:
-        injected, column = _injected(schedule.currents[name], cells, schedule.duration, circuit.dt, model, name)
+        injected, column = _injected(schedule.currents[name], cells, schedule.duration, circuit.dt, name)
         text.namespace[f"stimulus_{name}"] = injected
         beside.append(f"stimulus_{name}(t)" if column is None else f"stimulus_{name}(t, injected_column)")
         if column is not None:
@@ -108,7 +104,7 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     reset = model.reset
     if schedule.loop is not None:
         if name in schedule.loop.driven(circuit, "current"):
-            text.equations.append(f"{loop.INJECTED} : {'amp' if model.differential else '1'}")
+            text.equations.append(f"{loop.INJECTED} : 1")
             beside.append(loop.INJECTED)
         if name in schedule.loop.observed(circuit):
             text.equations.append(f"{loop.COUNTED} : 1")
@@ -120,30 +116,18 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
         "\n".join(text.equations),
         threshold=model.threshold,
         reset=reset,
-        refractory=model.refractory or False,
-        method=_exactly(update) if model.differential else "euler",
         namespace=text.namespace,
         clock=clock,
         name=name,
     )
-    if update and not model.differential:
-        group.run_regularly(update, when="groups", name=f"{name}_update")
+    if update:
+        _step_and_threshold(group, update)
     for key, value in text.drawn.items():
         setattr(group, key, value)
     _begin(group, name, connectome, model)
     for key, value in text.begin.items():
         setattr(group, key, value)
     return [group]
-
-
-def _numbers(text: _Text, model: CellModel, parameters: Parameters, receptors: Any, dt: float) -> None:
-    """Parameters and constants that the model's text names."""
-    if model.differential:
-        for key, dimension in model.parameters.items():
-            text.number(key, parameters[key], SI_UNIT[dimension])
-    if model.constants is not None:
-        for key, value in model.constants(parameters, receptors, dt).items():
-            text.number(key, value, "1")
 
 
 def _remembered(text: _Text, circuit: Circuit, name: str) -> None:
@@ -158,17 +142,19 @@ def _remembered(text: _Text, circuit: Circuit, name: str) -> None:
             text.begin |= {f"recovered_{key}": 1.0, f"last_{key}": NEVER * b2.second}
 
 
-def _exactly(text: str) -> Any:
-    """A Brian2 state updater that is this text; Brian2's own 'exact' spends seconds of algebra on the same numbers."""
+def _step_and_threshold(group: Any, update: str) -> None:
+    """Let the loop that looks for spikes take the time step, too: the state passes through the processor once."""
+    thresholder = group.thresholder["spike"]
 
-    def updater(equations: Any, variables: Any = None, method_options: Any = None) -> str:
-        return text
+    def both(run_namespace: Any) -> None:
+        type(thresholder).update_abstract_code(thresholder, run_namespace)
+        thresholder.abstract_code = f"{update}\n{thresholder.abstract_code}"
 
-    return updater
+    thresholder.update_abstract_code = both
 
 
 def _injected(
-    pulses: list[Pulse], cells: int, duration: float, dt: float, model: CellModel, name: str
+    pulses: list[Pulse], cells: int, duration: float, dt: float, name: str
 ) -> tuple[Any, NDArray[np.int32] | None]:
     """Current over time, A, as a function of time, or of time and each cell's column; the columns, if they differ."""
     which = np.full((len(pulses), cells), -1, dtype=np.int32)  # the pulse's column for each cell
@@ -184,8 +170,7 @@ def _injected(
             pulse.amplitude[:, of[into]] if isinstance(pulse.amplitude, np.ndarray) else pulse.amplitude
         )
     alike = kinds.shape[1] == 1
-    amperes = (values[:, 0] if alike else values) * (b2.amp if model.differential else 1)
-    table = b2.TimedArray(amperes, dt=dt * b2.second, name=f"stimulus_{name}")
+    table = b2.TimedArray(values[:, 0] if alike else values, dt=dt * b2.second, name=f"stimulus_{name}")
     return table, None if alike else column.ravel().astype(np.int32)
 
 
@@ -196,15 +181,14 @@ def _begin(group: Any, name: str, connectome: Connectome, model: CellModel) -> N
         rng = generator(connectome.seed, "cells", name)
         for key, value in model.start(parameters, connectome.circuit.size(name), rng).items():
             setattr(group, key, value)
-    unit = b2.volt if model.differential else 1
     if name in connectome.start:
         low, high = parameters["V_reset"], parameters["V_th"]
-        group.v = (low + connectome.start[name] * (high - low)) * unit
-    elif model.differential:
+        group.v = low + connectome.start[name] * (high - low)
+    elif model.takes == "current":
         # At rest under the currents that hold there.
         receptors = connectome.circuit.population[name].receptor_models()
         resting = sum(receptors[key].sign * current for key, current in resting_current.items())
         p = parameters
-        group.v = np.minimum(p["E_L"] + p["tau_m"] * (p["I_e"] + resting) / p["C_m"], p["V_th"]) * b2.volt
+        group.v = np.minimum(p["E_L"] + p["tau_m"] * (p["I_e"] + resting) / p["C_m"], p["V_th"])
     for key, current in resting_current.items():
-        setattr(group, f"I_{key}", current * b2.amp)
+        setattr(group, f"I_{key}", current)

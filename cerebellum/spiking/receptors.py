@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import brian2 as b2
-
 from cerebellum.cells import MODELS
 from cerebellum.description.circuit import Circuit
-
-
-def unit_text(circuit: Circuit, population: str) -> str:
-    """Unit of weights onto a population: 1 where its text works on SI numbers."""
-    return "amp" if MODELS[circuit.population[population].cell].differential else "1"
-
-
-def unit(circuit: Circuit, population: str) -> Any:
-    """The same as a Brian2 unit."""
-    return b2.amp if unit_text(circuit, population) == "amp" else 1
 
 
 def arrival(circuit: Circuit, population: str, receptor: str, amount: str) -> str:

@@ -31,14 +31,14 @@ class Recorder:
     variables : key -> group or synapses, the name of their variable, and how many elements it has
     cells : copied elements of every variable; None for all
     spans : in order, apart
-    when : 'start' of a step, before anything happens in it, 'after_groups', before spikes reset cells, or 'end'
+    when : 'start' of a step, before anything happens in it, 'after_thresholds', before spikes reset cells, or 'end'
     """
 
     name: str
     variables: dict[str, tuple[Any, str, int]]
     cells: Ints | None
     spans: Sequence[Span]
-    when: Literal["start", "after_groups", "end"]
+    when: Literal["start", "after_thresholds", "end"]
     kept: list[dict[str, Floats]] = field(default_factory=list)
 
     @property

@@ -30,7 +30,7 @@ def recorders(
         elif plan.population in groups and (states := _states(plan, connectome)):
             group, size = groups[plan.population], connectome.size(plan.population)
             variables = {state: (group, state, size) for state in states}
-            made[name] = Recorder(f"record_{name}", variables, plan.elements, plan.spans, "after_groups")
+            made[name] = Recorder(f"record_{name}", variables, plan.elements, plan.spans, "after_thresholds")
     return made
 
 

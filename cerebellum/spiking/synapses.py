@@ -37,11 +37,11 @@ def make(name: str, connectome: Connectome, schedule: Schedule, source: Any, tar
         return made
     kept = teachers(circuit, projection.target).get(name, 0)
     namespace = receptors.namespace(circuit, projection.target, projection.receptor)
-    amount, equations, unit = "weight", "", receptors.unit(circuit, projection.target)
+    amount, equations = "weight", ""
     if projection.receptor:
-        namespace["weight"] = connectome.weight[name] * unit
+        namespace["weight"] = connectome.weight[name]
     if edges.contacts is not None:
-        amount, equations = "w", f"w : {receptors.unit_text(circuit, projection.target)} (constant)"
+        amount, equations = "w", "w : 1 (constant)"
     if projection.short_term is not None:
         amount += f" * sent_{name}_pre"
     lines = [receptors.arrival(circuit, projection.target, projection.receptor, amount)]
@@ -59,7 +59,7 @@ def make(name: str, connectome: Connectome, schedule: Schedule, source: Any, tar
         synapses.pre.order = TEACHING
     synapses.connect(i=edges.pre, j=edges.post)
     if edges.contacts is not None:
-        synapses.w = edges.contacts * connectome.weight[name] * unit
+        synapses.w = edges.contacts * connectome.weight[name]
     if projection.short_term is None:
         return [synapses]
     return [synapses, _release(name, projection.short_term, source, delay, clock)]
@@ -82,8 +82,7 @@ def afferent(population: str, circuit: Circuit, described: Afferent, source: Any
         target,
         on_pre=receptors.arrival(circuit, population, described.receptor, "weight"),
         delay=nearest(described.delay.si, circuit.dt) * circuit.dt * b2.second,
-        namespace=receptors.namespace(circuit, population, described.receptor)
-        | {"weight": described.weight.si * receptors.unit(circuit, population)},
+        namespace=receptors.namespace(circuit, population, described.receptor) | {"weight": described.weight.si},
         clock=clock,
         name=f"{population}_afferent_synapses",
     )
@@ -146,22 +145,21 @@ def _plastic(
     common: dict[str, Any],
 ) -> Any:
     circuit, name = connectome.circuit, common["name"]
-    edges, unit = connectome.edges[name], receptors.unit(circuit, projection.target)
+    edges = connectome.edges[name]
     delay, window = _delay(projection, circuit) * b2.second, plasticity.window(rule, circuit.dt) * b2.second
     transmitted = "w" if projection.short_term is None else f"w * sent_{name}_pre"
-    unit_text = receptors.unit_text(circuit, projection.target)
     synapses = b2.Synapses(
-        model=f"w : {unit_text}",
+        model="w : 1",
         on_pre={
             "transmit": receptors.arrival(circuit, projection.target, projection.receptor, transmitted),
             "learn": plasticity.learning(rule, circuit.dt),
         },
         delay={"transmit": delay, "learn": delay + window},
         namespace={
-            "alone": rule.alone * unit,
-            "paired": rule.paired * unit,
-            "w_min": rule.w_min.si * unit,
-            "w_max": rule.w_max.si * unit,
+            "alone": rule.alone,
+            "paired": rule.paired,
+            "w_min": rule.w_min.si,
+            "w_max": rule.w_max.si,
             "window": window,
             "learns": run_time_data.learns(schedule.trials, circuit.dt),
             **receptors.namespace(circuit, projection.target, projection.receptor),
@@ -169,5 +167,5 @@ def _plastic(
         **common,
     )
     synapses.connect(i=edges.pre, j=edges.post)
-    synapses.w = connectome.weights_at_begin(name) * unit
+    synapses.w = connectome.weights_at_begin(name)
     return synapses

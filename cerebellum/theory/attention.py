@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from cerebellum.errors import ArgumentError
@@ -137,6 +136,8 @@ def softmax_weights(cosines: ArrayLike, beta: float) -> NDArray[np.float64]:
 
 
 def _fit_softmax(s: NDArray[np.float64], log_weights: NDArray[np.float64]) -> BetaFit:
+    from scipy.optimize import minimize_scalar
+
     target = softmax(log_weights)
 
     def squared_error(log_beta: float) -> float:
