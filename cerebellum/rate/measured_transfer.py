@@ -128,12 +128,11 @@ def wanted() -> dict[str, tuple[Connectome, str, bool]]:
     from cerebellum.connectome import weights
     from cerebellum.description import library
     from cerebellum.description.circuit import load_model
-    from cerebellum.rate.engine import ENGINE
 
     out: dict[str, tuple[Connectome, str, bool]] = {}
     for name in library.names("models"):
         circuit = load_model(name)
-        if not ENGINE.suits(circuit):
+        if any(MODELS[one.cell].has_membrane and not MODELS[one.cell].rate_form for one in circuit.population.values()):
             continue
         undrawn = Connectome(circuit, 0, {}, {}, {}, weight=weights.solve(circuit).weight)
         for drawn in (False, True):
