@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # One process a core, four at most: each imports torch and makes the shared fixtures of its files for itself.
 PARALLEL ?= --numprocesses logical --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test peers slow figures bench lint types clean
+.PHONY: demo test peers slow figures bench docs lint types clean
 
 demo: $(VENV)/ready
 	$(BIN)/cerebellum run recall --engine both --seed 1 --out runs/demo --force
@@ -29,6 +29,10 @@ bench: $(VENV)/ready
 	$(BIN)/python -m pip install -q -c constraints.txt --group bench
 	$(BIN)/python -m pytest tests/benchmarks -m "" --benchmark-enable --benchmark-only
 
+# The documentation site; EXECUTE_NOTEBOOKS=true runs the tutorials while it is built.
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -47,5 +51,9 @@ $(VENV)/dev: $(VENV)/ready
 	$(BIN)/python -m pip install -q -c constraints.txt --group dev
 	touch $@
 
+$(VENV)/docs: $(VENV)/ready
+	$(BIN)/python -m pip install -q -c constraints.txt --group docs
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs dist build
+	rm -rf $(VENV) runs dist build site

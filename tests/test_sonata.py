@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -175,12 +176,14 @@ def test_what_a_connectome_cannot_have_is_refused(folder: Path, tmp_path: Path) 
         read_sonata(broken)
 
 
-def test_a_learning_projection_with_weights_of_its_own_is_refused(connectome: Connectome, tmp_path: Path) -> None:
-    export(connectome, tmp_path / "out")
-    with h5py.File(tmp_path / "out" / "network" / "edges.h5", "r+") as file:
-        file["edges/parallel_fiber_to_purkinje/0/syn_weight"][0] *= 2
-    with pytest.raises(InputError, match="it learns, and all its synapses begin at one weight"):
-        read_sonata(tmp_path / "out")
+def test_learned_weights_are_read_again(connectome: Connectome, tmp_path: Path) -> None:
+    name = "parallel_fiber_to_purkinje"
+    weights = connectome.weight[name] * np.random.default_rng(1).uniform(0.0, 2.0, len(connectome.edges[name]))
+    trained = replace(connectome, learned={name: weights})
+    export(trained, tmp_path / "out")
+    back = read_sonata(tmp_path / "out")
+    same(trained, back)
+    np.testing.assert_allclose(back.learned[name], weights, rtol=1e-15)
 
 
 def test_everything_left_out_is_named() -> None:
@@ -223,11 +226,13 @@ def test_the_command_writes_a_run_whole_or_not_at_all(
 ) -> None:
     def call(*words: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["cerebellum", "export", *words])
+        code = 0
         try:
             commands.main()
         except SystemExit as stop:
-            return int(stop.code or 0), capsys.readouterr().err
-        return 0, capsys.readouterr().out
+            code = int(stop.code or 0)
+        said = capsys.readouterr()
+        return code, said.out + said.err
 
     out, run = tmp_path / "out", finished[1]
     code, said = call(str(run), "--out", str(out))

@@ -40,11 +40,15 @@ def run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProces
 def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, root: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert tops == {"cerebellum", f"cerebellum-{wheel.name.split('-')[1]}.dist-info"}
+    assert tops == {"cerebellum", f"cerebellum_sim-{wheel.name.split('-')[1]}.dist-info"}
     for kind in ("models", "protocols"):
         for path in (root / kind).glob("*.toml"):
             assert f"cerebellum/{kind}/{path.name}" in names
-    for path in [*(root / "cerebellum").rglob("*.c"), *(root / "cerebellum/report/templates").iterdir()]:
+    for path in [
+        *(root / "cerebellum").rglob("*.c"),
+        *(root / "cerebellum/report/templates").iterdir(),
+        *(root / "cerebellum/rate/measured").iterdir(),
+    ]:
         assert path.relative_to(root).as_posix() in names
     assert "cerebellum/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)

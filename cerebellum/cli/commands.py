@@ -13,7 +13,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import cerebellum
-from cerebellum.cli import finished
+from cerebellum.cli import exported, finished
+from cerebellum.cli.arguments import Overlays, Settings
+from cerebellum.cli.arguments import settings_of as _settings
 from cerebellum.cli.console import console as _console
 from cerebellum.description import library
 from cerebellum.errors import CerebellumError, InputError, UnknownNameError, shortened
@@ -26,24 +28,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(finished.app)  # without a name: its commands stand beside ours
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the model or protocol; may be repeated."),
-]
-Overlays = Annotated[
-    list[str] | None,
-    typer.Option("--with", metavar="OVERLAY", help="Lay mouse_OVERLAY, or a file, over the model; may be repeated."),
-]
-
-
-def _settings(pairs: list[str] | None) -> dict[str, str]:
-    out = {}
-    for pair in pairs or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise InputError(f"--set {shortened(pair, 100)}: wanted KEY=VALUE, for example --set patterns.count=5")
-        out[key.strip()] = value.strip()
-    return out
+app.add_typer(exported.app)
 
 
 def _version(asked: bool) -> None:
@@ -267,9 +252,14 @@ def sweep(
 
 @app.command()
 def cite(name: str, overlay: Overlays = None) -> None:
-    """The references behind a model's or protocol's values."""
+    """The references behind a model's or protocol's values; of a run folder, BibTeX of those and of its methods."""
     from cerebellum.description.references import references, unsourced
 
+    if Path(name).is_dir():
+        from cerebellum.cli import citations
+
+        print(citations.of_run(Path(name)))
+        return
     name = _with(name, overlay)
     loaded = _load(name)
     for key, reference in references(loaded).items():
@@ -305,38 +295,6 @@ def graph(
     made = graphs.cell_graph(connectome, cells) if cells else graphs.population_graph(connectome)
     graphs.write_graphml(made, out, replace=force)
     _console().print(f"{out}: {made.number_of_nodes()} nodes, {made.number_of_edges()} edges")
-
-
-@app.command()
-def export(
-    model: Annotated[
-        str, typer.Argument(help="Shipped name or path; or a run folder, with what drove it and its spikes.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
-    format_: Annotated[str, typer.Option("--format", help="sonata")] = "sonata",
-    protocol: Annotated[str | None, typer.Option(help="Write the spikes, too, by which it drives the network.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
-    setting: Settings = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing export.")] = False,
-) -> None:
-    """Write a network for other simulators, in SONATA files, with a script that runs it on NEST."""
-    from cerebellum import exchange
-    from cerebellum.cli.exported import exported
-    from cerebellum.machine import progress
-    from cerebellum.results.folder import refuse_existing
-
-    if format_ != "sonata":
-        raise UnknownNameError.of("format", format_, ["sonata"])
-    refuse_existing(out, force, exchange.EXPORT)
-    connectome, schedule, spikes = exported(model, protocol, seed, _settings(setting))
-    with progress.bar() as bar:
-        lost = exchange.export(connectome, out, schedule=schedule, spikes=spikes, force=force, progress=bar)
-    synapses = sum(len(edges) for edges in connectome.edges.values())
-    cells = sum(connectome.circuit.size(name) for name in connectome.circuit.population)
-    _console().print(f"{out}: {cells} cells, {synapses} synapses; run it on NEST by python {out / 'run_on_nest.py'}")
-    if lost:
-        text = "; ".join(lost)
-        _console().print(f"left out, as the files have no word for it: {text}", soft_wrap=True)
 
 
 @app.command()

@@ -1,19 +1,58 @@
-"""What `export` writes: a model's network with what drives it, or that of a finished run."""
+"""`export`: a model's network with what drives it, or that of a finished run, as it has learned."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from cerebellum.activity.spikes import Spikes
-from cerebellum.connectome.connectome import Connectome, sample
-from cerebellum.description.circuit import Circuit, load_model
-from cerebellum.description.protocol import Protocol
-from cerebellum.description.schema import parse
-from cerebellum.errors import InputError, ModelFileError, ProtocolFileError
-from cerebellum.experiment.schedule import Schedule
+import typer
 
-Exported = tuple[Connectome, Schedule | None, Mapping[str, Spikes] | None]
+from cerebellum.cli.arguments import Overlays, Settings, settings_of
+from cerebellum.cli.console import console
+from cerebellum.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from cerebellum.activity.spikes import Spikes
+    from cerebellum.connectome.connectome import Connectome
+    from cerebellum.experiment.schedule import Schedule
+
+    Exported = tuple[Connectome, Schedule | None, Mapping[str, Spikes] | None]
+
+app = typer.Typer()
+
+
+@app.command()
+def export(
+    model: Annotated[
+        str, typer.Argument(help="Shipped name or path; or a run folder, with what drove it and its spikes.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    format_: Annotated[str, typer.Option("--format", help="sonata")] = "sonata",
+    protocol: Annotated[str | None, typer.Option(help="Write the spikes, too, by which it drives the network.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    setting: Settings = None,
+    overlay: Overlays = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing export.")] = False,
+) -> None:
+    """Write a network for other simulators, in SONATA files, with a script that runs it on NEST."""
+    from cerebellum import exchange
+    from cerebellum.description.overlays import joined
+    from cerebellum.machine import progress
+    from cerebellum.results.folder import refuse_existing
+
+    if format_ != "sonata":
+        raise UnknownNameError.of("format", format_, ["sonata"])
+    refuse_existing(out, force, exchange.EXPORT)
+    connectome, schedule, spikes = exported(joined(model, overlay), protocol, seed, settings_of(setting))
+    with progress.bar() as bar:
+        lost = exchange.export(connectome, out, schedule=schedule, spikes=spikes, force=force, progress=bar)
+    synapses = sum(len(edges) for edges in connectome.edges.values())
+    cells = sum(connectome.circuit.size(name) for name in connectome.circuit.population)
+    console().print(f"{out}: {cells} cells, {synapses} synapses; run it on NEST by python {out / 'run_on_nest.py'}")
+    if lost:
+        text = "; ".join(lost)
+        console().print(f"left out, as the files have no word for it: {text}", soft_wrap=True)
 
 
 def exported(name: str, protocol: str | None, seed: int, settings: dict[str, str]) -> Exported:
@@ -24,6 +63,8 @@ def exported(name: str, protocol: str | None, seed: int, settings: dict[str, str
     InputError
         If there is no such model or run, or a run folder is given a protocol or settings, which it has of its own.
     """
+    from cerebellum.connectome.connectome import sample
+    from cerebellum.description.circuit import load_model
     from cerebellum.simulation.prepare import prepare
 
     if Path(name).is_dir():
@@ -37,12 +78,15 @@ def exported(name: str, protocol: str | None, seed: int, settings: dict[str, str
 
 
 def _of_run(folder: Path) -> Exported:
+    from cerebellum.results import weights
     from cerebellum.results.saved import open_run
-    from cerebellum.simulation.prepare import prepare
+    from cerebellum.simulation.prepare import sample_experiment
 
     run = open_run(folder)
-    told = run.provenance
-    circuit = parse(Circuit, told["model"], f"{folder}: run.json: model", ModelFileError)
-    plan = parse(Protocol, told["protocol"], f"{folder}: run.json: protocol", ProtocolFileError)
-    experiment = prepare(plan, circuit, int(told["seed"]))
+    if (folder / "exchanges.npz").exists():
+        raise InputError(
+            f"{folder}: a closed loop drove it, which its protocol does not have; export its model instead"
+        )
+    earlier = weights.of_run(folder) if (folder / "weights.npz").is_file() else None
+    experiment = sample_experiment(run.circuit, run.protocol, run.seed, earlier)
     return experiment.connectome, experiment.schedule, run.spikes or None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import cerebellum
 from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.exchange import nestml, run_on_nest, sonata
@@ -70,7 +70,7 @@ def export(
             part / DESCRIPTION,
             {
                 "format": "cerebellum export, SONATA 0.1",
-                "version": version("cerebellum"),
+                "version": cerebellum.__version__,
                 "seed": connectome.seed,
                 "left_out": lost,
                 "model": connectome.circuit.model_dump(mode="json", by_alias=True),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cerebellum.cells import RECEPTORS
 from cerebellum.cells.alpha import AlphaConductance
 from cerebellum.cells.exponential import ExponentialCurrent
 from cerebellum.cells.model import Parameters
@@ -79,6 +80,12 @@ def cells_of(connectome: Connectome, population: str) -> NestCells:
         numbers = _in_units(given, described.parameters) | _numbered(receptors)
     else:
         template, numbers = f"cerebellum:{described.cell}", _in_units(given, described.parameters)
+        numbers["receptors"] = {
+            name: {"kind": table.kind, **{key: getattr(table, key).si * NEST_UNIT[dimension]
+                                          for key, dimension in RECEPTORS[table.kind].parameters.items()
+                                          if getattr(table, key) is not None}}
+            for name, table in described.receptor.items()
+        }  # fmt: skip
     if (phase := connectome.start.get(population)) is not None:
         low, high = (np.asarray(given[key], dtype=float) for key in ("V_reset", "V_th"))
         numbers["V_m"] = (low + phase * (high - low)) * 1e3

@@ -49,7 +49,7 @@ def main() -> None:
             nest.Connect(cells, recorders[name])
     rank, ranks = nest.Rank(), nest.NumProcesses()
     print(f"{sum(len(cells) for cells in nodes.values())} nodes, {synapses} synapses; running {tstop:g} ms", flush=True)
-    nest.Simulate(tstop + dt)
+    nest.Simulate(tstop)
     spikes = {name: _recorded(recorder, nodes[name], dt) for name, recorder in recorders.items()}
     out = given.out or given.folder / "output" / "spikes_of_nest.h5"
     _write(spikes, out if ranks == 1 else out.with_stem(f"{out.stem}-{rank}"))

@@ -21,7 +21,7 @@ from cerebellum.description.edges import Edges
 from cerebellum.exchange import nest_cells
 from cerebellum.exchange.nest_cells import NestCells
 from cerebellum.machine.progress import Progress
-from cerebellum.typing import Ints
+from cerebellum.typing import Floats, Ints
 
 if TYPE_CHECKING:
     import h5py
@@ -43,6 +43,8 @@ class Pathway:
     one : weight of one contact, in NEST's units
     delay : ms
     port : number of the receptor on the target cells, from 1; 0 of a cell without receptors
+    unit : NEST's units of one of ours
+    learned : weight of every synapse, in NEST's units, where it has been learned
     """
 
     name: str
@@ -53,6 +55,8 @@ class Pathway:
     delay: float
     receptor: str
     port: int
+    unit: float
+    learned: Floats | None = None
 
 
 def afferent(population: str) -> str:
@@ -74,6 +78,8 @@ def pathways(connectome: Connectome) -> Iterator[Pathway]:
             projection.delay.si * 1e3,
             projection.receptor,
             nest_cells.port(connectome, projection.target, projection.receptor),
+            unit,
+            connectome.learned[name] * unit if name in connectome.learned else None,
         )
     for name, population in circuit.population.items():
         if population.afferent is not None:
@@ -82,7 +88,7 @@ def pathways(connectome: Connectome) -> Iterator[Pathway]:
             port = nest_cells.port(connectome, name, own.receptor)
             one, delay = own.weight.si * unit, own.delay.si * 1e3
             key = f"{afferent(name)}_to_{name}"
-            yield Pathway(key, afferent(name), name, Edges(cells, cells), one, delay, own.receptor, port)
+            yield Pathway(key, afferent(name), name, Edges(cells, cells), one, delay, own.receptor, port, unit)
 
 
 def populations(connectome: Connectome) -> dict[str, NestCells]:
@@ -174,7 +180,7 @@ def _write_edges(group: h5py.Group, one: Pathway, number: int, cells: dict[str, 
     _put(group, "edge_group_index", np.arange(len(edges)))
     contacts = np.ones(len(edges)) if edges.contacts is None else edges.contacts
     own = group.create_group("0")
-    _put(own, "syn_weight", contacts * one.one)
+    _put(own, "syn_weight", contacts * one.one if one.learned is None else one.learned)
     _put(own, "nsyns", contacts)
     _put(own, "delay", np.full(len(edges), one.delay))
     _put(own, "receptor_type", np.full(len(edges), one.port))

@@ -29,14 +29,15 @@ def read_sonata(folder: str | Path) -> Connectome:
     """The connectome in a folder of `export`.
 
     Places, synapses and their weights are those of the SONATA files, which may have been edited since: a synapse may
-    go, come, or weigh more (`contacts` then need not be whole). What SONATA has no word for (plasticity, short-term
-    plasticity, gap junctions, how cells differ) is drawn again from the description and the seed beside them.
+    go, come, or weigh more (`contacts` then need not be whole; of a projection that learns, `learned` has it). What
+    SONATA has no word for (plasticity, short-term plasticity, gap junctions, how cells differ) is drawn again from the
+    description and the seed beside them.
 
     Raises
     ------
     InputError
         If it is no such folder, a file is damaged, or its synapses differ in a way that a connectome cannot have:
-        in their delays, or in the weights from which a projection learns.
+        in their delays.
     """
     folder = Path(folder)
     if not (folder / DESCRIPTION).is_file():
@@ -55,7 +56,7 @@ def read_sonata(folder: str | Path) -> Connectome:
 def _laid_over(drawn: Connectome, folder: Path) -> Connectome:
     import h5py
 
-    edges, positions = {}, {}
+    edges, learned, positions = {}, {}, {}
     with h5py.File(folder / NODES, "r") as nodes:
         for name in drawn.circuit.population:
             group = nodes[f"nodes/{name}"]
@@ -68,12 +69,19 @@ def _laid_over(drawn: Connectome, folder: Path) -> Connectome:
                 positions[name] = np.stack([group[f"0/{axis}"][:] for axis in "xyz"], axis=1) / 1e6
     with h5py.File(folder / EDGES, "r") as file:
         for one in pathways(drawn):
-            if one.name in drawn.edges:
-                edges[one.name] = _edges(file[f"edges/{one.name}"], one, drawn)
-    return replace(drawn, edges=edges, positions=positions)
+            if one.name not in drawn.edges:
+                continue  # afferents, which are part of the description
+            found, weight = _synapses(file[f"edges/{one.name}"], one, drawn)
+            learns = drawn.circuit.projection[one.name].plasticity is not None
+            if learns and drawn.edges[one.name].contacts is None and not np.all(weight == one.one):
+                edges[one.name], learned[one.name] = found, weight / one.unit
+            else:
+                edges[one.name] = _with_contacts(found, weight, one, drawn)
+    return replace(drawn, edges=edges, positions=positions, learned=learned)
 
 
-def _edges(group: h5py.Group, one: Pathway, drawn: Connectome) -> Edges:
+def _synapses(group: h5py.Group, one: Pathway, drawn: Connectome) -> tuple[Edges, Floats]:
+    """Synapses ordered as a connectome has them, and the weight of each, in NEST's units."""
     pre, post = (np.asarray(group[f"{end}_node_id"][:]).astype(np.int32) for end in ("source", "target"))
     for ids, population in ((pre, one.source), (post, one.target)):
         if len(ids) and not 0 <= ids.min() <= ids.max() < drawn.size(population):
@@ -82,18 +90,21 @@ def _edges(group: h5py.Group, one: Pathway, drawn: Connectome) -> Edges:
     delay = np.unique(group["0/delay"][:])
     if len(delay) and not np.allclose(delay, one.delay, rtol=1e-12, atol=0.0):
         raise InputError(f"{EDGES}: {one.name}: found delays of {_listed(delay)} ms; wanted {one.delay:g} ms for all")
-    contacts = np.asarray(group["0/syn_weight"][:], dtype=float) / one.one if one.one else group["0/nsyns"][:]
+    # Of a weight of 0 the contacts are told by nothing else.
+    weight = group["0/syn_weight" if one.one else "0/nsyns"][:]
+    found = ordered(pre, post, np.asarray(weight, dtype=float))
+    assert found.contacts is not None
+    return Edges(found.pre, found.post), found.contacts
+
+
+def _with_contacts(edges: Edges, weight: Floats, one: Pathway, drawn: Connectome) -> Edges:
+    """The synapses with the contacts that their weights make, whole ones to rounding."""
+    contacts = weight / (one.one or 1.0)
     whole = np.rint(contacts)
     contacts = np.where(np.abs(contacts - whole) <= WHOLE * np.abs(whole), whole, contacts)
-    described = drawn.circuit.projection[one.name]
-    if described.contacts is None and (contacts == 1.0).all():
-        return ordered(pre, post)
-    if described.plasticity is not None and drawn.edges[one.name].contacts is None:
-        raise InputError(
-            f"{EDGES}: {one.name}: found weights of {_listed(np.unique(contacts) * one.one)}; it learns, and all its "
-            f"synapses begin at one weight: wanted {one.one:g}"
-        )
-    return ordered(pre, post, contacts)
+    if drawn.circuit.projection[one.name].contacts is None and (contacts == 1.0).all():
+        return edges
+    return Edges(edges.pre, edges.post, contacts)
 
 
 def _listed(numbers: Floats | Any) -> str:

@@ -13,10 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cerebellum
 from cerebellum.results.result import Result
 from cerebellum.simulation.engines import Engine
 
-LIBRARIES = ("cerebellum", "brian2", "numpy", "scipy", "torch", "pynwb", "scikit-learn", "matplotlib")
+LIBRARIES = ("brian2", "numpy", "scipy", "torch", "pynwb", "scikit-learn", "matplotlib")
 
 
 def provenance(
@@ -41,7 +42,11 @@ def provenance(
         "engine": wanted,
         "engines": {engine.name: asdict(options) for engine, options in chosen},
         "seed": seed,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "versions": {
+            "python": platform.python_version(),
+            "cerebellum": cerebellum.__version__,
+            **{name: version(name) for name in LIBRARIES},
+        },
         "commit": commit(),
         "machine": {"system": platform.system(), "processor": platform.machine()},
         "command": sys.argv[1:],

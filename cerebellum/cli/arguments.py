@@ -1,0 +1,35 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cerebellum.errors import InputError, shortened
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the model or protocol; may be repeated."),
+]
+Overlays = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="OVERLAY", help="Lay mouse_OVERLAY, or a file, over the model; may be repeated."),
+]
+
+
+def settings_of(pairs: list[str] | None) -> dict[str, str]:
+    """`--set KEY=VALUE` pairs as a table.
+
+    Raises
+    ------
+    InputError
+        If one has no key or no value.
+    """
+    out = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {shortened(pair, 100)}: wanted KEY=VALUE, for example --set patterns.count=5")
+        out[key.strip()] = value.strip()
+    return out
