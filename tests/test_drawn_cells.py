@@ -18,7 +18,7 @@ from cerebellum.description.circuit import load_model
 from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ArgumentError, ResourceError
 from cerebellum.rate import engine as rate_engine
-from cerebellum.rate import recording, transfer
+from cerebellum.rate import measured_transfer, recording
 from cerebellum.rate.engine import RateOptions
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.network import RateCircuit
@@ -35,9 +35,7 @@ PLASTIC = "parallel_fiber_to_purkinje"
 
 def plain(cells: int, draws: int, seed: int = 1) -> SampledCells:
     """Plain cells at rest."""
-    return SampledCells(
-        Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), cells, draws, torch.Generator().manual_seed(seed)
-    )
+    return SampledCells(Membrane("conductance_lif", PLAIN, RECEPTORS, LIKE), cells, draws, seed)
 
 
 @pytest.mark.parametrize("hazard", [5.0, 100.0, 900.0])
@@ -75,7 +73,7 @@ def test_drawn_cells_with_adaptation_fire_as_expected_ones(population: str, cond
         {excitatory: torch.tensor([conductance], **LIKE)},
     )
     means = []
-    for cells in (SampledCells(membrane, 500, 4, torch.Generator().manual_seed(1)), RefractoryDensity(membrane, 1)):
+    for cells in (SampledCells(membrane, 500, 4, 1), RefractoryDensity(membrane, 1)):
         rates = [float(cells.advance(steep, given).mean()) for _ in range(2000)]
         means.append(np.mean(rates[1000:]))
     assert means[0] == pytest.approx(means[1], rel=0.03)
@@ -231,7 +229,7 @@ SHORT["block.rest.window.onset"] = "60"
 def test_a_run_averages_its_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two runs of one seed all is equal; its rates are means of so many whole spikes; the record says so."""
     found = known()
-    monkeypatch.setattr(transfer, "of", lambda *_: found)
+    monkeypatch.setattr(measured_transfer, "of", lambda *_: found)
     monkeypatch.setattr(recording, "KEPT", 10**8)
     one, again = (cerebellum.run("background", "mouse", "rate", settings=SHORT, draws=2) for _ in range(2))
     assert one.provenance["engines"]["rate"]["draws"] == 2

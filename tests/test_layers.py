@@ -31,6 +31,7 @@ ALLOWED = {
     "networkx": {"connectome"},
     "sklearn": {"experiment"},
     "typer": {"cli"},
+    "gymnasium": {"loop"},
     "nest": {"exchange"},
     "analysis": set[str](),
     "tests": set[str](),

@@ -19,7 +19,7 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.description.plasticity import Plasticity
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Events, Schedule, Trial
-from cerebellum.rate import transfer
+from cerebellum.rate import measured_transfer
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.network import RateCircuit, given_rates
 from cerebellum.rate.plasticity import binned_kernel
@@ -84,7 +84,7 @@ def known() -> Transfer:
     grid = knots(0, LOW, HIGH)
     greville = np.array([grid[i + 1 : i + 1 + DEGREE].mean() for i in range(SPLINES[0])])
     log = np.repeat((OFFSET + SLOPE * greville)[:, None], SPLINES[1], axis=1)
-    return Transfer(LOW, HIGH, log, np.zeros((log.size,) * 2), 0.0, 0.0, 1)
+    return Transfer(LOW, HIGH, log, np.zeros(SPLINES), 0.0, 0.0, 1)
 
 
 def twin(connectome: Connectome, lesion: tuple[str, ...] = (), device: str = "cpu") -> RateCircuit:
@@ -312,7 +312,7 @@ SHORT["block.rest.window.onset"] = "60"
 def _no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
     """The known transfer function for every cell."""
     found = known()
-    monkeypatch.setattr(transfer, "of", lambda *_: found)
+    monkeypatch.setattr(measured_transfer, "of", lambda *_: found)
 
 
 @pytest.mark.usefixtures("_no_measuring")

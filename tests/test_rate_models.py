@@ -19,7 +19,7 @@ from cerebellum.description.circuit import load_model
 from cerebellum.description.projection import ShortTerm
 from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ProtocolFileError
-from cerebellum.rate import recording, simulate, single_cell, transfer
+from cerebellum.rate import measured_transfer, recording, simulate, single_cell
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.synapses import TsodyksMarkram
 from cerebellum.rate.time_step import BIN
@@ -120,7 +120,7 @@ def _no_measuring() -> Iterator[None]:
     found = {"inferior_olive": replace(soft, coefficients=5.0 + 3.0 * (soft.coefficients - OFFSET))}
     surface = {id(one): TransferSurface(one) for one in (soft, found["inferior_olive"])}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "of", lambda connectome, name, drawn: found.get(name, soft))
+        patch.setattr(measured_transfer, "of", lambda connectome, name, drawn, progress: found.get(name, soft))
         patch.setattr(simulate, "TransferSurface", lambda one, dtype: surface[id(one)])
         yield
 

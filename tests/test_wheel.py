@@ -44,7 +44,11 @@ def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, 
     for kind in ("models", "protocols"):
         for path in (root / kind).glob("*.toml"):
             assert f"cerebellum/{kind}/{path.name}" in names
-    for path in [*(root / "cerebellum").rglob("*.c"), *(root / "cerebellum/report/templates").iterdir()]:
+    for path in [
+        *(root / "cerebellum").rglob("*.c"),
+        *(root / "cerebellum/report/templates").iterdir(),
+        *(root / "cerebellum/rate/measured").iterdir(),
+    ]:
         assert path.relative_to(root).as_posix() in names
     assert "cerebellum/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)

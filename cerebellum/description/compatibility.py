@@ -24,6 +24,8 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         the pointer bits can resolve, times off the circuit's grid.
     """
     faults = lesions.faults(protocol.lesion, circuit)
+    if protocol.loop is not None:
+        faults += protocol.loop.faults(circuit, list(protocol.block))
     for place, stimulus in protocol.stimuli.items():
         faults += stimulus.faults(place, circuit)
         faults += [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from cerebellum.description import library, session
 from cerebellum.description.block import Block
+from cerebellum.description.loop import AnyLoop
 from cerebellum.description.patterns import FilePatterns, GradedPatterns, PatternSource, SparsePatterns
 from cerebellum.description.record import Record
 from cerebellum.description.schema import (
@@ -39,6 +40,8 @@ class Protocol(Table):
     trial: dict[Word, TrialKind] = Field(default_factory=dict)
     """Kinds of trials that blocks over kinds are made of."""
     block: dict[Word, Block]
+    loop: SerializeAsAny[AnyLoop] | None = None
+    """What is closed around the circuit."""
     record: dict[Word, Record] = Field(default_factory=dict)
     """What is recorded of cells and synapses over time."""
     sources: dict[str, str] = Field(default_factory=dict)

@@ -26,6 +26,7 @@ DIMENSIONS = {
     "volume density": "1/um^3",
     "planar density": "1/um^2",
     "concentration": "mM",
+    "angular velocity": "deg/s",
 }
 
 
@@ -45,6 +46,7 @@ LARGEST = {
     "volume density": 1e21,
     "planar density": 1e15,
     "concentration": 1e4,
+    "angular velocity": 1e3,
 }
 # SI sizes of the units that nearly all files use, as pint gives them: it takes longer to import than a file to read.
 COMMON = {

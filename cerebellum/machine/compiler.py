@@ -20,7 +20,8 @@ from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.process import child
 from cerebellum.machine.progress import Progress, silent
 
-LIBRARY_FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")
+# Nobody asks for errno or floating-point exceptions, and without them loops with sqrt() or a choice become vector code.
+LIBRARY_FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 Command = tuple[str, ...]
 
 

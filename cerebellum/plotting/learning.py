@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cerebellum.plotting.style import CYCLE, words
 from cerebellum.results import trials
@@ -34,6 +35,7 @@ def curves_figure(result: Result) -> Figure:
     for ax, population in zip(axes, populations, strict=True):
         draw_curves(ax, table, population)
     axes[0].legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].set_xlabel("trial")
     return figure
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cerebellum.cells import MODELS
@@ -27,7 +28,7 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ProtocolFileError
-from cerebellum.experiment.schedule import Schedule
+from cerebellum.experiment.schedule import Events, Schedule
 from cerebellum.rate import time_step
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.state import State
@@ -118,9 +119,12 @@ class RateCircuit(torch.nn.Module):
                 (sources if is_source else afferents)[name] = rate
         return sources, afferents
 
-    def begin(self, spans: Sequence[tuple[float, float]] = (), seed: int = 0) -> State:
-        """State at time 0: nothing flows. Plasticity is on in `spans` (s); `seed` is that of draws."""
-        return State(self, list(spans), seed)
+    def begin(self, spans: Sequence[tuple[float, float]] = (), seed: int = 0, several: int = 0) -> State:
+        """State at time 0: nothing flows. Plasticity is on in `spans` (s); `seed` is that of draws.
+
+        `several` : conditions side by side, which share all but the rates that they are given; 0: one, without an axis
+        """
+        return State(self, list(spans), seed, several)
 
     def forward(self, state: State, given: dict[str, Tensor], afferent: dict[str, Tensor]) -> dict[str, Tensor]:
         """One step.
@@ -175,10 +179,11 @@ class RateCircuit(torch.nn.Module):
         for name, synapses in state.plastic.items():
             teacher = synapses.rule.teacher
             if synapses.spans:
-                taught = arriving[teacher] / self._contacts(teacher) if teacher in arriving else state.none(name)
+                taught = arriving[teacher] / self.contacts(teacher) if teacher in arriving else state.none(name)
                 synapses.learn(state.step, before[name][0], taught)
 
-    def _contacts(self, projection: str) -> float:
+    def contacts(self, projection: str) -> float:
+        """Mean number of contacts of a synapse."""
         contacts = self.circuit.projection[projection].contacts
         return 1.0 if contacts is None else contacts.mean.number
 
@@ -222,6 +227,11 @@ def _add(table: dict[str, Tensor], key: str, value: Tensor) -> None:
     table[key] = table[key] + value if key in table else value
 
 
+def steps_of(events: Events, dt: float, steps: int) -> NDArray[np.int64]:
+    """Steps of `BIN` in which spikes of time steps `dt` (s) fall, `steps` - 1 at most."""
+    return np.minimum((events.step * dt / BIN + 1e-6).astype(np.int64), steps - 1)
+
+
 def given_rates(
     schedule: Schedule, circuit: Circuit, tensor_options: dict[str, Any]
 ) -> dict[str, list[tuple[Tensor, Tensor] | None]]:
@@ -229,7 +239,7 @@ def given_rates(
     steps = nearest(schedule.duration, BIN)
     out: dict[str, list[tuple[Tensor, Tensor] | None]] = {}
     for name, events in schedule.events.items():
-        place = np.minimum((events.step * circuit.dt / BIN + 1e-6).astype(np.int64), steps - 1)
+        place = steps_of(events, circuit.dt, steps)
         order = np.argsort(place, kind="stable")
         cells = torch.as_tensor(events.cell[order].astype(np.int64), device=tensor_options["device"])
         ends = np.searchsorted(place[order], np.arange(steps + 1))

@@ -30,7 +30,8 @@ class Keeper:
         cells = circuit.size(population)
         each = round(STEP / BIN)
         width = next((w for w in WIDTHS if cells * steps / (each * w) <= KEPT), WIDTHS[-1])
-        self.width, self.of_mean, self.of_cells = width, np.arange(steps) // each, np.arange(steps) // (each * width)
+        self.width, self.steps_a_bin = width, each * width
+        self.of_mean, self.of_cells = np.arange(steps) // each, np.arange(steps) // self.steps_a_bin
         self.mean = np.zeros(self.of_mean[-1] + 1)
         self.cells = np.zeros((self.of_cells[-1] + 1, cells), np.float32)
 
@@ -38,6 +39,11 @@ class Keeper:
         """Rates (Hz) of a step, shape (cells,)."""
         self.mean[self.of_mean[step]] += values.mean()
         self.cells[self.of_cells[step]] += values
+
+    def take(self, sums: NDArray[Any], cells: NDArray[Any]) -> None:
+        """Rates (Hz) of all steps: summed over cells, shape (steps,), and over the steps of bins, (bins, cells)."""
+        self.mean += np.bincount(self.of_mean, sums / self.cells.shape[1])
+        self.cells += cells
 
     def rates(self) -> Rates:
         """What was kept."""

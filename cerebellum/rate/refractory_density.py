@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cerebellum.rate.membrane import Hazard, Membrane
@@ -33,6 +34,11 @@ def classes(cells: int, hold: int) -> tuple[int, ...]:
     """Steps of the age classes of a population, the first `hold` of one each."""
     ages = FINE_CLASSES if cells < MANY_CELLS else COARSE_CLASSES
     return (1,) * (hold - ages.count(1) + 1) + ages
+
+
+def leaving(stays: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Whether each class but the last hands on in a step; steps repeat with the period. Shape (period, classes - 1)."""
+    return np.asarray(np.arange(1, math.lcm(*stays) + 1)[:, None] % np.array(stays[:-1]) == 0)
 
 
 class RefractoryDensity:
@@ -54,7 +60,7 @@ class RefractoryDensity:
         shape = (len(stays), draws, cells) if draws else (len(stays), cells)
         v, slow = membrane.begin(cells)
         self.membrane = membrane
-        hands_on = np.arange(1, math.lcm(*stays) + 1)[:, None] % np.array(stays[:-1]) == 0
+        hands_on = leaving(stays)
         self.leaving = torch.as_tensor(hands_on, **membrane.tensor_options).reshape(
             *hands_on.shape, *[1] * len(shape[1:])
         )

@@ -13,8 +13,26 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from cerebellum.machine.streams import generator
+from cerebellum.memory.philox import philox
 from cerebellum.rate.membrane import Hazard, Membrane, SingleCells
 from cerebellum.rate.time_step import BIN
+
+LANES = 16  # numbers in a word of the counters that are drawn together, as the compiled step takes them
+
+
+def key_of(seed: int, population: str) -> int:
+    """Key of a population's random numbers."""
+    return int(generator(seed, "rate draws", population).integers(2**62))
+
+
+def uniform(shape: tuple[int, ...], step: int, key: int, device: torch.device) -> Tensor:
+    """Random numbers of 24 bits from [0, 1), shape (draws, cells): Philox, the same on every device and in C."""
+    draws, cells = shape
+    blocks = -(-draws * cells // (4 * LANES))
+    counters = torch.arange(blocks * LANES, device=device) + (step << 32)
+    words = philox(counters, 1, key).reshape(4, blocks, LANES).transpose(0, 1).reshape(-1)
+    return (words[: draws * cells] >> 8).reshape(cells, draws).T.to(torch.float64) * 2.0**-24
 
 
 class SampledCells:
@@ -23,11 +41,11 @@ class SampledCells:
     Attributes
     ----------
     cells : membranes of shape (draws, cells)
-    chance : draws the spikes
+    key : of the random numbers, which are a function of it, the step, the cell and the realization
     """
 
-    def __init__(self, membrane: Membrane, cells: int, draws: int, chance: torch.Generator) -> None:
-        self.cells, self.chance = SingleCells(membrane, (draws, cells)), chance
+    def __init__(self, membrane: Membrane, cells: int, draws: int, key: int) -> None:
+        self.cells, self.key, self.step = SingleCells(membrane, (draws, cells)), key, 0
 
     def advance(self, hazard: Hazard, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
         """One step, as `refractory_density.RefractoryDensity.advance`.
@@ -39,7 +57,8 @@ class SampledCells:
         cells, membrane = self.cells, self.cells.membrane
         moved = cells.moved(conductance, beside)
         rate = hazard(moved - membrane.threshold, moved - cells.v)
-        drawn = torch.rand(moved.shape, generator=self.chance, **membrane.tensor_options)
+        drawn = uniform(moved.shape, self.step, self.key, moved.device).to(moved.dtype)
+        self.step += 1
         spiked = cells.free & (drawn < rate * BIN)
         cells.end_step(moved, spiked)
         return spiked.to(moved.dtype) / BIN

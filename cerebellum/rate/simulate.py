@@ -8,18 +8,25 @@ windows.
 from __future__ import annotations
 
 import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from cerebellum.activity.outcome import Outcome
 from cerebellum.cells import MODELS
 from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
-from cerebellum.errors import ProtocolFileError
+from cerebellum.description.circuit import Circuit
+from cerebellum.errors import ArgumentError, ProtocolFileError
 from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.rate import records, time_step, transfer
+from cerebellum.rate import fused, measured_transfer, records, time_step
 from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
 from cerebellum.rate.plasticity import PlasticSynapses
@@ -38,7 +45,7 @@ def build(
     draws: int = 0,
     progress: Progress = silent,
 ) -> RateCircuit:
-    """The circuit with its cells' transfer functions measured, or taken from the cache; `draws` as `RateCircuit`.
+    """The circuit with its cells' transfer functions (`measured_transfer.of`); `draws` as of `RateCircuit`.
 
     Raises
     ------
@@ -54,8 +61,7 @@ def build(
     surfaces = {}
     for name, population in circuit.population.items():
         if MODELS[population.cell].has_membrane and name not in schedule.lesion:
-            progress(f"transfer function of {name} cells", None)
-            surfaces[name] = TransferSurface(transfer.of(connectome, name, draws > 0), dtype)
+            surfaces[name] = TransferSurface(measured_transfer.of(connectome, name, draws > 0, progress), dtype)
     return RateCircuit(connectome, surfaces, schedule.lesion, device, dtype, draws)
 
 
@@ -74,58 +80,132 @@ def simulate(
     ----------
     draws : realizations of drawn spikes to average, all different by the connectome's seed; 0: expectations only
     """
+    return together(connectome, [schedule], device=device, dtype=dtype, draws=draws, progress=progress)[0]
+
+
+def together(
+    connectome: Connectome,
+    schedules: Sequence[Schedule],
+    *,
+    device: torch.device | str = "cpu",
+    dtype: str = "float32",
+    draws: int = 0,
+    progress: Progress = silent,
+    compiled: bool = True,
+) -> list[Outcome]:
+    """Run schedules that differ in their spikes alone side by side, without gradients; parameters as of `simulate`.
+
+    `compiled` : take the compiled step on a CPU, where there is a C compiler and the step knows the circuit's cells
+
+    Raises
+    ------
+    ArgumentError
+        If schedules differ in duration, plasticity, lesions or the populations they drive, or several shall be drawn.
+    """
+    _refuse_unlike(schedules, draws)
+    if schedules[0].loop is not None:
+        check_interval(schedules[0].loop)
     clock = time.perf_counter()
-    if schedule.loop is not None:
-        check_interval(schedule.loop)
-    precision: torch.dtype = getattr(torch, dtype)
-    module = build(connectome, schedule, device=device, dtype=precision, draws=draws, progress=progress)
-    seconds = {"build": time.perf_counter() - clock}
-    clock = time.perf_counter()
-    circuit, steps = connectome.circuit, nearest(schedule.duration, BIN)
-    keepers = {name: Keeper(circuit, name, steps) for name in circuit.population}
-    tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in schedule.counted.items()}
-    given = given_rates(schedule, circuit, module.tensor_options)
-    closed = RateLoop(module, schedule.loop, schedule) if schedule.loop is not None else None
-    with torch.no_grad():
-        state = module.begin(plastic_spans(schedule.trials), connectome.seed)
-        due = _kept_after(schedule, state.plastic)
-        recorded = records.recorders(schedule.records, connectome, state.plastic)
-        of_rates, of_weights = _by_kind(recorded)
-        snapshots: dict[str, dict[str, Floats]] = {name: {} for name in state.plastic}
-        for step in range(steps):
-            driven, afferent = module.driven(given, step)
-            if closed is not None:
-                closed.drive(step, driven, afferent)
-            found = module(state, driven, afferent)
-            if closed is not None:
-                closed.see(found)
-            for name, rate in found.items():
-                values = over_draws(rate).cpu().numpy()
-                keepers[name].add(step, values)
-                if name in tallies:
-                    tallies[name].add(step, values)
-                for recorder in of_rates.get(name, ()):
-                    recorder.add_rates(step, values)
-            for name, recorder in of_weights:
-                recorder.add_weights(step, state.plastic[name])
-            for name, block in due.get(step, ()):
-                snapshots[name][block] = _numbers(state.plastic[name])
-            if step % 100 == 0:
-                progress("rate engine", step / steps)
+    first, precision = schedules[0], getattr(torch, dtype)
+    with one_thread():
+        module = build(connectome, first, device=device, dtype=precision, draws=draws, progress=progress)
+        seconds = {"build": time.perf_counter() - clock}
+        clock = time.perf_counter()
+        kept = [Kept(connectome.circuit, one) for one in schedules]
+        with torch.no_grad():
+            closed = None
+            if compiled and first.loop is None and fused.knows(module) and _has_compiler(precision):
+                learnt = _fused(module, schedules, kept, progress)
+            else:
+                closed = RateLoop(module, first.loop, first) if first.loop is not None else None
+                learnt = _in_torch(module, schedules, kept, closed, progress)
     seconds["simulate"] = time.perf_counter() - clock
-    weights = {name: _numbers(one) for name, one in state.plastic.items()}
-    for name, kept in snapshots.items():  # of blocks whose last changes were still due: those that the run ends with
-        kept |= {block: weights[name] for block in plastic_ends(schedule.trials) if block not in kept}
-    return Outcome(
-        {name: circuit.size(name) for name in circuit.population},
-        rates={name: keeper.rates() for name, keeper in keepers.items()},
-        weights=weights,
-        snapshots=snapshots,
-        tallied={name: (tally.windows, tally.counts) for name, tally in tallies.items()},
-        records={name: recorder.recording() for name, recorder in recorded.items()},
-        exchanges=closed.exchange.exchanges() if closed is not None else None,
-        seconds=seconds,
-    )
+    weights = learnt.weights()
+    return [
+        Outcome(
+            {name: connectome.circuit.size(name) for name in connectome.circuit.population},
+            rates={name: keeper.rates() for name, keeper in record.keepers.items()},
+            weights=own,
+            snapshots=snapshots,
+            tallied={name: (tally.windows, tally.counts) for name, tally in record.tallies.items()},
+            records={name: recorder.recording() for name, recorder in learnt.recorded.items()},
+            exchanges=closed.exchange.exchanges() if closed is not None else None,
+            seconds=seconds,
+        )
+        for record, own, snapshots in zip(kept, weights, learnt.snapshots, strict=True)
+    ]
+
+
+def _has_compiler(dtype: torch.dtype) -> bool:
+    """Whether there is a compiled step; says so where there is none."""
+    if fused.library(dtype) is not None:
+        return True
+    warnings.warn("no C compiler works here, so the rate engine steps in torch, ten times slower", stacklevel=4)
+    return False
+
+
+class Kept:
+    """What a schedule keeps."""
+
+    def __init__(self, circuit: Circuit, schedule: Schedule) -> None:
+        steps = nearest(schedule.duration, BIN)
+        self.keepers = {name: Keeper(circuit, name, steps) for name in circuit.population}
+        self.tallies = {name: Tally(circuit.size(name), windows, steps) for name, windows in schedule.counted.items()}
+
+    def add(self, name: str, step: int, values: NDArray[Any]) -> None:
+        """Rates (Hz) of a population in a step, shape (cells,)."""
+        self.keepers[name].add(step, values)
+        if name in self.tallies:
+            self.tallies[name].add(step, values)
+
+
+class Learnt:
+    """Weights of plastic projections at the ends of plastic blocks and of the run, and records."""
+
+    def __init__(
+        self, module: RateCircuit, schedules: Sequence[Schedule], plastic: Mapping[str, PlasticSynapses]
+    ) -> None:
+        self.schedules, self.plastic = schedules, plastic
+        self.recorded = records.recorders(schedules[0].records, module.connectome, plastic)
+        self.of_rates, self.of_weights = _by_kind({n: r for n, r in self.recorded.items() if _lives(r, module)})
+        self.snapshots: list[dict[str, dict[str, Floats]]] = [{name: {} for name in plastic} for _ in schedules]
+        self.due: dict[int, list[tuple[str, str]]] = {}  # steps after which a block's changes, made late, are all there
+        for block, stop in plastic_ends(schedules[0].trials).items():
+            for name, synapses in plastic.items():
+                self.due.setdefault(nearest(stop, BIN) - 1 + synapses.late, []).append((name, block))
+
+    def after(self, step: int, rates: Callable[[str], NDArray[Any]]) -> None:
+        """Keep what is due after a step, in which a population had `rates` (Hz), shape (cells,)."""
+        for population, recorders in self.of_rates.items():
+            values = rates(population)
+            for recorder in recorders:
+                recorder.add_rates(step, values)
+        for name, recorder in self.of_weights:
+            recorder.add_weights(step, self.plastic[name])
+        for name, block in self.due.get(step, ()):
+            for snapshots, weight in zip(self.snapshots, self._numbers(name), strict=True):
+                snapshots[name][block] = weight
+
+    def weights(self) -> list[dict[str, Floats]]:
+        """At the end; also those of blocks whose last changes are still due."""
+        ends = {name: self._numbers(name) for name in self.plastic}
+        out = [{name: each[number] for name, each in ends.items()} for number in range(len(self.schedules))]
+        for snapshots, own in zip(self.snapshots, out, strict=True):
+            for name, kept in snapshots.items():
+                kept |= {block: own[name] for block in plastic_ends(self.schedules[0].trials) if block not in kept}
+        return out
+
+    def _numbers(self, name: str) -> list[Floats]:
+        """The weights of each schedule; of draws the mean."""
+        weight = self.plastic[name].weight.detach().double().cpu()
+        several = len(self.schedules)
+        each = weight.expand(several, -1) if several > 1 else over_draws(weight)[None]
+        return [np.array(one.numpy()) for one in each]
+
+
+def _lives(recorder: records.Recorder, module: RateCircuit) -> bool:
+    """Whether no lesion has taken out what is recorded."""
+    return recorder.plan.described.projection is not None or recorder.plan.population in module.alive
 
 
 def _by_kind(
@@ -142,14 +222,94 @@ def _by_kind(
     return of_rates, of_weights
 
 
-def _kept_after(schedule: Schedule, plastic: dict[str, PlasticSynapses]) -> dict[int, list[tuple[str, str]]]:
-    """Steps after which a projection's weights are those that a plastic block has left; changes are made late."""
-    due: dict[int, list[tuple[str, str]]] = {}
-    for block, stop in plastic_ends(schedule.trials).items():
-        for name, synapses in plastic.items():
-            due.setdefault(nearest(stop, BIN) - 1 + synapses.late, []).append((name, block))
-    return due
+def _refuse_unlike(schedules: Sequence[Schedule], draws: int) -> None:
+    if draws and len(schedules) > 1:
+        raise ArgumentError("draws", draws, "wanted 0 with several schedules, or one schedule")
+    first = alike(schedules[0])
+    if any(alike(one) != first for one in schedules) or (len(schedules) > 1 and _watched(schedules[0])):
+        wanted = (
+            "wanted those of one duration, lesions, driven populations and plastic blocks, without loops or records"
+        )
+        raise ArgumentError("schedules", len(schedules), wanted)
 
 
-def _numbers(synapses: PlasticSynapses) -> Floats:
-    return np.asarray(over_draws(synapses.weight.detach().double()).cpu().numpy())
+def _watched(schedule: Schedule) -> bool:
+    return schedule.loop is not None or bool(schedule.records)
+
+
+def alike(schedule: Schedule) -> object:
+    """What must be equal of schedules that run side by side."""
+    ends = plastic_ends(schedule.trials)
+    return (
+        nearest(schedule.duration, BIN),
+        schedule.lesion,
+        sorted(schedule.events),
+        plastic_spans(schedule.trials),
+        ends,
+    )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one core meanwhile: a step is too short to be shared, least of all while the other cores have work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _fused(module: RateCircuit, schedules: Sequence[Schedule], kept: Sequence[Kept], progress: Progress) -> Learnt:
+    """All steps in compiled code."""
+    spans = plastic_spans(schedules[0].trials)
+    circuit = fused.FusedCircuit(module, schedules, spans, module.connectome.seed)
+    for name in module.alive:
+        tallies = [record.tallies[name] for record in kept if name in record.tallies]
+        circuit.record(name, [record.keepers[name] for record in kept], tallies)
+    learnt = Learnt(module, schedules, {name: one.synapses for name, one in circuit.plastic.items()})
+    circuit.run(lambda step: learnt.after(step, circuit.mean_rate), bool(learnt.recorded), progress)
+    return learnt
+
+
+def _in_torch(
+    module: RateCircuit,
+    schedules: Sequence[Schedule],
+    kept: Sequence[Kept],
+    closed: RateLoop | None,
+    progress: Progress,
+) -> Learnt:
+    """The same in torch, and what is closed around the circuit."""
+    several = len(schedules) if len(schedules) > 1 else 0
+    given = [given_rates(one, module.circuit, module.tensor_options) for one in schedules]
+    state = module.begin(plastic_spans(schedules[0].trials), module.connectome.seed, several)
+    learnt = Learnt(module, schedules, state.plastic)
+    steps = nearest(schedules[0].duration, BIN)
+    for step in range(steps):
+        driven, afferent = _side_by_side([module.driven(one, step) for one in given])
+        if closed is not None:
+            closed.drive(step, driven, afferent)
+        found = module(state, driven, afferent)
+        if closed is not None:
+            closed.see(found)
+        for name, rate in found.items():
+            for number, record in enumerate(kept):
+                own = rate[number] if several and rate.dim() > 1 else over_draws(rate)
+                record.add(name, step, own.cpu().numpy())
+        learnt.after(step, lambda name, found=found: over_draws(found[name]).cpu().numpy())  # type: ignore[misc]
+        if step % 100 == 0:
+            progress("rate engine", step / steps)
+    return learnt
+
+
+def _side_by_side(
+    given: list[tuple[dict[str, Tensor], dict[str, Tensor]]],
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Driven rates and those of outside fibres, of one schedule, or of several, shape (schedules, cells)."""
+    if len(given) == 1:
+        return given[0]
+    out: list[dict[str, Tensor]] = []
+    for rates in zip(*given, strict=True):
+        like = {name: torch.zeros_like(rate) for own in rates for name, rate in own.items()}
+        out.append({name: torch.stack([own.get(name, none) for own in rates]) for name, none in like.items()})
+    return out[0], out[1]

@@ -19,6 +19,7 @@ from cerebellum.cells import MODELS, Receptors
 from cerebellum.connectome.connectome import Connectome, expected_synapses
 from cerebellum.description.population import Population
 from cerebellum.errors import ArgumentError
+from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate.time_step import BIN, steps_within
 from cerebellum.typing import Floats
 
@@ -113,14 +114,23 @@ def ornstein_uhlenbeck(cells: int, bins: int, rng: np.random.Generator) -> Float
 class Arrivals(Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]):
     """Poisson arrivals drawn when a cell model asks for a step's; counts those of known inputs."""
 
-    def __init__(self, given: dict[str, Input], rates: dict[str, Floats], dt: float, rng: np.random.Generator) -> None:
-        self.given, self.rates, self.dt, self.rng = given, rates, dt, rng
+    def __init__(
+        self,
+        given: dict[str, Input],
+        rates: dict[str, Floats],
+        dt: float,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+    ) -> None:
+        self.given, self.rates, self.dt, self.rng, self.progress = given, rates, dt, rng, progress
         bins, cells = next(iter(rates.values())).shape
         self.cells, self.steps, self.each = np.arange(cells), bins * steps_within(dt), steps_within(dt)
         self.count = {name: np.zeros((bins, cells), np.uint16) for name, one in given.items() if one.known}
 
     def __getitem__(self, step: int) -> list[tuple[str, NDArray[np.int64], Floats]]:
         out = []
+        if step % 1000 == 0:
+            self.progress("transfer functions", step / self.steps)
         for name, one in self.given.items():
             number = self.rng.poisson(one.number * self.dt * self.rates[one.source][step // self.each])
             if one.known:
@@ -136,7 +146,13 @@ class Arrivals(Mapping[int, list[tuple[str, NDArray[np.int64], Floats]]]):
 
 
 def experiment(
-    population: Population, given: dict[str, Input], cells: int, duration: float, dt: float, rng: np.random.Generator
+    population: Population,
+    given: dict[str, Input],
+    cells: int,
+    duration: float,
+    dt: float,
+    rng: np.random.Generator,
+    progress: Progress = silent,
 ) -> Drive:
     """Drive `cells` cells of a population for `duration` (s) by wandering rates of their source populations.
 
@@ -148,7 +164,7 @@ def experiment(
     bins = round(duration / BIN)
     sources = dict.fromkeys(one.source for one in given.values())
     rates = {source: ornstein_uhlenbeck(cells, bins, rng) for source in sources}
-    arrivals = Arrivals(given, rates, dt, rng) if given else None
+    arrivals = Arrivals(given, rates, dt, rng, progress) if given else None
     step, who = respond(population, cells, bins * steps_within(dt), dt, rng, arrivals)
     spikes = np.zeros((bins, cells), np.uint8)
     np.add.at(spikes, (step // steps_within(dt), who), 1)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from cerebellum.machine.streams import generator
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.refractory_density import RefractoryDensity
-from cerebellum.rate.sampled_cells import SampledCells
+from cerebellum.rate.sampled_cells import SampledCells, key_of
 from cerebellum.rate.synapses import PortConductance, TsodyksMarkram
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 class State:
     """What a `RateCircuit` remembers from step to step."""
 
-    def __init__(self, circuit: RateCircuit, spans: list[tuple[float, float]], seed: int) -> None:
+    def __init__(self, circuit: RateCircuit, spans: list[tuple[float, float]], seed: int, several: int = 0) -> None:
         self.circuit, described, tensor_options = circuit, circuit.circuit, circuit.tensor_options
         self.step = 0
 
@@ -51,11 +50,9 @@ class State:
         self.cells: dict[str, RefractoryDensity | SampledCells] = {}
         for name, membrane in circuit.membranes.items():
             if circuit.draws and described.population[name].sampled:
-                chance = torch.Generator(tensor_options["device"])
-                chance.manual_seed(int(generator(seed, "rate draws", name).integers(2**62)))
-                self.cells[name] = SampledCells(membrane, described.size(name), circuit.draws, chance)
+                self.cells[name] = SampledCells(membrane, described.size(name), circuit.draws, key_of(seed, name))
             else:
-                self.cells[name] = RefractoryDensity(membrane, described.size(name), circuit.draws)
+                self.cells[name] = RefractoryDensity(membrane, described.size(name), circuit.draws or several)
 
     def none(self, projection: str) -> Tensor:
         """No spikes at the projection's target cells."""

@@ -100,7 +100,7 @@ def _csr(
         ).to(device)
 
 
-def _kept(tau: float) -> float:
+def kept(tau: float) -> float:
     """What a time step leaves of a state with this time constant (s); 0: nothing."""
     return float(np.exp(-BIN / tau)) if tau else 0.0
 
@@ -114,7 +114,7 @@ class TsodyksMarkram:
 
     def __init__(self, rule: ShortTerm, cells: int, tensor_options: dict[str, Any]) -> None:
         self.rule = rule
-        self.kept_facilitation, self.kept_depression = _kept(rule.tau_fac.si), _kept(rule.tau_rec.si)
+        self.kept_facilitation, self.kept_depression = kept(rule.tau_fac.si), kept(rule.tau_rec.si)
         self.used, self.recovered = torch.zeros(cells, **tensor_options), torch.ones(cells, **tensor_options)
 
     def __call__(self, rate: Tensor) -> Tensor:

@@ -11,26 +11,18 @@ not know of the membrane, the noise of synapses whose spikes it has only as rate
 
 from __future__ import annotations
 
-import inspect
-import io
-import json
-import zipfile
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.interpolate import BSpline
+from scipy.interpolate import BSpline, RegularGridInterpolator
 
-from cerebellum import cells
-from cerebellum.cells import MODELS
-from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.population import Population
-from cerebellum.machine import cache
+from cerebellum.machine.progress import Progress
 from cerebellum.machine.streams import generator
-from cerebellum.rate import membrane, single_cell
+from cerebellum.rate import single_cell
 from cerebellum.rate.membrane import Membrane, SingleCells
-from cerebellum.rate.single_cell import Drive
+from cerebellum.rate.single_cell import Drive, Input
 from cerebellum.rate.time_step import BIN
 from cerebellum.typing import Floats
 
@@ -51,7 +43,7 @@ class Transfer:
     ----------
     low, high : range of both coordinates, asinh(x / SCALE), in the experiment; beyond it the border's value holds
     coefficients : of the cubic B-splines of ln rate (Hz), uniform knots from low to high, shape SPLINES
-    covariance : of the coefficients, shape (coefficients, coefficients)
+    error : standard error of ln rate on an even grid from low to high, shape SPLINES
     information : nats a spike by which the function predicts the spikes better than their mean rate
     misfit : root mean square of measured less fitted rate over the experiment's range, over the mean rate, counting
         error removed
@@ -61,16 +53,16 @@ class Transfer:
     low: tuple[float, float]
     high: tuple[float, float]
     coefficients: Floats
-    covariance: Floats
+    error: Floats
     information: float
     misfit: float
     spikes: int
 
     def rate(self, distance: Floats, change: Floats) -> tuple[Floats, Floats]:
         """Rate (Hz) and its standard error at voltages above threshold and their changes in a step (V), (points,)."""
-        design = self._design(coordinate(distance), coordinate(change))
-        rate = np.exp(design @ self.coefficients.ravel())
-        return rate, rate * np.sqrt(np.einsum("ij,jk,ik->i", design, self.covariance, design))
+        place = [np.clip(coordinate(x), self.low[i], self.high[i]) for i, x in enumerate((distance, change))]
+        rate = np.exp(self.log_rate(*place))
+        return rate, rate * RegularGridInterpolator(_grid(self.low, self.high), self.error)(np.stack(place, axis=-1))
 
     def log_rate(self, first: Floats, second: Floats) -> Floats:
         """ln rate (Hz) at both coordinates, shape (points,)."""
@@ -85,21 +77,10 @@ def coordinate(volts: Floats) -> Floats:
     return np.asarray(np.arcsinh(np.asarray(volts, float) / SCALE))
 
 
-def of(connectome: Connectome, population: str, drawn: bool = False) -> Transfer:
-    """The transfer function of a population's cells, from the cache or measured now (some seconds).
-
-    `drawn` : as of `single_cell.inputs`
-    """
-    circuit = connectome.circuit
-    described, given = circuit.population[population], single_cell.inputs(connectome, population, drawn)
-    name = _key(described, given, circuit.dt)
-    if (kept := cache.find("transfer", name)) and (known := _load(kept)):
-        return known
-    rng = generator(0, "transfer", population)
-    drive = single_cell.experiment(described, given, CELLS, DURATION, circuit.dt, rng)
-    found = fit(drive, described)
-    cache.keep("transfer", name, _bytes(found))
-    return found
+def measure(population: Population, given: dict[str, Input], dt: float, stream: str, progress: Progress) -> Transfer:
+    """The transfer function of a cell with these inputs, measured now (some 20 s); `stream` names the random stream."""
+    rng = generator(0, "transfer", stream)
+    return fit(single_cell.experiment(population, given, CELLS, DURATION, dt, rng, progress), population)
 
 
 def fit(drive: Drive, population: Population) -> Transfer:
@@ -108,7 +89,7 @@ def fit(drive: Drive, population: Population) -> Transfer:
     fired, exposure, low, high = _histogram((coordinate(distance), coordinate(change)), spikes)
     if not fired.any():
         nothing = np.full(SPLINES, np.log(FLOOR))
-        return Transfer(low, high, nothing, np.zeros((nothing.size,) * 2), 0.0, 0.0, 0)
+        return Transfer(low, high, nothing, np.zeros(SPLINES), 0.0, 0.0, 0)
     coefficients, covariance = _regress(fired, exposure, low, high)
     rate = np.exp(_middles(low, high) @ coefficients.ravel()).reshape(BINS)
     mean = fired.sum() / exposure.sum()
@@ -116,7 +97,15 @@ def fit(drive: Drive, population: Population) -> Transfer:
     seen = exposure > 0
     square = (fired[seen] / exposure[seen] - rate[seen]) ** 2 - rate[seen] / exposure[seen]
     misfit = float(np.sqrt(max(0.0, (square * exposure[seen]).sum() / exposure.sum())) / mean)
-    return Transfer(low, high, coefficients, covariance, float(information), misfit, int(fired.sum()))
+    error = _error(covariance, low, high)
+    return Transfer(low, high, coefficients, error, float(information), misfit, int(fired.sum()))
+
+
+def _error(covariance: Floats, low: tuple[float, float], high: tuple[float, float]) -> Floats:
+    """Standard error of ln rate on an even grid, shape SPLINES."""
+    points = (x.ravel() for x in np.meshgrid(*_grid(low, high), indexing="ij"))
+    design = _tensor(*(_basis(x, i, low, high) for i, x in enumerate(points)))
+    return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", design, covariance, design)).reshape(SPLINES))
 
 
 def _trace(drive: Drive, population: Population) -> tuple[Floats, Floats, Floats]:
@@ -177,6 +166,11 @@ def _tensor(first: Floats, second: Floats) -> Floats:
     return (first[:, :, None] * second[:, None, :]).reshape(len(first), -1)
 
 
+def _grid(low: tuple[float, float], high: tuple[float, float]) -> list[Floats]:
+    """As many points along each coordinate as there are splines."""
+    return [np.linspace(low[i], high[i], count) for i, count in enumerate(SPLINES)]
+
+
 def _middles(low: tuple[float, float], high: tuple[float, float]) -> Floats:
     """The tensor splines in the middle of each bin, shape (bins, coefficients)."""
     first, second = (
@@ -212,35 +206,3 @@ def _regress(
     assert best is not None
     ceiling = np.log(1 / BIN)
     return np.clip(best[1], np.log(FLOOR), ceiling).reshape(SPLINES), best[2]
-
-
-def _key(population: Population, given: dict[str, single_cell.Input], dt: float) -> str:
-    """Hash of all that enters: the cell, its inputs, the time step and the code, that of plug-ins too."""
-    model, receptors = MODELS[population.cell], population.receptor_models()
-    code = [Path(file) for file in (__file__, single_cell.__file__, membrane.__file__)]
-    code += sorted(Path(cells.__file__).parent.glob("*.py"))
-    code += [Path(inspect.getfile(one)) for one in (model.respond, *(type(one) for one in receptors.values())) if one]
-    said = json.dumps(
-        [population.cell, population.si(), {n: [type(one).__name__, asdict(one)] for n, one in receptors.items()},
-         {n: asdict(one) for n, one in given.items()}, dt, np.__version__],
-        sort_keys=True,
-    )  # fmt: skip
-    return cache.key(said, *(path.read_bytes() for path in code))
-
-
-def _bytes(found: Transfer) -> bytes:
-    said = {key: value for key, value in asdict(found).items() if not isinstance(value, np.ndarray)}
-    file = io.BytesIO()
-    np.savez(file, coefficients=found.coefficients, covariance=found.covariance, said=np.array(json.dumps(said)))
-    return file.getvalue()
-
-
-def _load(path: Path) -> Transfer | None:
-    """What `_bytes` wrote; None of a damaged file, which is as good as none."""
-    try:
-        with np.load(path) as kept:
-            said = json.loads(str(kept["said"]))
-            said |= {key: tuple(said[key]) for key in ("low", "high")}
-            return Transfer(coefficients=kept["coefficients"], covariance=kept["covariance"], **said)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None

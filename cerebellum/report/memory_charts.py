@@ -10,7 +10,11 @@ from cerebellum.report.parts import Chart, Table, axis
 from cerebellum.results.names import READER_COLOURS, READER_NAMES
 
 THEORY = ("sdm", "sdm_exact", "attention")
-MEASURES = {"identity": ("identity R2", "circle"), "r2": ("squared correlation r2", "circle-open")}
+MEASURES = {
+    "identity": ("identity R2", "circle"),
+    "others_identity": ("identity R2, other patterns", "circle-open"),
+    "r2": ("squared correlation r2", "x-thin-open"),
+}
 LOWEST = -0.5  # of identity R2 that is drawn; what is below has no meaning but "worse than a constant"
 
 
@@ -83,11 +87,11 @@ def agreement(summary: Mapping[str, Any]) -> list[Chart | Table]:
         "yaxis": {"categoryorder": "array", "categoryarray": order[::-1], "automargin": True},
     }
     label = "Agreement of the readers' weights: measured readers, ceilings, rivals and controls. Numbers in the table."
-    measures = [key for key in ("identity", "r2", "tv") if any(key in one for _, _, one in rows)]
+    measures = [key for key in ("identity", "others_identity", "r2", "tv") if any(key in one for _, _, one in rows)]
     listed = [
         (row, *(_number(one.get(key)) for key in measures), *([_span(one)] if spans else [])) for row, _, one in rows
     ]
-    names = {"identity": "identity R2", "r2": "r2", "tv": "total variation"}
+    names = {key: title for key, (title, _) in MEASURES.items()} | {"tv": "total variation"}
     columns = ("pair", *(names[key] for key in measures), *(["interval"] if spans else []))
     table = Table("Agreement in numbers", columns, listed)
     chart = Chart("agreement", "Agreement of weights", label, {"data": data, "layout": layout}, 120 + 22 * len(order))
@@ -96,7 +100,7 @@ def agreement(summary: Mapping[str, Any]) -> list[Chart | Table]:
 
 def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Name, colour and measures: readers first, then ceilings, rivals, controls."""
-    listed = list(pairs(found))
+    listed = [(a, b, {**one, "others_identity": one.get("others", {}).get("identity")}) for a, b, one in pairs(found)]
     for a, b, one in listed:
         if b in THEORY and a not in THEORY:
             yield f"{READER_NAMES.get(a, words(a))} / {READER_NAMES[b]}", READER_COLOURS.get(a, "#666666"), one

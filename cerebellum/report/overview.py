@@ -46,7 +46,7 @@ def again(run: Run) -> Text:
     command = run.provenance.get("command")
     lines = [f"cerebellum {shlex.join(map(str, command))}"] if isinstance(command, list) and command else []
     folder = getattr(run, "folder", None)
-    name = folder.name if folder is not None else "RUN_FOLDER"
+    name = shlex.quote(f"./{folder.name}") if folder is not None else "RUN_FOLDER"
     return Text("Run it again", [*lines, f"cerebellum run {name}"], code=True)
 
 

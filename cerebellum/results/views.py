@@ -42,10 +42,9 @@ def headline(summary: Mapping[str, Any], model: Mapping[str, Any]) -> list[str]:
         if found := (summary.get("recall") or {}).get(reader):
             shares = f"{found['patterns']:.0%} of the cues, with {found['bits']:.1%} of the bits right"
             said.append(f"Recall by {READER_NAMES[reader]}: {shares}.")
-        if pair := (summary.get("agreement") or {}).get(f"{reader}_vs_sdm_exact"):
-            key, name = ("identity", "identity R2") if "identity" in pair else ("r2", "r2")
-            against = f"Weights by {READER_NAMES[reader]} against the count on this connectome"
-            said.append(f"{against}: {name} {pair[key]:.3f}.")
+        agreement = summary.get("agreement") or {}
+        if pair := agreement.get(f"{reader}_vs_sdm"):
+            said.append(f"Weights by {READER_NAMES[reader]} against expected SDM: {_agreement(pair)}.")
     if said:
         return said
     relays = [name for name, population in model.get("population", {}).items() if population.get("cell") == "relay"]
@@ -55,6 +54,16 @@ def headline(summary: Mapping[str, Any], model: Mapping[str, Any]) -> list[str]:
         if name not in relays and one.get("window")
     ]
     return [f"Mean rates (Hz): {', '.join(means)}."] if means else []
+
+
+def _agreement(pair: Mapping[str, Any]) -> str:
+    """Identity R2 of all pairs and of other patterns alone; of an older run the squared correlation."""
+    if "identity" not in pair:
+        return f"r2 {pair['r2']:.3f}"
+    others = (pair.get("others") or {}).get("identity")
+    return f"identity R2 {pair['identity']:.3f}" + (
+        "" if others is None else f" ({others:.3f} of other patterns alone)"
+    )
 
 
 def card(run: Result | SavedRun) -> str:

@@ -79,6 +79,10 @@ def sample_experiment(
     if earlier is not None:
         connectome = replace(connectome, learned=earlier[1])
     schedule = stimulus.schedule(protocol, connectome, patterns, seed)
+    if protocol.loop is not None:
+        if loop is not None:
+            raise ArgumentError("loop", loop.step, "the protocol has a [loop] of its own")
+        loop = protocol.loop.loop(circuit, schedule.trials)
     schedule = replace(schedule, counted=microzones.asked_for(circuit, schedule), loop=loop)
     return Experiment(circuit, protocol, connectome, schedule, patterns, code)
 

@@ -74,9 +74,6 @@ def run(
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
     _refuse(circuit, plan, chosen)
-    if loop is not None:
-        for one, _ in chosen:
-            loops.refuse(loop, circuit, one.name, getattr(one, "closes", ()))
     with shown(progress) as report:
         result = _simulate(circuit, plan, chosen, seed, start_from, loop, report)
         if isinstance(model, str) and (said := other_model(plan, model)):
@@ -109,6 +106,9 @@ def _simulate(
     progress("sampling the connectome", None)
     earlier = None if start_from is None else weights.of_run(Path(start_from))
     experiment = sample_experiment(circuit, plan, seed, earlier, loop)
+    if (closed := experiment.schedule.loop) is not None:
+        for one, _ in chosen:
+            loops.refuse(closed, circuit, one.name, getattr(one, "closes", ()))
     if earlier is not None:
         weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
@@ -118,6 +118,8 @@ def _simulate(
         seconds[one.name] = dict(outcome.seconds)
         result.outcomes[one.name] = outcome
     read_off(result, experiment, [one for one, _ in chosen], seed, progress)
+    if plan.loop is not None and result.exchanges is not None:
+        result.summary["loop"] = plan.loop.measured(result.exchanges, experiment.schedule.trials)
     result.summary["convergence"] = {
         degree.projection: {
             "described": degree.described_convergence,

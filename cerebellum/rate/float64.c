@@ -1,0 +1,2 @@
+/* Numbers of the fused step in double precision. */
+typedef double real;

@@ -1,0 +1,331 @@
+"""The rate circuit's step on a CPU in compiled code, all populations and static synapses in one call.
+
+The same step as `network.RateCircuit`, which says what it computes and stays the path of gradients, of CUDA, and of
+cells that the compiled code does not know; here are no gradients. Several schedules that differ in their spikes alone
+run side by side, on one circuit. Plastic synapses learn in torch, once a step.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from collections.abc import Callable, Sequence
+from ctypes import addressof
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cerebellum.cells import MODELS
+from cerebellum.clock import nearest
+from cerebellum.experiment.schedule import Events, Schedule
+from cerebellum.machine import compiler
+from cerebellum.machine.progress import Progress
+from cerebellum.rate import fused_layout as c
+from cerebellum.rate.membrane import Membrane
+from cerebellum.rate.network import RateCircuit, steps_of
+from cerebellum.rate.plasticity import PlasticSynapses
+from cerebellum.rate.recording import Keeper, Tally
+from cerebellum.rate.refractory_density import classes, leaving
+from cerebellum.rate.sampled_cells import key_of
+from cerebellum.rate.synapses import TsodyksMarkram, kept
+from cerebellum.rate.time_step import BIN
+from cerebellum.rate.transfer import SCALE
+from cerebellum.rate.transfer_table import TransferSurface
+
+FOLDER = Path(__file__).parent
+SPARSE = 8  # as in C
+BLOCK = 100  # steps in a call, where nothing learns
+STATES = 4  # of a class of age or a drawn cell
+
+
+@dataclass
+class _Record:
+    """What C adds up of a population: over cells in each step, over the steps of bins, and in windows."""
+
+    keepers: Sequence[Keeper]
+    tallies: Sequence[Tally]
+    mean: NDArray[Any]
+    sums: NDArray[Any]
+    counts: NDArray[Any]
+
+    def write(self) -> None:
+        """Hand it to the keepers and tallies."""
+        for number, keeper in enumerate(self.keepers):
+            keeper.take(self.mean[:, number], self.sums[..., number])
+        for number, tally in enumerate(self.tallies):
+            tally.counts[:] = self.counts[: len(tally.counts), :, number]
+
+
+def library(dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The compiled step in that precision; None without a C compiler."""
+    return compiler.library(FOLDER / f"{str(dtype).removeprefix('torch.')}.c", FOLDER / "fused_step.c")
+
+
+def knows(module: RateCircuit) -> bool:
+    """Whether the compiled step has this circuit's cells and receptors."""
+    return module.tensor_options["device"].type == "cpu" and all(
+        c.numbers(membrane, 0.0) is not None
+        and all(c.linear(receptor) is not None for receptor in membrane.receptors.values())
+        for membrane in module.membranes.values()
+    )
+
+
+@dataclass
+class _Plastic:
+    """A plastic projection: synapses, spikes under way to them, and where what they transmit goes."""
+
+    synapses: PlasticSynapses
+    emitted: deque[tuple[Tensor, Tensor]]
+    arriving: NDArray[Any]
+    release: TsodyksMarkram | None
+
+
+class FusedCircuit:
+    """A rate circuit at time 0, in the compiled step.
+
+    Parameters
+    ----------
+    module : says all but the spikes
+    schedules : side by side; of one duration, with the same populations driven. One alone if the module has draws
+    spans : in which plasticity is on (s)
+    """
+
+    def __init__(
+        self, module: RateCircuit, schedules: Sequence[Schedule], spans: list[tuple[float, float]], seed: int
+    ) -> None:
+        found = library(module.tensor_options["dtype"])
+        assert found is not None
+        self.library, self.module, self.described, self.seed = found, module, module.circuit, seed
+        self.steps, self.width = nearest(schedules[0].duration, BIN), module.draws or len(schedules)
+        single = module.tensor_options["dtype"] == torch.float32
+        self.layout = c.Layout(np.float32 if single else np.float64, self.width)
+        names = [name for name in module.names if name not in module.plastic]
+        self.projection = dict(zip(names, self._several(c.Projection, len(names)), strict=True))
+        self.population = dict(zip(module.alive, self._several(c.Population, len(module.alive)), strict=True))
+        self.inputs: dict[str, list[tuple[str, Any]]] = {name: [] for name in module.alive}
+        self.rate: dict[str, NDArray[Any]] = {}
+        self.records: dict[str, _Record] = {}
+        self.slots: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+        for name in module.alive:
+            self._begin(name)
+        for name in names:
+            self._synapses(name)
+        self.plastic = {name: self._plastic(name, spans) for name in module.plastic}
+        driven = [name for name in schedules[0].events if name in module.alive]
+        events = self._several(c.Events, len(driven))
+        for name, event in zip(driven, events, strict=True):
+            self._give(name, event, [one.events[name] for one in schedules])
+        for name in module.alive:
+            self._cells(name, driven)
+        self.circuit = c.Circuit(
+            populations=len(self.population), projections=len(names), events=len(driven), width=self.width, bin=BIN,
+            population=addressof(next(iter(self.population.values()))), event=addressof(events) if driven else None,
+            projection=addressof(next(iter(self.projection.values()))) if names else None,
+        )  # fmt: skip
+
+    def _several(self, kind: Any, number: int) -> Any:
+        return self.layout.hold((kind * number)())
+
+    def _begin(self, name: str) -> None:
+        """Sizes of a population, and its rates; the block after the last is 0, for synapses that there are not."""
+        population, cells = self.population[name], self.described.size(name)
+        population.cells, population.lanes = cells, cells * self.width
+        population.blocks = c.padded(population.lanes) // c.LANES
+        self.rate[name] = self.layout.none((population.blocks + 1) * c.LANES)
+        population.rate = self.rate[name].ctypes.data
+        population.active = self.layout.none(cells // SPARSE + 1, kind=np.int64).ctypes.data
+
+    def _arrive(self, name: str, receptor: str, target: str, delay: int, weight: float, made: Any = None) -> Any:
+        """A way into a population, of so many slots; the slots."""
+        made = self.layout.hold(c.Input()) if made is None else made
+        lanes = c.padded(self.described.size(target) * self.width)
+        slots, filled = self.layout.none(delay, lanes), self.layout.none(delay, kind=np.uint8)
+        made.arriving, made.filled = slots.ctypes.data, filled.ctypes.data
+        made.delay, made.lanes, made.weight = delay, lanes, weight
+        self.inputs[target].append((receptor, made))
+        self.slots[name] = slots, filled
+        return slots, filled
+
+    def _synapses(self, name: str) -> None:
+        """Static synapses."""
+        module, made = self.module, self.projection[name]
+        described, edges = self.described.projection[name], module.connectome.edges[name]
+        weight = module.connectome.weight.get(name, 1.0) * float(module.gain[name])
+        self._arrive(name, described.receptor, described.target, module.delay[name], weight, made.arrive)
+        source, target = self.population[described.source], self.population[described.target]
+        made.source, made.target = addressof(source), addressof(target)
+        first, column, value = self.layout.by_target(edges, target.cells, source.blocks * c.LANES)
+        begin, row, onto = self.layout.by_source(edges, source.cells)
+        made.first, made.column, made.begin, made.row = (one.ctypes.data for one in (first, column, begin, row))
+        if value is not None:
+            made.value, made.onto = self.layout.array(value).ctypes.data, self.layout.array(onto).ctypes.data
+        if (rule := described.short_term) is not None:
+            lanes = (source.blocks + 1) * c.LANES
+            made.used, made.sent = self.layout.none(lanes).ctypes.data, self.layout.none(lanes).ctypes.data
+            made.recovered = self.layout.array(np.ones(lanes)).ctypes.data
+            made.U, made.keep_used, made.keep_recovered = rule.U.si, kept(rule.tau_fac.si), kept(rule.tau_rec.si)
+
+    def _plastic(self, name: str, spans: list[tuple[float, float]]) -> _Plastic:
+        """Synapses that learn."""
+        module, described = self.module, self.described.projection[name]
+        slots, filled = self._arrive(name, described.receptor, described.target, 1, float(module.gain[name]))
+        filled[0] = 1
+        cells, options = self.described.size(described.source), module.tensor_options
+        silent = torch.zeros(cells, **options)
+        synapses = PlasticSynapses(module.connectome, name, module.weight[name].detach(), spans, options)
+        rule = described.short_term
+        release = None if rule is None else TsodyksMarkram(rule, cells, options)
+        return _Plastic(synapses, deque([(silent, silent)] * module.delay[name]), slots[0], release)
+
+    def _give(self, name: str, made: Any, events: Sequence[Events]) -> None:
+        """Spikes of a population that the protocol drives, or of its outside fibres."""
+        places = [steps_of(one, self.described.dt, self.steps) for one in events]
+        step = np.concatenate(places)
+        order = np.argsort(step, kind="stable")
+        lane = np.concatenate([one.cell.astype(np.int64) * self.width for one in events])
+        number = np.repeat(np.arange(len(events)), [len(one) for one in places])
+        if self.module.draws:  # the same spikes in every realization
+            step, lane = (np.repeat(one[order], self.width) for one in (step, lane))
+            lane = lane + np.tile(np.arange(self.width), len(order))
+        else:
+            step, lane = step[order], (lane + number)[order]
+        begins = self.layout.array(np.searchsorted(step, np.arange(self.steps + 1)), np.int64)
+        outside, value = self.described.population[name].afferent, 1 / BIN
+        into = self.rate[name]
+        if outside is not None:
+            slots, filled = self._arrive(f"{name}'s outside fibre", outside.receptor, name, 1, 1.0)
+            into, filled[0], value = slots[0], 1, outside.weight.si / BIN
+            made.late = nearest(outside.delay.si, BIN)
+        made.begins, made.lane = begins.ctypes.data, self.layout.array(lane, np.int64).ctypes.data
+        made.value, made.into = self.layout.array(np.full(len(lane), value)).ctypes.data, into.ctypes.data
+
+    def _cells(self, name: str, driven: list[str]) -> None:
+        """What a population's cells are, and the states of those with a membrane."""
+        population, described = self.population[name], self.described.population[name]
+        if (name in driven and described.afferent is None) or name not in self.module.membranes:
+            population.kind = c.RELAYED if MODELS[described.cell].relays and name not in driven else c.GIVEN
+            inputs = [one for _, one in self.inputs[name]] if population.kind == c.RELAYED else []
+            population.inputs, population.input = len(inputs), self.layout.pointers(inputs)
+            return
+        membrane = self.module.membranes[name]
+        known = c.numbers(membrane, float(self.module.tonic[name]))
+        assert known is not None
+        surface = self.module.surfaces[name]
+        assert isinstance(surface, TransferSurface)
+        spread, population.wide = self.layout.spread(known, population.cells)
+        population.numbers = spread.ctypes.data
+        drawn = bool(self.module.draws) and described.sampled
+        population.kind, population.hold = c.DRAWN if drawn else c.EXPECTED, membrane.hold
+        stays = classes(population.cells, membrane.hold)
+        population.classes = 1 if drawn else len(stays)
+        state = self.layout.none(population.blocks, population.classes, STATES, c.LANES)
+        if drawn:
+            population.key = key_of(self.seed, name)
+        else:
+            leaves = np.pad(leaving(stays), ((0, 0), (0, 1)))
+            population.period, population.leaves = len(leaves), self.layout.array(leaves, np.uint8).ctypes.data
+            state[:, -1, 0] = 1.0
+        initial = np.broadcast_to(membrane.begin(population.cells)[0].double().numpy(), population.cells)
+        lanes = np.pad(np.repeat(initial, self.width), (0, population.blocks * c.LANES - population.lanes), mode="edge")
+        state[:, :, 0 if drawn else 1] = lanes.reshape(-1, 1, c.LANES)
+        population.state = state.ctypes.data
+        self._table(population, surface)
+        self._ports(name, population, membrane)
+
+    def _table(self, population: Any, surface: TransferSurface) -> None:
+        found, table = surface.transfer, self.layout.array(surface.table[0, 0].cpu().numpy())
+        population.table, (population.rows, population.columns) = table.ctypes.data, table.shape
+        axes = [1 / SCALE]
+        for n, low, high in zip(table.shape, found.low, found.high, strict=True):
+            axes += [low, (n - 1) / (high - low), n - 1]
+        quiet, nil = c.quiet(surface)
+        population.axes = self.layout.broadcast([*axes, quiet, nil * BIN, BIN]).ctypes.data
+
+    def _ports(self, name: str, population: Any, membrane: Membrane) -> None:
+        ports = self._several(c.Port, len(membrane.receptors))
+        population.ports, population.port = len(ports), addressof(ports) if len(ports) else None
+        for port, (key, receptor) in zip(ports, membrane.receptors.items(), strict=True):
+            inputs, step = [one for own, one in self.inputs[name] if own == key], c.linear(receptor)
+            assert step is not None
+            port.inputs, port.input = len(inputs), self.layout.pointers(inputs)
+            lanes = population.blocks * c.LANES
+            port.first, port.second = (self.layout.none(lanes).ctypes.data for _ in range(2))
+            port.step = self.layout.broadcast([*step.ravel(), 2 * receptor.reversal, receptor.tonic]).ctypes.data
+
+    def record(self, name: str, keepers: Sequence[Keeper], tallies: Sequence[Tally]) -> None:
+        """Keep a population's rates from now on, and its spikes in windows: of each schedule, or the mean of draws."""
+        population, number, cells = self.population[name], len(keepers), self.described.size(name)
+        population.averaged, population.per = int(number < self.width), keepers[0].steps_a_bin
+        mean = self.layout.none(self.steps, number, kind=np.float64)
+        sums = self.layout.none(len(keepers[0].cells), cells, number, kind=np.float32)
+        population.mean, population.kept = mean.ctypes.data, sums.ctypes.data
+        most = max((one.within.shape[1] for one in tallies), default=0)
+        within = [np.pad(one.within, ((0, 0), (0, most - one.within.shape[1]))) for one in tallies]
+        counts = self.layout.none(most, cells, number, kind=np.float64)
+        population.windows, population.counts = most, counts.ctypes.data
+        if most:
+            population.within = self.layout.array(np.stack(within, axis=-1), np.float64).ctypes.data
+        self.records[name] = _Record(keepers, tallies, mean, sums, counts)
+
+    def run(self, after: Callable[[int], None], watched: bool, progress: Progress) -> None:
+        """All steps; `after` is called after each, if it is watched or learns."""
+        each = 1 if self.plastic or watched else BLOCK
+        for first in range(0, self.steps, each):
+            last = min(first + each, self.steps)
+            if self.plastic:
+                self._learning_step(first)
+                after(first)
+            else:
+                self._advance(first, last)
+                if watched:
+                    after(first)
+            if first % BLOCK == 0:
+                progress("rate engine", first / self.steps)
+        for record in self.records.values():
+            record.write()
+
+    def mean_rate(self, name: str) -> NDArray[Any]:
+        """Rates (Hz) of a population in the last step, of draws the mean, shape (cells,)."""
+        return np.asarray(self.rate[name][: self.population[name].lanes].reshape(-1, self.width).mean(axis=1))
+
+    def _advance(self, first: int, last: int) -> None:
+        self.library.steps(ctypes.byref(self.circuit), ctypes.c_int64(first), ctypes.c_int64(last))
+
+    def _learning_step(self, step: int) -> None:
+        """One step of a circuit with plastic synapses: what they transmit, the compiled step, what they learn."""
+        before = {name: one.emitted.popleft() for name, one in self.plastic.items()}
+        taught = {}
+        for name, one in self.plastic.items():
+            arrived = one.synapses.transmit(before[name][1])
+            self._lanes(one.arriving, name)[:] = arrived.reshape(-1, arrived.shape[-1]).T.numpy()
+            taught[name] = self._taught(one.synapses, step)
+        self._advance(step, step + 1)
+        for name, one in self.plastic.items():
+            source = self.described.projection[name].source
+            lanes = self.rate[source][: self.population[source].lanes].reshape(-1, self.width)
+            rate = torch.from_numpy(lanes.T.copy())
+            rate = rate[0] if self.width == 1 else rate
+            one.emitted.append((rate, rate if one.release is None else one.release(rate)))
+            if one.synapses.spans:
+                one.synapses.learn(step, before[name][0], taught[name])
+
+    def _lanes(self, values: NDArray[Any], projection: str) -> NDArray[Any]:
+        """What arrives at each target cell, shape (cells, width), of padded lanes."""
+        cells = self.described.size(self.described.projection[projection].target)
+        return values[: cells * self.width].reshape(cells, self.width)
+
+    def _taught(self, synapses: PlasticSynapses, step: int) -> Tensor:
+        """Spikes a second of the teacher that arrive in a step at each target cell."""
+        teacher = synapses.rule.teacher
+        if teacher not in self.slots:
+            return torch.zeros(len(synapses.number), **self.module.tensor_options)
+        slots, filled = self.slots[teacher]
+        slot = step % len(slots)
+        arrived = torch.from_numpy(self._lanes(slots[slot], teacher).T * float(filled[slot]))
+        arrived = arrived / self.module.contacts(teacher)
+        return arrived[0] if self.width == 1 else arrived

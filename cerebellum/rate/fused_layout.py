@@ -1,0 +1,207 @@
+"""A rate circuit's numbers laid out for the compiled step: the structures of fused_step.c, and what fills them.
+
+Every array is kept alive by the `Layout` that made it, as C has only its address.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import c_double, c_int64, c_uint64, c_void_p
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cerebellum.cells import RateForm
+from cerebellum.cells.eglif import AdaptingForm
+from cerebellum.cells.receptor import ConductanceReceptor
+from cerebellum.connectome.connectome import Edges
+from cerebellum.rate.membrane import Membrane
+from cerebellum.rate.time_step import BIN
+from cerebellum.rate.transfer import FLOOR, SCALE
+from cerebellum.rate.transfer_table import TransferSurface
+from cerebellum.typing import Floats
+
+LANES = 16
+GIVEN, RELAYED, EXPECTED, DRAWN = range(4)
+NUMBERS = (
+    "above", "below", "drive", "adap_sum", "dep_sum", "V_min", "adap_keep", "adap_gain", "twice_E_L", "dep_keep",
+    "threshold", "reset", "A1", "A2", "beside",
+)  # fmt: skip
+UNBOUNDED = -1e3  # V; the least voltage of a cell without one
+
+
+def _fields(words: str, kind: Any) -> list[tuple[str, Any]]:
+    return [(word, kind) for word in words.split()]
+
+
+class Events(ctypes.Structure):
+    """Given spikes; as in C."""
+
+    _fields_ = [*_fields("begins lane value into", c_void_p), *_fields("late", c_int64)]
+
+
+class Input(ctypes.Structure):
+    """What arrives through a projection; as in C."""
+
+    _fields_ = [
+        *_fields("arriving filled", c_void_p), *_fields("delay lanes", c_int64), *_fields("weight", c_double),
+    ]  # fmt: skip
+
+
+class Port(ctypes.Structure):
+    """A receptor; as in C."""
+
+    _fields_ = [
+        ("input", c_void_p),
+        ("inputs", c_int64),
+        *_fields("first second step", c_void_p),
+    ]
+
+
+class Population(ctypes.Structure):
+    """A population; as in C."""
+
+    _fields_ = [
+        *_fields("kind cells lanes blocks classes hold period ports inputs wide per averaged windows", c_int64),
+        *_fields("rate state numbers leaves table", c_void_p),
+        *_fields("rows columns", c_int64),
+        ("axes", c_void_p),
+        ("key", c_uint64),
+        *_fields("port input active", c_void_p), ("actives", c_int64), *_fields("mean kept within counts", c_void_p),
+    ]  # fmt: skip
+
+
+class Projection(ctypes.Structure):
+    """A static projection; as in C."""
+
+    _fields_ = [
+        ("arrive", Input),
+        *_fields("source target first column value begin row onto used recovered sent", c_void_p),
+        *_fields("U keep_used keep_recovered", c_double),
+    ]  # fmt: skip
+
+
+class Circuit(ctypes.Structure):
+    """All of them; as in C."""
+
+    _fields_ = [
+        *_fields("populations projections events width", c_int64), ("bin", c_double),
+        *_fields("population projection event", c_void_p),
+    ]  # fmt: skip
+
+
+def padded(lanes: int) -> int:
+    """Lanes with those that fill the last block."""
+    return -(-lanes // LANES) * LANES
+
+
+def linear(receptor: ConductanceReceptor) -> NDArray[np.float64] | None:
+    """The receptor's step as a matrix: first, second state and mean, from both states and the rate, shape (3, 3).
+
+    None if it has a voltage gate, other than two states, or is not linear.
+    """
+    if receptor.voltage_gate or len(receptor.begin(0.0)) != 2:
+        return None
+
+    def step(first: float, second: float, rate: float) -> NDArray[np.float64]:
+        states, mean = receptor.advance((first, second), rate, BIN)
+        return np.array([*states, mean], dtype=float)
+
+    matrix = np.stack([step(*unit) for unit in np.eye(3)], axis=1)
+    there = np.array([3e-9, 2e-6, 4e-8])
+    return matrix if np.allclose(step(*there), matrix @ there, rtol=1e-9, atol=0) else None
+
+
+def numbers(membrane: Membrane, beside: float) -> dict[str, Floats] | None:
+    """The numbers of a membrane's step, scalars or shape (cells,); None of a form that C does not know."""
+    if type(membrane.form) not in (RateForm, AdaptingForm):
+        return None
+    out: dict[str, Floats] = {name: np.zeros(()) for name in NUMBERS}
+    out |= {"V_min": np.array(UNBOUNDED), "beside": np.array(beside)}
+    given = {**membrane.numbers, "threshold": membrane.threshold, "reset": membrane.reset}
+    return out | {name: one.double().cpu().numpy() for name, one in given.items() if name in NUMBERS}
+
+
+def quiet(surface: TransferSurface) -> tuple[float, float]:
+    """Voltage above threshold (V) up to which the rate (Hz) is one number, whatever the change; and that number."""
+    found = surface.transfer
+    if not found.spikes:
+        return np.inf, 0.0
+    table = surface.table[0, 0].double().cpu().numpy()
+    rows = int(np.argmin(np.append((table == table[0, 0]).all(axis=1), False)))
+    if table[0, 0] > np.log(FLOOR) + 1e-6 or rows < 2:
+        return -np.inf, 0.0
+    end = found.low[0] + (rows - 1.5) / (len(table) - 1) * (found.high[0] - found.low[0])
+    return float(np.sinh(end) * SCALE), float(np.exp(table[0, 0]))
+
+
+class Layout:
+    """Arrays at fixed addresses, in one precision."""
+
+    def __init__(self, real: Any, width: int) -> None:
+        self.real, self.width, self.kept = real, width, list[Any]()
+
+    def array(self, values: Any, kind: Any = None) -> NDArray[Any]:
+        """A copy of `values`, kept alive; of the precision of the circuit if not said."""
+        made = np.array(values, dtype=self.real if kind is None else kind, order="C")
+        self.kept.append(made)
+        return made
+
+    def none(self, *shape: int, kind: Any = None) -> NDArray[Any]:
+        """Zeros."""
+        return self.array(np.zeros(shape), kind)
+
+    def hold(self, structure: Any) -> Any:
+        """Keep a structure alive."""
+        self.kept.append(structure)
+        return structure
+
+    def broadcast(self, values: Any) -> NDArray[Any]:
+        """Numbers, each in every lane of a block."""
+        return self.array(np.repeat(np.asarray(values, dtype=float), LANES))
+
+    def pointers(self, structures: list[Any]) -> int:
+        """Address of an array of their addresses."""
+        return self.array([ctypes.addressof(one) for one in structures], np.int64).ctypes.data
+
+    def spread(self, values: dict[str, Floats], cells: int) -> tuple[NDArray[Any], bool]:
+        """Numbers by block and lane; one block for all where cells do not differ."""
+        if not any(one.ndim for one in values.values()):
+            return self.array(np.repeat(np.stack([values[name] for name in NUMBERS]), LANES)), False
+        lanes = cells * self.width
+        rows = [np.repeat(np.broadcast_to(values[name], cells), self.width) for name in NUMBERS]
+        whole = np.pad(np.stack(rows), ((0, 0), (0, padded(lanes) - lanes)), mode="edge")
+        return self.array(whole.reshape(len(NUMBERS), -1, LANES).transpose(1, 0, 2)), True
+
+    def by_target(self, edges: Edges, targets: int, beyond: int) -> tuple[NDArray[Any], NDArray[Any], Any]:
+        """Where each target's synapses begin, their source cells, and contacts if there are several of any.
+
+        For one number a cell, targets come in blocks of `LANES`, one synapse of each at a time; `beyond` is the place
+        of a number that is 0.
+        """
+        order = np.lexsort((edges.pre, edges.post))
+        post, pre = edges.post[order], edges.pre[order]
+        contacts = None if edges.contacts is None else np.asarray(edges.contacts, float)[order]
+        number = np.bincount(post, minlength=targets)
+        begins = np.concatenate([[0], np.cumsum(number)])
+        if self.width > 1:
+            return self.array(begins, np.int64), self.array(pre, np.int32), contacts
+        blocks = padded(targets) // LANES
+        most = np.pad(number, (0, blocks * LANES - targets)).reshape(blocks, LANES).max(axis=1)
+        first = np.concatenate([[0], np.cumsum(most)])
+        place = (first[post // LANES] + np.arange(len(post)) - begins[post]) * LANES + post % LANES
+        column = np.full(first[-1] * LANES, beyond)
+        column[place] = pre
+        value = None
+        if contacts is not None:
+            value = np.zeros(len(column))
+            value[place] = contacts
+        return self.array(first, np.int64), self.array(column, np.int32), value
+
+    def by_source(self, edges: Edges, sources: int) -> tuple[NDArray[Any], NDArray[Any], Any]:
+        """Where each source's synapses begin, their target cells, and contacts if there are several of any."""
+        order = np.lexsort((edges.post, edges.pre))
+        begins = np.concatenate([[0], np.cumsum(np.bincount(edges.pre, minlength=sources))])
+        contacts = None if edges.contacts is None else np.asarray(edges.contacts, float)[order]
+        return self.array(begins, np.int64), self.array(edges.post[order], np.int32), contacts

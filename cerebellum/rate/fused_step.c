@@ -1,0 +1,568 @@
+/* Steps of the rate circuit, all populations and static synapses in one call (rate/fused.py; `real` comes before).
+
+   An array over the cells of a population has `width` numbers for each, realizations or conditions side by side: a lane
+   is cell * width + number. Lanes come in blocks of LANES, which the compiler turns into vector code; the last block is
+   padded. Nothing here decides what the torch path does not: it is the same step, and tests hold the two together. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+#define LANES 16
+#define NO_MASS ((real)1e-12)   /* probability that counts as none */
+#define SPARSE 8                /* with fewer than one source in so many active, its synapses are walked from it */
+#define EACH for (int i = 0; i < LANES; i++)
+
+enum { GIVEN, RELAYED, EXPECTED, DRAWN };
+enum { ABOVE, BELOW, DRIVE, ADAP_SUM, DEP_SUM, V_MIN, ADAP_KEEP, ADAP_GAIN, TWICE_E_L, DEP_KEEP, THRESHOLD, RESET,
+       A1, A2, BESIDE, NUMBERS };
+/* First and second state and mean of a receptor, from first, second and rate; twice its reversal and its tonic part. */
+enum { FF, FS, FR, SF, SS, SR, MF, MS, MR, TWICE_REVERSAL, TONIC };
+enum { SCALE, LOW, TO_ROW, LAST_ROW, LEFT, TO_COLUMN, LAST_COLUMN, QUIET, NIL, BIN };   /* of a table */
+
+typedef struct {                /* spikes that the protocol gives */
+    const int64_t *begins;      /* of each step's, [steps + 1] */
+    const int64_t *lane;
+    const real *value;          /* Hz, or S Hz */
+    real *into;
+    int64_t late;               /* steps */
+} Events;
+
+typedef struct {                /* what reaches a population through one projection */
+    real *arriving;             /* a ring of delay slots, [delay][padded lanes] */
+    uint8_t *filled;            /* [delay]; whether there is anything in the slot */
+    int64_t delay, lanes;       /* of the target, padded */
+    double weight;
+} Input;
+
+typedef struct {                /* receptor: two states, linear in them and in the rate that arrives */
+    Input **input;
+    int64_t inputs;
+    real *first, *second;       /* [lanes] */
+    const real *step;           /* [STEP][LANES] */
+} Port;
+
+typedef struct {
+    int64_t kind, cells, lanes, blocks, classes, hold, period, ports, inputs, wide, per, averaged, windows;
+    real *rate, *state;         /* Hz, [lanes]; states of each block */
+    const real *numbers;        /* [NUMBERS][LANES], or so for each block if `wide` */
+    const uint8_t *leaves;      /* [period][classes]; which classes hand on */
+    const real *table;          /* ln rate, [rows][columns] */
+    int64_t rows, columns;
+    const real *axes;           /* [BIN + 1][LANES] */
+    uint64_t key;               /* of the draws */
+    Port *port;
+    Input **input;              /* of relays */
+    int64_t *active;            /* sources that are not silent, [cells / SPARSE + 1] */
+    int64_t actives;            /* how many, -1: too many to list */
+    double *mean;               /* [steps][width or 1], sums over cells */
+    float *kept;                /* [bins of `per` steps][lanes or cells] */
+    const double *within;       /* [steps][windows][width or 1] */
+    double *counts;             /* [windows][cells] or [windows][lanes] */
+} Population;
+
+typedef struct {
+    Input arrive;
+    Population *source, *target;
+    const int64_t *first;       /* of each block of target cells (width 1) or each target cell, in `column` */
+    const int32_t *column;
+    const real *value;          /* contacts, or none */
+    const int64_t *begin;       /* of each source cell, in `row` */
+    const int32_t *row;
+    const real *onto;           /* contacts in that order */
+    real *used, *recovered, *sent;   /* Tsodyks-Markram state, or none */
+    double U, keep_used, keep_recovered;
+} Projection;
+
+typedef struct {
+    int64_t populations, projections, events, width;
+    double bin;
+    Population *population;
+    Projection *projection;
+    Events *event;
+} Circuit;
+
+static inline real least(real a, real b) { return a < b ? a : b; }
+static inline real most(real a, real b) { return a > b ? a : b; }
+
+#ifdef SINGLE
+/* ln and exp to two units in the last place, without branches (Cephes' polynomials). */
+static inline float ln(float x)
+{
+    union { float f; int32_t i; } u = {x}, m;
+    int32_t e = (u.i - 0x3f3504f3) >> 23;
+    m.i = u.i - (int32_t)((uint32_t)e << 23);
+    float z = m.f - 1.0f, s = z * z, y = 7.0376836292e-2f;
+    y = y * z - 1.1514610310e-1f; y = y * z + 1.1676998740e-1f; y = y * z - 1.2420140846e-1f;
+    y = y * z + 1.4249322787e-1f; y = y * z - 1.6668057665e-1f; y = y * z + 2.0000714765e-1f;
+    y = y * z - 2.4999993993e-1f; y = y * z + 3.3333331174e-1f;
+    return z + (y * z * s - 0.5f * s + e * 0.693359375f - e * 2.12194440e-4f);
+}
+static inline float power_of_e(float x)   /* |x| < 80 */
+{
+    int32_t n = (int32_t)(x * 1.44269504f + (x < 0 ? -0.5f : 0.5f));
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f, y = 1.9875691500e-4f;
+    y = y * r + 1.3981999507e-3f; y = y * r + 8.3334519073e-3f; y = y * r + 4.1665795894e-2f;
+    y = y * r + 1.6666665459e-1f; y = y * r + 5.0000001201e-1f;
+    union { int32_t i; float f; } two = {(n + 127) << 23};
+    return (y * r * r + r + 1.0f) * two.f;
+}
+#else
+static inline double ln(double x) { return log(x); }
+static inline double power_of_e(double x) { return exp(x); }
+#endif
+#ifdef SINGLE
+#define ROOT sqrtf
+#define MAGNITUDE fabsf
+#define SIGNED copysignf
+#else
+#define ROOT sqrt
+#define MAGNITUDE fabs
+#define SIGNED copysign
+#endif
+
+/* Place of a voltage in a table's axis of `count` points, even in asinh. */
+static inline real place(real volts, real scale, real low, real per, real last)
+{
+    real x = volts * scale, size = MAGNITUDE(x);
+    real at = (SIGNED(ln(size + ROOT(size * size + 1)), x) - low) * per;
+    return least(most(at, 0), last);
+}
+
+/* Chance of a spike in a step at the voltages that it ends with, and those that it began with. */
+static inline void chances(const Population *p, const real *restrict moved, const real *restrict v,
+                           const real *restrict threshold, real *restrict chance)
+{
+    real distance[LANES];
+    const real *restrict axes = p->axes, *restrict table = p->table;
+    int32_t loud = 0;
+    EACH distance[i] = moved[i] - threshold[i];
+    EACH loud |= distance[i] > axes[QUIET * LANES + i];
+    if (!loud) {
+        EACH chance[i] = axes[NIL * LANES + i];
+        return;
+    }
+    const int32_t rows = p->rows, columns = p->columns;
+    int32_t at[LANES];
+    real down[LANES], right[LANES];
+    EACH {
+        real r = place(distance[i], axes[SCALE * LANES + i], axes[LOW * LANES + i], axes[TO_ROW * LANES + i],
+                       axes[LAST_ROW * LANES + i]);
+        real c = place(moved[i] - v[i], axes[SCALE * LANES + i], axes[LEFT * LANES + i], axes[TO_COLUMN * LANES + i],
+                       axes[LAST_COLUMN * LANES + i]);
+        int32_t row = (int32_t)r, column = (int32_t)c;
+        row = row < rows - 2 ? row : rows - 2;
+        column = column < columns - 2 ? column : columns - 2;
+        at[i] = row * columns + column;
+        down[i] = r - row;
+        right[i] = c - column;
+    }
+    EACH {
+        real a = table[at[i]], b = table[at[i] + 1], c = table[at[i] + columns], d = table[at[i] + columns + 1];
+        real upper = a + right[i] * (b - a), lower = c + right[i] * (d - c);
+        chance[i] = upper + down[i] * (lower - upper);
+    }
+    EACH chance[i] = least(power_of_e(chance[i]) * axes[BIN * LANES + i], 1);
+}
+
+/* What a block's receptors pass in this step, and their states after it. */
+static inline void conduct(Population *p, int64_t block, int64_t step, const real *restrict n, real *restrict total,
+                           real *restrict drive)
+{
+    EACH total[i] = n[BESIDE * LANES + i];
+    EACH drive[i] = n[DRIVE * LANES + i];
+    for (int64_t k = 0; k < p->ports; k++) {
+        const Port *port = p->port + k;
+        const real *restrict by = port->step;
+        real mean[LANES] = {0};
+        if (port->inputs) {
+            real rate[LANES] = {0};
+            for (int64_t j = 0; j < port->inputs; j++) {
+                const Input *input = port->input[j];
+                const int64_t slot = step % input->delay;
+                if (!input->filled[slot])
+                    continue;
+                const real *restrict arriving = input->arriving + slot * input->lanes + block * LANES;
+                const real weight = input->weight;
+                EACH rate[i] += weight * arriving[i];
+            }
+            real *restrict f = port->first + block * LANES, *restrict s = port->second + block * LANES;
+            EACH {
+                real g = f[i], h = s[i];
+                mean[i] = by[MF * LANES + i] * g + by[MS * LANES + i] * h + by[MR * LANES + i] * rate[i];
+                f[i] = by[FF * LANES + i] * g + by[FS * LANES + i] * h + by[FR * LANES + i] * rate[i];
+                s[i] = by[SF * LANES + i] * g + by[SS * LANES + i] * h + by[SR * LANES + i] * rate[i];
+            }
+        }
+        EACH {
+            real g = mean[i] + by[TONIC * LANES + i];
+            total[i] += g;
+            drive[i] += by[TWICE_REVERSAL * LANES + i] * g;
+        }
+    }
+}
+
+static inline void own_step(const real *restrict n, const real *restrict above, const real *restrict over,
+                            const real *restrict drive, const real *restrict v, const real *restrict a,
+                            const real *restrict d, real *restrict moved)
+{
+    EACH {
+        real aim = drive[i] + v[i] * above[i] - n[ADAP_SUM * LANES + i] * a[i] + n[DEP_SUM * LANES + i] * d[i];
+        moved[i] = most(aim * over[i], n[V_MIN * LANES + i]);
+    }
+}
+
+static inline void slow_step(const real *restrict n, const real *restrict v, const real *restrict moved,
+                             real *restrict a, real *restrict d)
+{
+    EACH {
+        a[i] = n[ADAP_KEEP * LANES + i] * a[i] + n[ADAP_GAIN * LANES + i] * (v[i] + moved[i] - n[TWICE_E_L * LANES + i]);
+        d[i] = n[DEP_KEEP * LANES + i] * d[i];
+    }
+}
+
+/* Classes of age (rate/refractory_density.py), those of a block one after the other: mass, v, I_adap, I_dep. */
+static void expected(Population *p, int64_t step, real bin)
+{
+    const uint8_t *leaves = p->leaves + step % p->period * p->classes;
+    for (int64_t block = 0; block < p->blocks; block++) {
+        const real *restrict n = p->numbers + (p->wide ? block * NUMBERS * LANES : 0);
+        real *restrict states = p->state + block * p->classes * 4 * LANES;
+        real total[LANES], drive[LANES], above[LANES], over[LANES];
+        conduct(p, block, step, n, total, drive);
+        EACH above[i] = n[ABOVE * LANES + i] - total[i];
+        EACH over[i] = 1 / (n[BELOW * LANES + i] + total[i]);
+        real born[LANES] = {0}, born_a[LANES] = {0};
+        real come[LANES] = {0}, from_v[LANES], from_a[LANES], from_d[LANES];
+        int handed = 0;
+        for (int64_t c = 0; c < p->classes; c++) {
+            real *restrict m = states + c * 4 * LANES;
+            real *restrict v = m + LANES, *restrict a = v + LANES, *restrict d = a + LANES;
+            real moved[LANES], left[LANES];
+            if (c < p->hold) {
+                EACH moved[i] = n[RESET * LANES + i];
+                slow_step(n, v, moved, a, d);
+                EACH left[i] = m[i];
+            } else {
+                real chance[LANES];
+                own_step(n, above, over, drive, v, a, d, moved);
+                chances(p, moved, v, n + THRESHOLD * LANES, chance);
+                slow_step(n, v, moved, a, d);
+                EACH {
+                    real fired = chance[i] * m[i];
+                    born[i] += fired;
+                    born_a[i] += fired * a[i];
+                    left[i] = m[i] - fired;
+                }
+            }
+            if (handed) {   /* mix with what the class before hands on */
+                const real stays = leaves[c] ? 0 : 1;
+                EACH {
+                    real mass = stays * left[i] + come[i], share = come[i] / most(mass, NO_MASS), mine_v = moved[i];
+                    real mine_a = a[i], mine_d = d[i];
+                    m[i] = mass;
+                    v[i] = mine_v + share * (from_v[i] - mine_v);
+                    a[i] = mine_a + share * (from_a[i] - mine_a);
+                    d[i] = mine_d + share * (from_d[i] - mine_d);
+                    come[i] = left[i];
+                    from_v[i] = mine_v;
+                    from_a[i] = mine_a;
+                    from_d[i] = mine_d;
+                }
+            } else {
+                const real stays = leaves[c] ? 0 : 1;
+                EACH {
+                    come[i] = left[i];
+                    from_v[i] = moved[i];
+                    from_a[i] = a[i];
+                    from_d[i] = d[i];
+                    m[i] = stays * left[i];
+                    v[i] = moved[i];
+                }
+            }
+            handed = leaves[c];
+        }
+        real *restrict m = states, *restrict v = m + LANES, *restrict a = v + LANES, *restrict d = a + LANES;
+        real *restrict rate = p->rate + block * LANES;
+        EACH {   /* the youngest class gets the reborn */
+            real mass = m[i] + born[i], share = born[i] / most(mass, NO_MASS);
+            real reborn = born_a[i] / most(born[i], NO_MASS) + n[A2 * LANES + i];
+            m[i] = mass;
+            v[i] += share * (n[RESET * LANES + i] - v[i]);
+            a[i] += share * (reborn - a[i]);
+            d[i] += share * (n[A1 * LANES + i] - d[i]);
+            rate[i] = born[i] / bin;
+        }
+    }
+}
+
+/* Philox-4x32-10 of 16 counters (low, high, 0, 0): out[word][counter]. */
+static void words(uint64_t first, uint64_t high, uint64_t key, uint32_t out[4][LANES])
+{
+    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES], k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    EACH { c0[i] = (uint32_t)first + i; c1[i] = (uint32_t)high; c2[i] = 0; c3[i] = 0; }
+    for (int round = 0; round < 10; round++) {
+        EACH {
+            uint64_t low = (uint64_t)c0[i] * 0xD2511F53u, up = (uint64_t)c2[i] * 0xCD9E8D57u;
+            c0[i] = (uint32_t)(up >> 32) ^ c1[i] ^ k0;
+            c1[i] = (uint32_t)up;
+            c2[i] = (uint32_t)(low >> 32) ^ c3[i] ^ k1;
+            c3[i] = (uint32_t)low;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    EACH { out[0][i] = c0[i]; out[1][i] = c1[i]; out[2][i] = c2[i]; out[3][i] = c3[i]; }
+}
+
+/* Cells that spike or do not (rate/sampled_cells.py): v, I_adap, I_dep and the steps still held, of a block. */
+static void drawn(Population *p, int64_t step, real bin)
+{
+    uint32_t random[4][LANES];
+    int64_t known = -1;
+    for (int64_t block = 0; block < p->blocks; block++) {
+        const real *restrict n = p->numbers + (p->wide ? block * NUMBERS * LANES : 0);
+        real *restrict v = p->state + block * 4 * LANES, *restrict a = v + LANES, *restrict d = a + LANES;
+        real *restrict held = d + LANES, *restrict rate = p->rate + block * LANES;
+        real total[LANES], drive[LANES], above[LANES], over[LANES], moved[LANES], chance[LANES];
+        conduct(p, block, step, n, total, drive);
+        EACH above[i] = n[ABOVE * LANES + i] - total[i];
+        EACH over[i] = 1 / (n[BELOW * LANES + i] + total[i]);
+        own_step(n, above, over, drive, v, a, d, moved);
+        EACH moved[i] = held[i] > 0 ? n[RESET * LANES + i] : moved[i];
+        chances(p, moved, v, n + THRESHOLD * LANES, chance);
+        slow_step(n, v, moved, a, d);
+        EACH chance[i] = held[i] > 0 ? 0 : chance[i];
+        if (known != block / 4) {
+            known = block / 4;
+            words((uint64_t)known * LANES, (uint64_t)step, p->key, random);
+        }
+        const uint32_t *restrict word = random[block % 4];
+        const real hold = p->hold, spike = 1 / bin;
+        EACH {
+            int32_t fires = (real)(int32_t)(word[i] >> 8) * (real)0x1p-24 < chance[i];
+            v[i] = fires ? n[RESET * LANES + i] : moved[i];
+            a[i] = fires ? a[i] + n[A2 * LANES + i] : a[i];
+            d[i] = fires ? n[A1 * LANES + i] : d[i];
+            held[i] = fires ? hold : most(held[i] - 1, 0);
+            rate[i] = fires ? spike : 0;
+        }
+    }
+}
+
+static void relayed(Population *p, int64_t step)
+{
+    memset(p->rate, 0, sizeof(real) * p->blocks * LANES);
+    for (int64_t j = 0; j < p->inputs; j++) {
+        const Input *input = p->input[j];
+        const int64_t slot = step % input->delay;
+        if (!input->filled[slot])
+            continue;
+        const real *restrict arriving = input->arriving + slot * input->lanes;
+        real *restrict rate = p->rate;
+        for (int64_t i = 0; i < p->lanes; i++)
+            rate[i] += arriving[i];
+    }
+}
+
+/* Lists the source cells that are not silent, if they are few. */
+static void list_active(Population *p, int64_t width)
+{
+    const int64_t limit = p->cells / SPARSE;
+    p->actives = 0;
+    for (int64_t block = 0; block < p->blocks; block++) {
+        const real *restrict rate = p->rate + block * LANES;
+        int32_t any = 0;
+        EACH any |= rate[i] != 0;
+        if (!any)
+            continue;
+        for (int64_t i = 0; i < LANES; i++) {
+            const int64_t lane = block * LANES + i, cell = lane / width;
+            if (lane >= p->lanes || rate[i] == 0 || (p->actives && p->active[p->actives - 1] == cell))
+                continue;
+            if (p->actives == limit) {
+                p->actives = -1;
+                return;
+            }
+            p->active[p->actives++] = cell;
+        }
+    }
+}
+
+/* Tsodyks-Markram (rate/synapses.py): spikes of one step come one after another. */
+static void release(Projection *j, real bin)
+{
+    const real U = j->U, keep_used = j->keep_used, keep_recovered = j->keep_recovered;
+    const real *restrict rate = j->source->rate;
+    real *restrict used = j->used, *restrict recovered = j->recovered, *restrict sent = j->sent;
+    for (int64_t i = 0; i < j->source->lanes; i++) {
+        real left = rate[i] * bin, u = used[i] * keep_used, x = 1 + (recovered[i] - 1) * keep_recovered, sum = 0;
+        do {
+            real spikes = least(left, 1), then = u + U * (1 - u), out = spikes * then * x;
+            u += spikes * (then - u);
+            x -= out;
+            left -= spikes;
+            sum += out;
+        } while (left > 0);
+        used[i] = u;
+        recovered[i] = x;
+        sent[i] = sum / bin;
+    }
+}
+
+/* Target cells by sixteen, a synapse of each at a time; those with fewer get 0 from the number after the last source. */
+static void gather_single(const Projection *j, const real *restrict x, real *restrict out)
+{
+    for (int64_t block = 0; block < j->target->blocks; block++) {
+        real sum[LANES] = {0};
+        for (int64_t k = j->first[block]; k < j->first[block + 1]; k++) {
+            const int32_t *restrict column = j->column + k * LANES;
+            if (j->value) {
+                const real *restrict value = j->value + k * LANES;
+                EACH sum[i] += value[i] * x[column[i]];
+            } else
+                EACH sum[i] += x[column[i]];
+        }
+        memcpy(out + block * LANES, sum, sizeof sum);
+    }
+}
+
+/* Some numbers of each cell (`wide` of `width`), all target cells. */
+static inline void gather_wide(const Projection *j, const real *restrict x, real *restrict out, const int64_t wide,
+                               const int64_t width)
+{
+    for (int64_t cell = 0; cell < j->target->cells; cell++) {
+        real sum[LANES] = {0};
+        for (int64_t k = j->first[cell]; k < j->first[cell + 1]; k++) {
+            const real value = j->value ? j->value[k] : 1, *restrict from = x + j->column[k] * width;
+            for (int64_t b = 0; b < wide; b++)
+                sum[b] += value * from[b];
+        }
+        for (int64_t b = 0; b < wide; b++)
+            out[cell * width + b] = sum[b];
+    }
+}
+
+static void scatter(const Projection *j, const real *restrict x, real *restrict out, int64_t width)
+{
+    for (int64_t n = 0; n < j->source->actives; n++) {
+        const int64_t cell = j->source->active[n];
+        const real *restrict from = x + cell * width;
+        for (int64_t k = j->begin[cell]; k < j->begin[cell + 1]; k++) {
+            const real value = j->onto ? j->onto[k] : 1;
+            real *restrict to = out + j->row[k] * width;
+            for (int64_t b = 0; b < width; b++)
+                to[b] += value * from[b];
+        }
+    }
+}
+
+/* Put this step's rates of the source on their way: into the slot that was just read. */
+static void send(Projection *j, int64_t step, int64_t width, real bin)
+{
+    const int64_t slot = step % j->arrive.delay;
+    real *out = j->arrive.arriving + slot * j->arrive.lanes;
+    const real *x = j->source->rate;
+    if (j->used) {
+        release(j, bin);
+        x = j->sent;
+    }
+    j->arrive.filled[slot] = j->source->actives != 0;
+    if (j->source->actives >= 0) {
+        if (j->source->actives) {
+            memset(out, 0, sizeof(real) * j->arrive.lanes);
+            scatter(j, x, out, width);
+        }
+    } else if (width == 1)
+        gather_single(j, x, out);
+    else if (width == 8)
+        gather_wide(j, x, out, 8, 8);
+    else
+        for (int64_t b = 0; b < width; b += LANES)
+            if (width - b >= LANES)
+                gather_wide(j, x + b, out + b, LANES, width);
+            else
+                gather_wide(j, x + b, out + b, width - b, width);
+}
+
+/* Keep the rates: the mean over cells, and sums of bins and of windows over time. */
+static void record(Population *p, int64_t step, int64_t width, double bin)
+{
+    const int64_t kept = p->averaged ? 1 : width;
+    double *mean = p->mean + step * kept;
+    float *restrict bins = p->kept + step / p->per * p->cells * kept;
+    const real *restrict rate = p->rate;
+    if (p->actives >= 0) {
+        for (int64_t n = 0; n < p->actives; n++)
+            for (int64_t b = 0; b < width; b++) {
+                const real r = rate[p->active[n] * width + b] / (p->averaged ? width : 1);
+                bins[p->active[n] * kept + (p->averaged ? 0 : b)] += r;
+                mean[p->averaged ? 0 : b] += r;
+            }
+    } else if (width == 1) {
+        double sum[LANES] = {0};
+        for (int64_t i = 0; i + LANES <= p->lanes; i += LANES)
+            for (int k = 0; k < LANES; k++) {
+                bins[i + k] += rate[i + k];
+                sum[k] += rate[i + k];
+            }
+        for (int64_t i = p->lanes / LANES * LANES; i < p->lanes; i++) {
+            bins[i] += rate[i];
+            sum[0] += rate[i];
+        }
+        EACH mean[0] += sum[i];
+    } else
+        for (int64_t i = 0; i < p->cells; i++)
+            for (int64_t b = 0; b < width; b++) {
+                const real r = rate[i * width + b] / (p->averaged ? width : 1);
+                bins[i * kept + (p->averaged ? 0 : b)] += r;
+                mean[p->averaged ? 0 : b] += r;
+            }
+    for (int64_t w = 0; w < p->windows; w++)
+        for (int64_t b = 0; b < width; b++) {
+            const int64_t to = p->averaged ? 0 : b;
+            const double part = p->within[(step * p->windows + w) * kept + to] * bin / (p->averaged ? width : 1);
+            if (part != 0)
+                for (int64_t i = 0; i < p->cells; i++)
+                    p->counts[(w * p->cells + i) * kept + to] += part * rate[i * width + b];
+        }
+}
+
+/* Steps `first` to before `last`. */
+void steps(Circuit *c, int64_t first, int64_t last)
+{
+#ifdef __SSE2__
+    const unsigned int before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040);   /* numbers too small to be normal are 0, or a silent circuit would be slow */
+#endif
+    const real bin = c->bin;
+    for (int64_t step = first; step < last; step++) {
+        for (int64_t k = 0; k < c->events; k++) {   /* what was given for the step before has gone */
+            const Events *e = c->event + k;
+            const int64_t then = step - e->late;
+            if (then > 0)
+                for (int64_t n = e->begins[then - 1]; n < e->begins[then]; n++)
+                    e->into[e->lane[n]] = 0;
+            if (then >= 0)
+                for (int64_t n = e->begins[then]; n < e->begins[then + 1]; n++)
+                    e->into[e->lane[n]] += e->value[n];
+        }
+        for (int64_t k = 0; k < c->populations; k++) {
+            Population *p = c->population + k;
+            if (p->kind == RELAYED)
+                relayed(p, step);
+            else if (p->kind == EXPECTED)
+                expected(p, step, bin);
+            else if (p->kind == DRAWN)
+                drawn(p, step, bin);
+            list_active(p, c->width);
+            record(p, step, c->width, bin);
+        }
+        for (int64_t k = 0; k < c->projections; k++)
+            send(c->projection + k, step, c->width, bin);
+    }
+#ifdef __SSE2__
+    _mm_setcsr(before);
+#endif
+}
