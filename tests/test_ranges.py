@@ -229,8 +229,9 @@ def test_a_damaged_patterns_file_is_one_line(damage: str, tmp_path: Path) -> Non
 def test_a_damaged_run_folder_is_one_line(file: str, content: bytes, tmp_path: Path) -> None:
     from cerebellum.readout.comparison import compare_engines
 
-    for name in ("summary.json", "run.json"):
-        (tmp_path / name).write_text(json.dumps({"a": 1}))
+    (tmp_path / "summary.json").write_text("{}")
+    model = load_model("jaeckel").model_dump(mode="json", by_alias=True, exclude_none=True)
+    (tmp_path / "run.json").write_text(json.dumps({"model": model}))
     (tmp_path / file).write_bytes(content)
     with pytest.raises(InputError, match=rf"{file}: damaged") as fault:
         compare_engines(tmp_path, tmp_path)
