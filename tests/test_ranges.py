@@ -219,6 +219,8 @@ def test_a_damaged_patterns_file_is_one_line(damage: str, tmp_path: Path) -> Non
     [
         ("summary.json", b"{"),
         ("summary.json", b"[1, 2]"),
+        ("summary.json", b'{"rates": [1]}'),
+        ("run.json", b'{"engines": "spiking"}'),
         ("summary.json", b"\xff\xfe"),
         ("run.json", b"[" * 100_000),
         ("run.json", b"9" * 5000),

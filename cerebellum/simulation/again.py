@@ -69,7 +69,8 @@ def run_again(
     saved = open_run(folder)
     told = saved.provenance
     wanted, engines = told.get("engine"), told.get("engines")
-    if not isinstance(wanted, str) or not isinstance(engines, dict):
+    whole = isinstance(engines, dict) and all(isinstance(own, dict) for own in engines.values())
+    if not isinstance(wanted, str) or not isinstance(engines, dict) or not whole:
         raise InputError(f"{saved.folder / 'run.json'}: engine, engines: wanted what ran, as a run leaves it")
     if saved.exchanges is not None:
         raise InputError(f"{saved.folder}: a loop was closed around this run; run it again from Python, with the loop")
