@@ -1,7 +1,9 @@
 """Where the memory of a recall run loses its agreement with SDM: from codes to nuclear spikes, stage by stage.
 
-Shared by the claim modules on the mouse circuit. Every stage is compared with the same prediction, the expected
-overlap of the measured granule responses, which has no free parameter (`cerebellum.readout.readers`).
+Every stage is compared with the same prediction, the expected overlap of the measured granule responses
+(`cerebellum.readout.readers`). How a stage's noise falls with its size is asked of parts of one run: shorter reads,
+fewer cells a microzone, fewer parallel fibres. r2 is taken for these laws, as independent noise adds to 1 / r2 as
+1 / size.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import numpy as np
 from cerebellum.activity import statistics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from cerebellum.results.result import Result
@@ -50,18 +54,6 @@ def drive(result: Result) -> Floats:
     )
     spikes = result.outcomes["spiking"].counts("granule", microzones.by_pattern(result.schedule.of("read")))
     return np.asarray((changed @ spikes.T).T / np.bincount(zone, minlength=circuit.zones))
-
-
-def chain(result: Result) -> dict[str, float]:
-    """r2 of each of STAGES against the prediction and against softmax, over all cues and patterns."""
-    from cerebellum.readout import agreement
-
-    predicted, signs = result.weights["sdm"], result.recalled.signs
-    stages = {**result.weights, "drive": agreement.effective_weights(drive(result), signs)}
-    measured = {name: agreement.r2(stages[name], predicted) for name in STAGES if name in stages}
-    softmax = result.weights["attention"]
-    against = {f"{name}_vs_attention": agreement.r2(stages[name], softmax) for name in stages if name != "attention"}
-    return {**measured, **against}
 
 
 def stages(result: Result) -> dict[str, dict[str, float]]:
@@ -109,25 +101,6 @@ def physiology(result: Result) -> dict[str, Any]:
         "ones": {name: float(found[bits].mean()) for name, found in change.items()},
         "zeros": {name: float(found[~bits].mean()) for name, found in change.items()},
     }
-
-
-def signal(result: Result) -> dict[str, dict[str, float]]:
-    """Of each readout: gain on the drive (Hz per nS x spike), its sd over reads and microzones, and what is beside.
-
-    Means over the microzones of a read are taken off, as the decision does.
-    """
-    lost = drive(result)
-    lost = lost - lost.mean(axis=1, keepdims=True)
-    out = {}
-    for name in ("purkinje", "nuclear"):
-        y = result.readout[name] - result.readout[name].mean(axis=1, keepdims=True)
-        gain = float((y * lost).sum() / (lost * lost).sum())
-        out[name] = {
-            "gain": gain * 1e-9,
-            "signal": float((gain * lost).std()),
-            "noise": float((y - gain * lost).std()),
-        }
-    return out
 
 
 def _rates(result: Result, population: str, role: str) -> Floats:
@@ -205,13 +178,7 @@ def by_parallel_fibers(result: Result, numbers: list[int], rng: np.random.Genera
     return measured
 
 
-def recall(result: Result) -> dict[str, Any]:
-    """Share of patterns and of bits by cue noise, of spikes and of the exact prediction."""
-    names = ("purkinje", "nuclear", "sdm_exact", "sdm", "attention")
-    return {name: result.summary["recall"][name]["by_flips"] for name in names}
-
-
-def limit(sizes: list[float], r2: list[float]) -> float:
+def limit(sizes: Sequence[float], r2: Sequence[float]) -> float:
     """r2 at endless size: independent noise adds to 1 / r2 as 1 / size; least squares over the last three points."""
     slope_and_end = np.polyfit(1.0 / np.array(sizes[-3:]), 1.0 / np.array(r2[-3:]), 1)
     return float(1.0 / slope_and_end[1])

@@ -1,11 +1,14 @@
 """Claim: every part of the mouse circuit has a part in its memory, and Golgi cells are its gain control.
 
 One part of `mouse_memory` is switched off or varied at a time, at a quarter of its size for time (scale 2, 23
-microzones), six pairings a pattern, cues clean and with a fifth of the fibres moved: tonic and Golgi inhibition, the
-strength of the input, interneurons, dendrites a granule cell, fibres on in a pattern, parallel fibres a Purkinje cell,
-width of microzones, pairings, nucleo-cortical feedback. For each the r2 of Purkinje and of nuclear weights against what
-the measured granule response predicts, the beta, and recall. The parts as parts of sparse distributed memory: Bricken &
-Pehlevan 2021, arXiv:2111.05498, section 4. Run time: about 30 minutes on one idle core.
+microzones), six pairings a pattern, cues clean and with a fifth of the fibres moved, three seeds each: tonic and Golgi
+inhibition, the strength of the input, interneurons, dendrites a granule cell, fibres on in a pattern, parallel fibres
+a Purkinje cell, width of microzones, pairings, nucleo-cortical feedback. For each the r2 of Purkinje and of nuclear
+weights against what the measured granule response predicts, the beta, and recall. The parts as parts of sparse
+distributed memory: Bricken & Pehlevan 2021, arXiv:2111.05498, section 4. A difference is called one if it exceeds
+twice its standard error over the seeds, of differences within a seed. Patterns are random, so r2 says how well
+patterns are found, not whose weights are carried (`analysis.circuit.power_of_patterns`). Run time: about 90 minutes on
+one idle core.
 """
 
 from __future__ import annotations
@@ -14,9 +17,13 @@ import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from analysis import evidence
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.figure import Figure
 
 CLAIM = (
@@ -24,11 +31,12 @@ CLAIM = (
     " circuit's weights follow sparse distributed memory; Golgi inhibition keeps them when the input changes."
 )
 CAPTION = (
-    "One part of the circuit changed at a time (scale 2, one seed): r2 of weights from Purkinje and nuclear spikes"
-    " against the prediction from the measured granule response, the ceiling of this connectome (dotted),"
-    " share of cues recognised with a fifth of the fibres moved (crosses: green Purkinje, purple nuclear"
+    "One part of the circuit changed at a time (scale 2, three seeds, bars their spread): r2 of weights from Purkinje"
+    " and nuclear spikes against the prediction from the measured granule response, the ceiling of this connectome"
+    " (dotted), share of cues recognised with a fifth of the fibres moved (crosses: green Purkinje, purple nuclear"
     " spikes), and below the beta of the kernel (line) and of Purkinje weights (dots)."
 )
+SEEDS = 3
 MODEL = {"scale": "2", "microzones": "16", "projection.parallel_fiber_to_purkinje.plasticity.depression": "0.004"}
 PROTOCOL = {
     "patterns.active": "28",
@@ -77,15 +85,15 @@ PARTS: dict[str, dict[str, dict[str, str]]] = {
 
 
 def measure(seed: int = 0) -> dict[str, Any]:
-    """Part -> label -> r2, beta and recall."""
-    known: dict[str, dict[str, Any]] = {}
+    """Part -> label -> a list over seeds of r2, beta and recall."""
+    known: dict[str, list[dict[str, Any]]] = {}
     numbers: dict[str, Any] = {}
     for part, variants in PARTS.items():
         numbers[part] = {}
         for label, settings in variants.items():
             key = repr(sorted(settings.items()))
             if key not in known:
-                known[key] = _one(seed + 1, dict(settings))
+                known[key] = [_one(seed + 1 + k, dict(settings)) for k in range(SEEDS)]
                 print(f"{part} {label}: {known[key]}", file=sys.stderr, flush=True)
             numbers[part][label] = known[key]
     return numbers
@@ -114,17 +122,16 @@ def _one(seed: int, settings: dict[str, str]) -> dict[str, Any]:
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """The statements; a false one is a result."""
-    whole = numbers["inhibition"]["whole"]["purkinje"]
+    whole = numbers["inhibition"]["whole"]
 
     def within(part: str) -> bool:
-        return all(
-            abs(measured["purkinje"] / numbers[part]["150"]["purkinje"] - 1) <= 0.1
-            for measured in numbers[part].values()
-        )
+        middle = _mean(numbers[part]["150"])
+        return all(abs(_mean(measured) / middle - 1) <= 0.1 for measured in numbers[part].values())
 
     def falls(part: str, label: str) -> bool:
-        return bool(numbers[part][label]["purkinje"] < whole - 0.05)
+        return _differs(whole, numbers[part][label])
 
+    feedback = numbers["feedback"]
     return {
         "with Golgi inhibition r2 stays within 10 % from half to twice the input": within("input (Hz)"),
         "without it, it does not": not within("input, no Golgi"),
@@ -138,20 +145,41 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         "more parallel fibres, larger r2": _rising(numbers["parallel fibres"]),
         "more pairings, larger r2": _rising(numbers["pairings"]),
         "twice the fibres on, r2 falls": falls("fibres on", "24 %"),
-        "feedback improves recall from nuclear spikes": numbers["feedback"]["nuclear"]["recall"]["nuclear"]
-        > numbers["feedback"]["none"]["recall"]["nuclear"],
+        "feedback improves recall from nuclear spikes": _differs(
+            feedback["nuclear"], feedback["none"], lambda one: float(one["recall"]["nuclear"])
+        ),
     }
+
+
+def _purkinje(one: dict[str, Any]) -> float:
+    return float(one["purkinje"])
+
+
+def _mean(runs: list[dict[str, Any]], value: Callable[[dict[str, Any]], float] = _purkinje) -> float:
+    return float(np.mean([value(one) for one in runs]))
+
+
+def _differs(
+    more: list[dict[str, Any]], less: list[dict[str, Any]], value: Callable[[dict[str, Any]], float] = _purkinje
+) -> bool:
+    """Whether `more` has the larger value by twice the standard error of the differences within seeds."""
+    gap = np.array([value(a) - value(b) for a, b in zip(more, less, strict=True)])
+    return bool(gap.mean() > 2 * gap.std(ddof=1) / np.sqrt(len(gap)))
+
+
+def _kernel(one: dict[str, Any]) -> float:
+    return float(one["beta"]["sdm"])
 
 
 def _spread(measured: dict[str, Any]) -> float:
     """Largest beta of the kernel over the smallest."""
-    betas = [one["beta"]["sdm"] for one in measured.values()]
-    return float(max(betas) / min(betas))
+    betas = [_mean(runs, _kernel) for runs in measured.values()]
+    return max(betas) / min(betas)
 
 
 def _rising(measured: dict[str, Any], key: str = "purkinje") -> bool:
-    values = [one["beta"]["sdm"] if key == "beta" else one[key] for one in measured.values()]
-    return all(a < b for a, b in pairwise(values))
+    value = _kernel if key == "beta" else _purkinje
+    return all(_differs(more, less, value) for less, more in pairwise(measured.values()))
 
 
 def draw(numbers: dict[str, Any]) -> Figure:
@@ -169,13 +197,14 @@ def draw(numbers: dict[str, Any]) -> Figure:
             ("nuclear", "#756bb1", "o-"),
             ("sdm_exact", "#888888", ":"),
         ):
-            upper.plot(x, [measured[name] for measured in variants.values()], style, ms=4, color=colour, label=name)
-        upper.plot(
-            x, [measured["recall"]["purkinje"] for measured in variants.values()], "x", color="#31a354", label="recall"
-        )
-        upper.plot(x, [measured["recall"]["nuclear"] for measured in variants.values()], "+", color="#756bb1")
+            each = np.array([[one[name] for one in runs] for runs in variants.values()])
+            upper.errorbar(x, each.mean(axis=1), each.std(axis=1), fmt=style, ms=4, color=colour, label=name)
+        for name, colour, style in (("purkinje", "#31a354", "x"), ("nuclear", "#756bb1", "+")):
+            recalled = [np.mean([one["recall"][name] for one in runs]) for runs in variants.values()]
+            upper.plot(x, recalled, style, color=colour, label=f"recall, {name}")
         for name, colour, style in (("sdm", "#222222", "-"), ("purkinje", "#31a354", "o")):
-            lower.plot(x, [measured["beta"][name] for measured in variants.values()], style, ms=4, color=colour)
+            betas = [np.mean([one["beta"][name] for one in runs]) for runs in variants.values()]
+            lower.plot(x, betas, style, ms=4, color=colour)
         upper.set(title=part, ylim=(-0.02, 1.05))
         upper.set_xticks([])
         lower.set_ylim(0, 6)

@@ -35,6 +35,8 @@ CAPTION = (
     " of rate where the pointer bit is 1 and where it is 0, in reads of written patterns."
 )
 READERS = ("purkinje", "nuclear")
+# Parts of a run, for the laws by which noise falls: s of a read, share of a microzone's cells, parallel fibres.
+TIMES, SHARES, FIBERS = [0.06, 0.12, 0.24, 0.49], [0.25, 0.5, 1.0], [1500, 3000, 6000, 12000]
 SETTINGS = {
     "scale": "2",
     "microzones": "16",
@@ -58,7 +60,19 @@ def measure(seed: int = 0) -> dict[str, Any]:
     for number in graded.FRESH:
         runs.append(one(seed + number))
         print(runs[-1]["seed"], runs[-1]["stages"], file=sys.stderr, flush=True)
-    return {"runs": runs}
+    return {"runs": runs, "laws": laws(runs)}
+
+
+def laws(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """r2 that a stage would reach with endless reads, cells or fibres, by 1 / r2 against 1 / size of the mean run."""
+    found: dict[str, dict[str, float]] = {"time": {}, "cells": {}, "fibers": {}}
+    for reader in READERS:
+        for key, sizes in (("time", TIMES), ("cells", SHARES)):
+            mean = np.mean([run[f"by_{key}"][reader] for run in runs], axis=0)
+            found[key][reader] = memory_budget.limit(sizes, mean.tolist())
+    mean = np.mean([run["by_fibers"] for run in runs], axis=0)
+    found["fibers"]["written weights"] = memory_budget.limit(FIBERS, mean.tolist())
+    return found
 
 
 def one(seed: int, settings: dict[str, str] | None = None) -> dict[str, Any]:
@@ -66,12 +80,16 @@ def one(seed: int, settings: dict[str, str] | None = None) -> dict[str, Any]:
     from cerebellum import run
 
     result = run("mouse_recall_graded", "mouse_memory", seed=seed, settings={**SETTINGS, **(settings or {})})
+    rng = np.random.default_rng(seed)
     return {
         **graded.picked(result, READERS),
         "seed": seed,
         "stages": memory_budget.stages(result),
         "physiology": memory_budget.physiology(result),
         "response": result.summary["granule_response"],
+        "by_time": memory_budget.by_read_time(result, TIMES),
+        "by_cells": memory_budget.by_cells(result, SHARES, rng),
+        "by_fibers": memory_budget.by_parallel_fibers(result, FIBERS, rng),
     }
 
 
