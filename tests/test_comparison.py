@@ -129,11 +129,13 @@ def test_drawn_intervals_are_those_of_the_runs_seed(tmp_path: Path) -> None:
         'interval = [200, "ms", "assumed: some"]\ninterval_jitter = [200, "ms", "assumed: all of it"]\n'
     )
     spiking = result(3, str(drawn), spikes={"granule": poisson(expected(), np.random.default_rng(0))})
-    seen: list[Any] = []
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(engine_agreement, "engines", lambda *found: seen.append(found[2:]) or {})
-        compare_engines(spiking, result(3, str(drawn), rates={"granule": expected()}))
-    ((spans, windows),) = seen
+        patched.setattr(
+            engine_agreement, "engines", lambda *given: dict(zip(("spans", "windows"), given[2:], strict=True))
+        )
+        found = compare_engines(spiking, result(3, str(drawn), rates={"granule": expected()}))
+    assert found is not None
+    spans, windows = found["spans"], found["windows"]
     assert spans == [(trial.start, trial.stop) for trial in spiking.trials]
     assert windows == [trial.window for trial in spiking.trials]
     other = result(1, str(drawn)).trials[1]
