@@ -71,7 +71,7 @@ def run_again(
     wanted, engines = told.get("engine"), told.get("engines")
     if not isinstance(wanted, str) or not isinstance(engines, dict):
         raise InputError(f"{saved.folder / 'run.json'}: engine, engines: wanted what ran, as a run leaves it")
-    if saved.exchanges is not None:
+    if saved.exchanges is not None and saved.protocol.loop is None:
         raise InputError(f"{saved.folder}: a loop was closed around this run; run it again from Python, with the loop")
     options = {key: value for own in engines.values() for key, value in own.items() if value is not None}
     earlier = (told.get("start_from") or {}).get("folder")
