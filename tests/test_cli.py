@@ -284,3 +284,16 @@ def test_plot_writes_a_figure_or_says_what_is_missing(call, tmp_path: Path) -> N
     assert call("plot", "sweep", "--figure", "found", "--format", "svg")[0] == 0
     code, _, err = call("plot", "sweep", "--figure", "fund")
     assert (code, "did you mean 'found'?" in err) == (2, True)
+
+
+def test_a_shipped_name_is_the_file_whatever_folder_lies_here(call, tmp_path: Path) -> None:
+    (tmp_path / "kanerva").mkdir()
+    code, out, _ = call("cite", "kanerva")
+    assert code == 0
+    assert "values are assumed or fitted" in out
+    (tmp_path / "mine").mkdir()
+    for command in (("cite", "mine"), ("export", "mine", "--out", "made")):
+        code, _, err = call(*command, "--with", "vitro")
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert "--with vitro: mine is a run" in err
+    assert not (tmp_path / "made").exists()

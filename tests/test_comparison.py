@@ -96,11 +96,11 @@ def test_rates_come_back_from_disk(tmp_path: Path) -> None:
     assert found["golgi"].width == 5 * STEP
 
 
-def result(seed: int, **parts: Any) -> Result:
+def result(seed: int, protocol: str = "background", **parts: Any) -> Result:
     """Of a `background` of 0.4 s on a small mouse circuit."""
     times = ("trial_duration", "window.duration", "stimulus.background.duration", "stimulus.climbing.duration")
     settings = {f"block.rest.{name}": "400" for name in times} | {"block.rest.window.onset": "0"}
-    circuit, plan = load_model("mouse", {"scale": "0.1"}), load_protocol("background", settings)
+    circuit, plan = load_model("mouse", {"scale": "0.1"}), load_protocol(protocol, settings)
     provenance = {"protocol": plan.model_dump(mode="json"), "seed": seed}
     return Result(
         circuit, plan, schedule(plan, sample(circuit, seed), None, seed), None, provenance=provenance, **parts
@@ -120,3 +120,23 @@ def test_the_spikes_of_one_run_are_set_beside_the_rates_of_another() -> None:
     assert compare(spiking, rate) == {"x.a": (1.0, 2.0)}
     with pytest.raises(InputError, match="differ in protocol or seed"):
         compare_engines(spiking, result(2, rates={"granule": rates}))
+
+
+def test_drawn_intervals_are_those_of_the_runs_seed(tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn.toml"
+    drawn.write_text(
+        'extends = "background"\n[block.rest]\ntrials = [4, "1", "assumed: some"]\n'
+        'interval = [200, "ms", "assumed: some"]\ninterval_jitter = [200, "ms", "assumed: all of it"]\n'
+    )
+    spiking = result(3, str(drawn), spikes={"granule": poisson(expected(), np.random.default_rng(0))})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            engine_agreement, "engines", lambda *given: dict(zip(("spans", "windows"), given[2:], strict=True))
+        )
+        found = compare_engines(spiking, result(3, str(drawn), rates={"granule": expected()}))
+    assert found is not None
+    spans, windows = found["spans"], found["windows"]
+    assert spans == [(trial.start, trial.stop) for trial in spiking.trials]
+    assert windows == [trial.window for trial in spiking.trials]
+    other = result(1, str(drawn)).trials[1]
+    assert spans[1] != (other.start, other.stop)  # of another seed

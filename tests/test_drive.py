@@ -181,6 +181,14 @@ def test_a_damaged_file_is_one_line(circuit: Circuit, tmp_path: Path) -> None:
         assert len(str(caught.value).splitlines()) == 1
 
 
+def test_spike_trains_with_columns_exchanged_are_refused(circuit: Circuit, tmp_path: Path) -> None:
+    (tmp_path / "exchanged.csv").write_text("train,time\n0,0.125\n1,0.25\n")
+    np.savez(tmp_path / "halves.npz", time=[0.1, 0.2], train=[0.5, np.nan])
+    for name in ("exchanged.csv", "halves.npz"):
+        with pytest.raises(InputError, match="trains numbered from 0"):
+            check_together(plan({**FIBERS, "kind": "spike_trains", "path": str(tmp_path / name)}), circuit)
+
+
 def current(circuit: Circuit, **table: Any) -> tuple[np.ndarray, np.ndarray]:
     stimulus = made(**{"population": "purkinje", **table})
     cells, amperes = stimulus.current(Scene(circuit, "purkinje", length=0.7), 1, np.random.default_rng(1))

@@ -219,6 +219,8 @@ def test_a_damaged_patterns_file_is_one_line(damage: str, tmp_path: Path) -> Non
     [
         ("summary.json", b"{"),
         ("summary.json", b"[1, 2]"),
+        ("summary.json", b'{"rates": [1]}'),
+        ("run.json", b'{"engines": "spiking"}'),
         ("summary.json", b"\xff\xfe"),
         ("run.json", b"[" * 100_000),
         ("run.json", b"9" * 5000),
@@ -229,8 +231,9 @@ def test_a_damaged_patterns_file_is_one_line(damage: str, tmp_path: Path) -> Non
 def test_a_damaged_run_folder_is_one_line(file: str, content: bytes, tmp_path: Path) -> None:
     from cerebellum.readout.comparison import compare_engines
 
-    for name in ("summary.json", "run.json"):
-        (tmp_path / name).write_text(json.dumps({"a": 1}))
+    (tmp_path / "summary.json").write_text("{}")
+    model = load_model("jaeckel").model_dump(mode="json", by_alias=True, exclude_none=True)
+    (tmp_path / "run.json").write_text(json.dumps({"model": model}))
     (tmp_path / file).write_bytes(content)
     with pytest.raises(InputError, match=rf"{file}: damaged") as fault:
         compare_engines(tmp_path, tmp_path)

@@ -21,7 +21,9 @@ from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.spikes import Spikes
 from cerebellum.activity.statistics import BIN_WIDTH, psth
 from cerebellum.errors import InputError
+from cerebellum.report import memory_charts
 from cerebellum.report.activity import SHOWN_CELLS, SHOWN_SPIKES
+from cerebellum.report.parts import Table
 from cerebellum.results import Result, open_run
 from cerebellum.simulation.prepare import prepare
 from cerebellum.simulation.provenance import provenance
@@ -270,3 +272,13 @@ def test_nothing_serious_in_any_part(opened: Any, placed: tuple[Result, Path], r
             tab.click()
             page.wait_for_function(DRAWN, arg=page.query_selector("[role=tabpanel].open"))
             assert (tab.inner_text(), faults(page)) == (tab.inner_text(), [])
+
+
+def test_controls_are_squared_correlations_and_not_identity() -> None:
+    pair = {"identity": 0.9, "r2": 0.95, "tv": 0.1, "others": {"identity": 0.8, "r2": 0.85}}
+    control = {"mean": 0.02, "low": 0.0, "high": 0.12}
+    found = memory_charts.agreement({"agreement": {"purkinje_vs_sdm": pair, "controls": {"weights_shuffled": control}}})
+    (table,) = (part for part in found if isinstance(part, Table))
+    row = dict(zip(table.columns, next(row for row in table.rows if row[0].startswith("control")), strict=True))
+    assert row["squared correlation r2"] == "0.0200"
+    assert row["identity R2"] == ""

@@ -12,11 +12,13 @@ import pytest
 
 import cerebellum
 from cerebellum.description import library
+from cerebellum.description.circuit import load_model
 from cerebellum.description.compatibility import other_model
 from cerebellum.description.protocol import default_model, load_protocol
-from cerebellum.errors import ProtocolFileError
+from cerebellum.errors import InputError, ProtocolFileError
 from cerebellum.machine import progress
-from cerebellum.results import Result, open_run
+from cerebellum.results import Result, SavedRun, open_run
+from cerebellum.simulation import again
 from cerebellum.simulation.again import run_again
 from cerebellum.simulation.provenance import commit
 
@@ -127,3 +129,17 @@ def test_progress_is_silent_where_nobody_looks() -> None:
     with progress.shown(lambda stage, done: seen.append(stage)) as report:
         report("sampling", None)
     assert seen == ["sampling"]
+
+
+def test_a_loop_that_the_protocol_brings_is_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = {"model": load_model("mouse_flocculus"), "protocol": load_protocol("okr")}
+    told = {key: one.model_dump(mode="json", by_alias=True, exclude_none=True) for key, one in described.items()}
+    (tmp_path / "run.json").write_text(json.dumps({**told, "engine": "spiking", "engines": {"spiking": {}}, "seed": 3}))
+    (tmp_path / "summary.json").write_text("{}")
+    monkeypatch.setattr(SavedRun, "exchanges", "what passed")
+    monkeypatch.setattr(again, "run", lambda protocol, circuit, *_, seed, **__: (protocol, circuit, seed))
+    monkeypatch.setattr(again, "compared", lambda _, result: result)
+    assert run_again(tmp_path) == (described["protocol"], described["model"], 3)
+    monkeypatch.setattr(SavedRun, "protocol", load_protocol("background"))
+    with pytest.raises(InputError, match="a loop was closed around this run"):
+        run_again(tmp_path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cerebellum.description import library
 from cerebellum.errors import InputError, shortened
 
 Settings = Annotated[
@@ -33,3 +35,20 @@ def settings_of(pairs: list[str] | None) -> dict[str, str]:
             raise InputError(f"--set {shortened(pair, 100)}: wanted KEY=VALUE, for example --set patterns.count=5")
         out[key.strip()] = value.strip()
     return out
+
+
+def is_run(name: str, overlays: list[str] | None = None) -> bool:
+    """Whether this is a run folder; a shipped name is the file's, whatever folder of that name lies here.
+
+    Raises
+    ------
+    InputError
+        If overlays shall lie on a run.
+    """
+    if not Path(name).is_dir() or any(name in library.names(kind) for kind in library.KINDS):
+        return False
+    if overlays:
+        raise InputError(
+            f"--with {shortened(overlays[0], 100)}: {shortened(name, 100)} is a run; overlays lie on models"
+        )
+    return True

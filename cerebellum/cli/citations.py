@@ -25,14 +25,15 @@ def of_run(folder: Path) -> str:
         If it is no run folder, or a damaged one.
     """
     run = open_run(folder)
-    entries = {"cerebellum": _program(run.provenance["versions"]["cerebellum"])}
+    told = run.provenance
+    entries = {"cerebellum": _program(str((told.get("versions") or {}).get("cerebellum", "not known")))}
     for kind, described in (("model", run.circuit), ("protocol", run.protocol)):
         for key, text in references(described).items():
             if entries.get(key) != entry(key, text):
                 own = f"{key}-{kind}" if key in entries else key  # both files have it, and say different things
                 entries[own] = entry(own, text)
     known = methods()
-    entries |= {key: known[key] for key in used_methods(run.circuit, run.protocol, run.provenance["engines"])}
+    entries |= {key: known[key] for key in used_methods(run.circuit, run.protocol, told.get("engines") or {})}
     return "\n\n".join(entries.values())
 
 

@@ -14,7 +14,7 @@ import typer
 
 import cerebellum
 from cerebellum.cli import exported, finished
-from cerebellum.cli.arguments import Overlays, Settings
+from cerebellum.cli.arguments import Overlays, Settings, is_run
 from cerebellum.cli.arguments import settings_of as _settings
 from cerebellum.cli.console import console as _console
 from cerebellum.description import library
@@ -173,7 +173,7 @@ def run(
     ] = None,
 ) -> None:
     """Run a protocol; prints what was found and writes a run folder. Of a run folder: whether it comes out the same."""
-    if Path(protocol).is_dir() and protocol not in library.names("protocols"):
+    if is_run(protocol):
         _refuse_options(context, ("protocol", "out", "force"))
         finished.again(Path(protocol), out, force)
         return
@@ -255,7 +255,7 @@ def cite(name: str, overlay: Overlays = None) -> None:
     """The references behind a model's or protocol's values; of a run folder, BibTeX of those and of its methods."""
     from cerebellum.description.references import references, unsourced
 
-    if Path(name).is_dir():
+    if is_run(name, overlay):
         from cerebellum.cli import citations
 
         print(citations.of_run(Path(name)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cerebellum.cli.arguments import Overlays, Settings, settings_of
+from cerebellum.cli.arguments import Overlays, Settings, is_run, settings_of
 from cerebellum.cli.console import console
 from cerebellum.errors import InputError, UnknownNameError
 
@@ -44,7 +44,8 @@ def export(
     if format_ != "sonata":
         raise UnknownNameError.of("format", format_, ["sonata"])
     refuse_existing(out, force, exchange.EXPORT)
-    connectome, schedule, spikes = exported(joined(model, overlay), protocol, seed, settings_of(setting))
+    name = model if is_run(model, overlay) else joined(model, overlay)
+    connectome, schedule, spikes = exported(name, protocol, seed, settings_of(setting))
     with progress.bar() as bar:
         lost = exchange.export(connectome, out, schedule=schedule, spikes=spikes, force=force, progress=bar)
     synapses = sum(len(edges) for edges in connectome.edges.values())
@@ -67,7 +68,7 @@ def exported(name: str, protocol: str | None, seed: int, settings: dict[str, str
     from cerebellum.description.circuit import load_model
     from cerebellum.simulation.prepare import prepare
 
-    if Path(name).is_dir():
+    if is_run(name):
         if protocol is not None or settings:
             raise InputError(f"{name}: a run has its own protocol and settings; wanted neither --protocol nor --set")
         return _of_run(Path(name))

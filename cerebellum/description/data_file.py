@@ -82,9 +82,14 @@ def _trains(path: str, population: str, _stamped: tuple[int, int]) -> tuple[Floa
     time, train = _read(path, lambda name: readers[Path(path).suffix](name, population))
     if time.shape != train.shape or time.ndim != 1:
         raise InputError(f"{brief(path)}: found shapes {time.shape} and {train.shape}; wanted a train for every time")
-    if not np.isfinite(time).all() or (len(train) and train.min() < 0):
-        raise InputError(f"{brief(path)}: wanted finite times, and trains numbered from 0")
-    return time, train
+    if (
+        not np.isfinite(time).all()
+        or not np.isfinite(train).all()
+        or (train != np.floor(train)).any()
+        or (train < 0).any()
+    ):
+        raise InputError(f"{brief(path)}: wanted finite times, and trains numbered from 0: time (s) first, then train")
+    return time, train.astype(np.int64)
 
 
 def _read(path: str, reader: Any) -> Any:
@@ -108,18 +113,18 @@ def _csv(path: str) -> Floats:
     return np.loadtxt(path, delimiter=",", skiprows=int(head), ndmin=2)
 
 
-def _csv_trains(path: str, _: str) -> tuple[Floats, Ints]:
+def _csv_trains(path: str, _: str) -> tuple[Floats, Floats]:
     table = _csv(path)
     if table.shape[1] != 2:
         raise InputError(f"{brief(path)}: found {table.shape[1]} columns; wanted time (s) and train")
-    return table[:, 0], table[:, 1].astype(np.int64)
+    return table[:, 0], table[:, 1]
 
 
-def _npz(path: str, _: str) -> tuple[Floats, Ints]:
+def _npz(path: str, _: str) -> tuple[Floats, Floats]:
     with np.load(path, allow_pickle=False) as file:
         if missing := {"time", "train"}.difference(file.files):
             raise InputError(f"{brief(path)} has no {min(missing)!r}; it has {shortened(', '.join(file.files), 60)}")
-        return np.asarray(file["time"], dtype=float), np.asarray(file["train"]).astype(np.int64)
+        return np.asarray(file["time"], dtype=float), np.asarray(file["train"], dtype=float)
 
 
 def _nwb(path: str, population: str) -> tuple[Floats, Ints]:

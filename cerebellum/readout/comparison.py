@@ -6,10 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from cerebellum.description.protocol import Protocol
-from cerebellum.description.schema import parse
 from cerebellum.errors import InputError
-from cerebellum.experiment.schedule import trials
 from cerebellum.readout import engine_agreement
 from cerebellum.results.numbers import numbers_of
 from cerebellum.results.result import Result
@@ -54,9 +51,7 @@ def compare_engines(a: Result | str | Path, b: Result | str | Path) -> dict[str,
                 raise InputError("run.json: found no protocol; wanted a run folder as a run left it")
             if plans[0] != plans[1] or seeds[0] != seeds[1]:
                 raise InputError("the two runs differ in protocol or seed, so their trials cannot be laid over another")
-            plan = parse(Protocol, plans[0], "run.json", InputError)
-            all_trials = trials(plan, next(iter(spikes.values())).dt)
-            shown = [trial for trial in all_trials if trial.block == all_trials[-1].block]
+            shown = [trial for trial in one.trials if trial.block == one.trials[-1].block]
             spans = [(trial.start, trial.stop) for trial in shown]
             return engine_agreement.engines(spikes, rates, spans, [trial.window for trial in shown])
     return None

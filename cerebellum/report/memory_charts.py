@@ -111,13 +111,9 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
         for rival, one in rivals.items():
             if isinstance(one, dict):
                 yield f"rival: {words(rival)} / {READER_NAMES.get(reader, words(reader))}", "#cc79a7", one
-    controls = dict(found.get("controls") or {})
-    if "control" in found:
-        controls["pointers shuffled"] = found["control"]
-    for name, one in controls.items():
+    for name, one in (found.get("controls") or {}).items():
         if isinstance(one, dict):
-            shown = {**one, "identity": one["mean"]} if "mean" in one else one
-            yield f"control: {words(name)}", "#888888", shown
+            yield f"control: {words(name)}", "#888888", {**one, "r2": one["mean"]} if "mean" in one else one
 
 
 def _beta(summary: Mapping[str, Any]) -> list[Table]:

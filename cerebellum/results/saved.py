@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 D = TypeVar("D", bound="BaseModel")
+TABLES = (
+    "agreement", "beta", "checks", "convergence", "curve", "engines", "machine", "model", "names", "protocol", "rates",
+    "recall", "recall_by_block", "start_from", "timing", "versions",
+)  # fmt: skip
+"""Keys of run.json and summary.json that are tables where they are there."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -209,6 +214,11 @@ def _table(path: Path) -> dict[str, Any]:
         raise InputError(_damaged(path, error)) from error
     if not isinstance(found, dict):
         raise InputError(f"{path}: damaged: found {brief(found)}; wanted a table: run again with --force")
+    for key in TABLES:
+        if not isinstance(found.get(key), dict | None):
+            raise InputError(
+                f"{path}: damaged: {key}: found {brief(found[key])}; wanted a table: run again with --force"
+            )
     return found
 
 

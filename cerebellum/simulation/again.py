@@ -64,12 +64,13 @@ def run_again(
     Raises
     ------
     InputError
-        If the folder does not say what ran, or cannot be read.
+        If the folder does not say what ran, cannot be read, or had a loop that its protocol does not bring.
     """
     saved = open_run(folder)
     told = saved.provenance
     wanted, engines = told.get("engine"), told.get("engines")
-    if not isinstance(wanted, str) or not isinstance(engines, dict):
+    whole = isinstance(engines, dict) and all(isinstance(own, dict) for own in engines.values())
+    if not isinstance(wanted, str) or not isinstance(engines, dict) or not whole:
         raise InputError(f"{saved.folder / 'run.json'}: engine, engines: wanted what ran, as a run leaves it")
     if saved.exchanges is not None and saved.protocol.loop is None:
         raise InputError(f"{saved.folder}: a loop was closed around this run; run it again from Python, with the loop")
