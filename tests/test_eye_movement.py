@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from cerebellum.experiment.loop import Exchange
 from cerebellum.experiment.schedule import trials
 from cerebellum.loop import around
 from cerebellum.loop.eye_movement import EyeMovement, fit
+from cerebellum.simulation.again import run_again
 from cerebellum.simulation.run import run
 from cerebellum.typing import Floats
 from tests.test_loop import circuit as tiny
@@ -123,9 +125,9 @@ def two_zones() -> Circuit:
     return Circuit.model_validate(tables)
 
 
-def test_a_protocol_brings_its_loop_to_a_run() -> None:
+def test_a_protocol_brings_its_loop_to_a_run_and_to_the_same_run_again(tmp_path: Path) -> None:
     brief = {"block.naive.trial_duration": "40", "block.train.trials": "2", "loop.frequency": "50"}
-    done = run(load_protocol("okr", brief), two_zones(), target="numpy")
+    done = run(load_protocol("okr", brief), two_zones(), target="numpy", out=tmp_path / "out")
     assert done.exchanges is not None
     assert len(done.exchanges.time) == 32
     assert {block: len(one["gain"]) for block, one in done.summary["loop"].items()} == {
@@ -133,8 +135,10 @@ def test_a_protocol_brings_its_loop_to_a_run() -> None:
         "train": 2,
         "test": 3,
     }
-    again = load_protocol("okr", brief).model_dump(mode="json")
-    assert Protocol.model_validate(again) == load_protocol("okr", brief)
+    described = load_protocol("okr", brief).model_dump(mode="json")
+    assert Protocol.model_validate(described) == load_protocol("okr", brief)
+    again = run_again(tmp_path / "out")
+    assert (again.spikes, again.numbers) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -145,6 +149,7 @@ def test_a_protocol_brings_its_loop_to_a_run() -> None:
         ({"loop.frequency": "0"}, {}, "frequency: found 0 Hz"),
         ({"loop.block": f"{{naive = {STILL}}}"}, {}, "wanted the blocks naive, train, test"),
         ({"loop.kind": "ear_movement"}, {}, "wanted kind = 'eye_movement'"),
+        ({"loop.interval": "10.05"}, {}, "loop: interval = '10.05 ms': wanted a whole number of time steps"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_a_fault(settings: dict[str, str], model: dict[str, str], message: str) -> None:

@@ -54,7 +54,7 @@ def circuit(fibers: int = FIBERS, cells: bool = True) -> Circuit:
         "population": {
             "mossy_fiber": {"cell": "source", "count": value(fibers, "1")},
             "inferior_olive": {"cell": "source", "count": value(1, "1")},
-            "glomerulus": {"cell": "relay", "count": value(1, "1")},
+            "glomerulus": {"cell": "relay", "count": value(1, "1"), "role": "relay_cell"},
         },
         "projection": {
             "relayed_to_glomerulus": {
@@ -367,6 +367,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a word": ({"drive": {"mossy_fiber": "volts"}}, "rate, current"),
     "twice": ({"record": ["mossy_fiber"]}, "it is driven"),
     "timeout": ({"timeout": 0}, "timeout"),
+    "no list": ({"read": "nuclear"}, r"read = 'nuclear': wanted a list of names: \['nuclear'\]"),
+    "name and role": ({"read": ["glomerulus", "relay_cell"]}, "glomerulus, relay_cell.*by its name and its role"),
 }
 
 

@@ -19,6 +19,7 @@ from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import load_protocol
 from cerebellum.description.record import Record
 from cerebellum.errors import InputError
+from cerebellum.experiment import records
 from cerebellum.experiment.records import Planned
 from cerebellum.experiment.schedule import Events, Schedule, Trial
 from cerebellum.results import Result, nwb
@@ -194,6 +195,13 @@ def test_a_fault_names_its_place(old: str, new: str, words: list[str], tmp_path:
     with pytest.raises(InputError) as caught:
         check_together(load_protocol(str(tmp_path / "own.toml")), load_model("mouse"))
     assert any(all(word in line for word in words) for line in str(caught.value).splitlines()), caught.value
+
+
+def test_a_record_of_nothing_is_refused(wired: Connectome, tmp_path: Path) -> None:
+    """The mean rate of no cells is no number."""
+    (tmp_path / "own.toml").write_text(RECORDED.replace(THREE, '{ kind = "fraction", fraction = [0, "1", "set: x"] }'))
+    with pytest.raises(InputError, match=r"record\.cells\.where: no purkinje cell is chosen; wanted one at least"):
+        records.planned(load_protocol(str(tmp_path / "own.toml")), wired, [], 1)
 
 
 def test_weights_of_what_does_not_learn_are_refused(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import cerebellum
 from cerebellum.description.circuit import load_model
 from cerebellum.errors import ArgumentError
+from cerebellum.experiment.loop import Loop
 from cerebellum.results.result import Result
 from cerebellum.simulation.replay import replay
 
@@ -39,6 +42,14 @@ def test_another_size_is_refused(finished: tuple[Result, object], model_settings
     larger = load_model("jaeckel", {**model_settings, "population.granule.count": "900"})
     with pytest.raises(ArgumentError, match="the recorded number of granule cells"):
         replay(recorded, larger, live=["purkinje"])
+
+
+def test_cells_that_a_loop_drove_are_refused(finished: tuple[Result, object]) -> None:
+    recorded, _ = finished
+    loop = Loop(lambda now, seen: {}, ["nuclear"], {"purkinje": "current"})
+    closed = replace(recorded, schedule=replace(recorded.schedule, loop=loop))
+    with pytest.raises(ArgumentError, match="wanted none that a closed loop drove, such as purkinje"):
+        replay(closed, live=["purkinje"])
 
 
 def test_a_run_without_spikes_has_nothing_to_replay(

@@ -22,6 +22,7 @@ from cerebellum.errors import InputError
 from cerebellum.exchange import export, left_out, read_sonata, read_spikes, write_spikes
 from cerebellum.exchange.export import driven
 from cerebellum.exchange.sonata import index, pathways
+from cerebellum.experiment.loop import Loop
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.simulation.prepare import prepare
 
@@ -198,6 +199,9 @@ def test_everything_left_out_is_named() -> None:
     assert left_out(coupled) == ["gap junctions inferior_olive"]
     steps = prepare("current_steps", "mouse_lif", 1, SCALE)
     assert any(text.startswith("currents into ") for text in left_out(steps.connectome, steps.schedule))
+    loop = Loop(lambda now, seen: {}, ["nuclear"], {"mossy_fiber": "rate"})
+    lost = left_out(steps.connectome, replace(steps.schedule, loop=loop))
+    assert "what a closed loop sends into mossy_fiber" in lost
 
 
 def test_spikes_come_back_in_their_steps(tmp_path: Path) -> None:

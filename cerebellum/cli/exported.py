@@ -85,9 +85,7 @@ def _of_run(folder: Path) -> Exported:
 
     run = open_run(folder)
     if (folder / "exchanges.npz").exists():
-        raise InputError(
-            f"{folder}: a closed loop drove it, which its protocol does not have; export its model instead"
-        )
+        raise InputError(f"{folder}: a closed loop drove it, whose spikes no file has; export its model instead")
     earlier = weights.of_run(folder) if (folder / "weights.npz").is_file() else None
     experiment = sample_experiment(run.circuit, run.protocol, run.seed, earlier)
     return experiment.connectome, experiment.schedule, run.spikes or None

@@ -101,6 +101,8 @@ def _left_out(connectome: Connectome, schedule: Schedule | None) -> Iterator[str
         yield f"currents into {', '.join(schedule.currents)}"
     if schedule is not None and schedule.lesion:
         yield f"lesions {', '.join(schedule.lesion)}"
+    if schedule is not None and schedule.loop is not None:
+        yield f"what a closed loop sends into {', '.join(schedule.loop.drive)}"
 
 
 def driven(connectome: Connectome, schedule: Schedule) -> dict[str, Spikes]:

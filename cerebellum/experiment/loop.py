@@ -57,6 +57,9 @@ class Loop:
             raise ArgumentError("interval", self.interval, "wanted more than 0 s")
         if self.timeout is not None and not self.timeout > 0:
             raise ArgumentError("timeout", self.timeout, "wanted more than 0 s, or None")
+        for place, names in (("read", self.read), ("record", self.record)):
+            if isinstance(names, str):
+                raise ArgumentError(place, names, f"wanted a list of names: [{names!r}]")
         for words, known in ((self.reads, ("rates", "spikes")), (self.drive, tuple(UNITS))):
             for name, word in words.items():
                 if word not in known:
@@ -88,6 +91,10 @@ class Loop:
         if not on_grid(self.interval, circuit.dt):
             wanted = f"wanted a whole number of time steps of {circuit.time_step}"
             raise ArgumentError("interval", f"{self.interval * 1e3:g} ms", wanted)
+        for place, names in (("read", [*self.reads]), ("drive", [*self.drive])):
+            populations = [_population(circuit, place, name) for name in names]
+            if twice := [name for name, found in zip(names, populations, strict=True) if populations.count(found) > 1]:
+                raise ArgumentError(place, ", ".join(twice), "one population by its name and its role; wanted it once")
         for name in self.reads:
             found = _population(circuit, "read", name)
             if MODELS[circuit.population[found].cell].given and found not in self.driven(circuit, "rate"):

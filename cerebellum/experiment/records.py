@@ -13,6 +13,7 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.record import Record
 from cerebellum.description.where import Scene, Where
+from cerebellum.errors import ProtocolFileError
 from cerebellum.typing import Ints
 
 if TYPE_CHECKING:
@@ -45,7 +46,13 @@ class Planned:
 
 
 def planned(protocol: Protocol, connectome: Connectome, trials: Sequence[Trial], seed: int) -> dict[str, Planned]:
-    """All records of a protocol, by name."""
+    """All records of a protocol, by name.
+
+    Raises
+    ------
+    ProtocolFileError
+        If a record's `where` or `sources` choose nothing.
+    """
     circuit, out = connectome.circuit, {}
     for name, record in protocol.record.items():
         every = nearest(record.interval.si, circuit.dt) if record.interval is not None else 1
@@ -62,6 +69,9 @@ def planned(protocol: Protocol, connectome: Connectome, trials: Sequence[Trial],
             assert population is not None  # checked with the circuit
             cells = _cells(record.where, connectome, population, seed).astype(np.int64)
             out[name] = Planned(record, population, cells, spans)
+        if (record.where or record.sources) and not len(out[name].elements):
+            what = f"synapse of {record.projection}" if record.projection else f"{out[name].population} cell"
+            raise ProtocolFileError(f"record.{name}.where: no {what} is chosen; wanted one at least")
     return out
 
 

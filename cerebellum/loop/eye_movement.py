@@ -111,7 +111,7 @@ class EyeMovement(ClosedLoop):
         return abs(driving.si) / self.mossy.full.si
 
     def faults(self, circuit: Circuit, blocks: Sequence[str]) -> list[str]:
-        """Opposed halves of the microzones, cells in both; every block has its turns, and whole cycles."""
+        """Opposed halves of the microzones, cells in both, turns for every block; and what `Loop.check` refuses."""
         faults = []
         if set(blocks) != set(self.block):
             faults.append(f"loop.block: found {', '.join(self.block)}; wanted the blocks {', '.join(blocks)}")
@@ -127,6 +127,11 @@ class EyeMovement(ClosedLoop):
                 faults.append(f"loop.{table}.population: the model has no {name!r}")
             elif circuit.size(found) < circuit.zones:
                 faults.append(f"loop.{table}: {circuit.size(found)} {found} cells; wanted one a microzone at least")
+        if not faults:
+            try:
+                self.loop(circuit, ()).check(circuit)
+            except InputError as error:
+                faults.append(f"loop: {error}")
         return faults
 
     def loop(self, circuit: Circuit, trials: Sequence[Trial]) -> Loop:

@@ -83,5 +83,7 @@ def _line() -> Iterator[Progress]:
         share = "" if done is None else f" {done:.0%}"
         line.update(ipython.HTML(f"<small>{html.escape(stage)}{share}, {time.monotonic() - start:.0f} s</small>"))
 
-    yield report
-    line.update(ipython.HTML(""))
+    try:
+        yield report
+    finally:
+        line.update(ipython.HTML(""))

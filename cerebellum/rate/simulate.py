@@ -100,7 +100,8 @@ def together(
     Raises
     ------
     ArgumentError
-        If schedules differ in duration, plasticity, lesions or the populations they drive, or several shall be drawn.
+        If schedules differ in duration, plasticity, lesions, the populations they drive or those that they count, or
+        several shall be drawn.
     """
     _refuse_unlike(schedules, draws)
     if schedules[0].loop is not None:
@@ -226,10 +227,9 @@ def _refuse_unlike(schedules: Sequence[Schedule], draws: int) -> None:
     if draws and len(schedules) > 1:
         raise ArgumentError("draws", draws, "wanted 0 with several schedules, or one schedule")
     first = alike(schedules[0])
-    if any(alike(one) != first for one in schedules) or (len(schedules) > 1 and _watched(schedules[0])):
-        wanted = (
-            "wanted those of one duration, lesions, driven populations and plastic blocks, without loops or records"
-        )
+    if any(alike(one) != first for one in schedules) or (len(schedules) > 1 and any(map(_watched, schedules))):
+        wanted = "wanted those of one duration, lesions, driven and counted populations and plastic blocks, without "
+        wanted += "loops or records"
         raise ArgumentError("schedules", len(schedules), wanted)
 
 
@@ -244,6 +244,7 @@ def alike(schedule: Schedule) -> object:
         nearest(schedule.duration, BIN),
         schedule.lesion,
         sorted(schedule.events),
+        sorted(schedule.counted),
         plastic_spans(schedule.trials),
         ends,
     )

@@ -18,7 +18,7 @@ from cerebellum.typing import Floats
 
 
 class PortConductance:
-    """PortConductance of one receptor of a population's cells; `none` is 0, shape (cells,)."""
+    """Mean conductance of one receptor of a population's cells; `none` is 0, shape (cells,)."""
 
     def __init__(self, receptor: ConductanceReceptor, none: Tensor) -> None:
         self.receptor, self.state = receptor, receptor.begin(none)

@@ -49,7 +49,8 @@ def replay(
     Raises
     ------
     ArgumentError
-        If there are no spikes to replay, or the populations of `circuit` are not of the recorded sizes.
+        If there are no spikes to replay, the populations of `circuit` are not of the recorded sizes, or a closed loop
+        drove live ones: what it sent is in no spikes.
     """
     circuit = circuit or recorded.circuit
     if not recorded.spikes or recorded.connectome is None:
@@ -57,6 +58,9 @@ def replay(
     for name in {*live, *recorded.spikes}:
         if name not in circuit.population or circuit.size(name) != recorded.circuit.size(name):
             raise ArgumentError("circuit", circuit.title, f"wanted the recorded number of {name} cells")
+    loop = recorded.schedule.loop
+    if loop is not None and (sent := [name for name in loop.drive if circuit.find(name) in live]):
+        raise ArgumentError("live", live, f"wanted none that a closed loop drove, such as {sent[0]}")
     seed = recorded.connectome.seed
     experiment = sample_experiment(circuit, recorded.protocol, seed)
     connectome, schedule = _part(experiment.connectome, experiment.schedule, recorded.spikes, live)
@@ -111,6 +115,7 @@ def _part(
         replace(
             schedule,
             events=events,
+            loop=None,
             currents={name: pulses for name, pulses in schedule.currents.items() if name in live},
             lesion=tuple(word for word in schedule.lesion if word in known or word not in circuit.population),
         ),

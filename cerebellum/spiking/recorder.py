@@ -15,10 +15,8 @@ import brian2 as b2
 import numpy as np
 
 from cerebellum.errors import CerebellumError
+from cerebellum.experiment.records import Span
 from cerebellum.typing import Floats, Ints
-
-Span = tuple[int, int, int]
-"""First step, the one after the last, and of how many steps one is copied."""
 
 
 @dataclass

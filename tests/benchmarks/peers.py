@@ -13,6 +13,7 @@ processor time of the time steps alone, without building and compiling.
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import statistics
@@ -130,7 +131,7 @@ def eglif_script(b2: Any, connectome: Connectome, schedule: Schedule) -> dict[st
             continue
         on_pre, names = "arrived_post += 1", {}
         if projection.receptor:
-            jump = np.e * connectome.weight[name] / model.receptor[projection.receptor].si.tau
+            jump = math.e * connectome.weight[name] / model.receptor[projection.receptor].si.tau
             on_pre, names = f"h_{projection.receptor}_post += kick", {"kick": jump * b2.siemens / b2.second}
         made = b2.Synapses(
             groups[projection.source], groups[projection.target], on_pre=on_pre, namespace=names, name=name,
