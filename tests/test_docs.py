@@ -25,6 +25,14 @@ def test_every_file_and_function_that_a_guide_names_exists(root: Path, guide: st
             assert name in defined, f"{file}: {name}"
 
 
+def test_the_readme_has_every_shipped_model_and_protocol(root: Path) -> None:
+    rows = re.findall(r"^\| (`\w+`.*?) \|", (root / "README.md").read_text(), re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", " ".join(rows)))
+    shipped = {path.stem for kind in ("models", "protocols") for path in (root / kind).glob("*.toml")}
+    also = {f"mouse_{name}" for name in ("capacity", "critical_distance", "forgetting")}  # "`mouse_...` in the mouse"
+    assert shipped - named <= also
+
+
 def test_a_weight_passes_at_most_seven_functions_in_each_engine(root: Path) -> None:
     text = (root / "docs/architecture.md").read_text()
     steps = [int(number) for number in re.findall(r"^(\d)\. `cerebellum/", text, re.MULTILINE)]

@@ -29,9 +29,9 @@ CLAIM = (
 CAPTION = (
     "Mean rate of every population of the full circuit over five connectomes (points: single seeds; all cells that"
     " fired at least once, as the source counts) and mean standard deviation over cells (blue line), beside the"
-    " published mean and standard deviation (bars). Mossy fibres at 4 Hz; burst: 150 Hz for 50 ms on the fibres within"
-    " 90 um of a point; conditioned stimulus: 40 Hz on all fibres. Crosses: one run of mouse_meanfield_wiring, with"
-    " equal convergences from a mean-field table."
+    " published mean and standard deviation (bars). Mossy fibres at 4 Hz; burst: 150 Hz for 60 ms on the fibres within"
+    " 90 um of a point, rates of the first 50 ms; conditioned stimulus: 40 Hz on all fibres. Crosses: one run of"
+    " mouse_meanfield_wiring, with equal convergences from a mean-field table."
 )
 
 SEEDS = 5
