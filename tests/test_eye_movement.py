@@ -23,8 +23,8 @@ from cerebellum.loop.eye_movement import EyeMovement, fit
 from cerebellum.simulation.again import run_again
 from cerebellum.simulation.run import run
 from cerebellum.typing import Floats
-from tests.test_loop import circuit as tiny
-from tests.test_loop import value
+from tests.loop_case import circuit as tiny
+from tests.loop_case import value
 
 
 @pytest.fixture(scope="module")

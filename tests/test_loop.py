@@ -1,4 +1,4 @@
-"""Closed loops: what passes is what cells do, one interval late, on every engine and target; bad callables end it."""
+"""Closed loops: what passes is what cells do, one interval late, on every engine; the end of a side ends both."""
 
 from __future__ import annotations
 
@@ -15,13 +15,9 @@ import numpy as np
 import psutil
 import pytest
 from scipy import stats
-from typer.testing import CliRunner
 
 from cerebellum.activity.spikes import Spikes
-from cerebellum.cli.commands import app
-from cerebellum.description.circuit import Circuit
-from cerebellum.description.protocol import Protocol
-from cerebellum.errors import CerebellumError, InputError
+from cerebellum.errors import CerebellumError
 from cerebellum.experiment.fibers import Fibers
 from cerebellum.experiment.loop import Exchange
 from cerebellum.loop import Loop
@@ -30,85 +26,7 @@ from cerebellum.results.result import Result
 from cerebellum.results.saved import open_run
 from cerebellum.simulation.run import run
 from cerebellum.typing import Floats, Ints
-
-DT, INTERVAL, SEED = 5e-4, 1e-3, 3
-FIBERS, CELLS = 6, 4
-
-
-def value(number: float, unit: str) -> list[Any]:
-    return [number, unit, "assumed: case"]
-
-
-def circuit(fibers: int = FIBERS, cells: bool = True) -> Circuit:
-    """Fibres onto a relay, and onto four cells with an afferent each."""
-    membrane = {
-        "C_m": value(100, "pF"), "tau_m": value(10, "ms"), "E_L": value(-70, "mV"), "V_th": value(-50, "mV"),
-        "V_reset": value(-70, "mV"), "I_e": value(180, "pA"), "t_ref": value(1.5, "ms"),
-    }  # fmt: skip
-    synapse = {"kind": "alpha", "effect": "excitatory", "tau": value(2, "ms"), "reversal": value(0, "mV")}
-    tables: dict[str, Any] = {
-        "title": "case",
-        "description": "case",
-        "time_step": value(DT * 1e3, "ms"),
-        "microzones": value(1, "1"),
-        "population": {
-            "mossy_fiber": {"cell": "source", "count": value(fibers, "1")},
-            "inferior_olive": {"cell": "source", "count": value(1, "1")},
-            "glomerulus": {"cell": "relay", "count": value(1, "1"), "role": "relay_cell"},
-        },
-        "projection": {
-            "relayed_to_glomerulus": {
-                "from": "mossy_fiber", "to": "glomerulus", "delay": value(1, "ms"), "rule": {"kind": "all_to_all"},
-            },
-        },
-    }  # fmt: skip
-    if cells:
-        tables["population"]["nuclear"] = {
-            "cell": "conductance_lif", "count": value(CELLS, "1"), "parameters": membrane,
-            "receptor": {"ampa": synapse},
-            "afferent": {"receptor": "ampa", "weight": value(2, "nS"), "delay": value(1, "ms")},
-        }  # fmt: skip
-        tables["projection"]["mossy_fiber_to_nuclear"] = {
-            "from": "mossy_fiber", "to": "nuclear", "delay": value(1, "ms"), "rule": {"kind": "all_to_all"},
-            "receptor": "ampa", "weight": value(1, "nS"),
-        }  # fmt: skip
-    return Circuit.model_validate(tables)
-
-
-def plan(seconds: float, times: list[float] | None = None) -> Protocol:
-    """One trial; `times` (ms) of spikes that the protocol gives all fibres."""
-    stimulus = {
-        "given": {
-            "kind": "burst", "population": "mossy_fiber", "onset": value(0, "ms"),
-            "times": [times, "ms", "assumed: case"],
-        }
-    }  # fmt: skip
-    block = {
-        "over": "trials",
-        "trials": value(1, "1"),
-        "trial_duration": value(seconds * 1e3, "ms"),
-        "stimulus": stimulus if times else {},
-    }
-    return Protocol.model_validate({"title": "case", "description": "case", "block": {"only": block}})
-
-
-def controller(now: float, seen: Mapping[str, Floats]) -> dict[str, Any]:
-    """Drives each fibre, afferent and cell by what the cells did: an error of an interval or a cell changes all."""
-    nuclear = seen["nuclear"]
-    return {
-        "mossy_fiber": 100 + 0.3 * nuclear.sum() + 20 * np.arange(FIBERS),
-        "nuclear": 1e-11 * np.arange(CELLS) - 1e-13 * nuclear,
-        "mean": nuclear.mean(),
-    }
-
-
-CLOSED = Loop(
-    controller, ["nuclear", "glomerulus"], {"mossy_fiber": "rate", "nuclear": "current"}, INTERVAL, ["mean"], None
-)
-
-
-def closed(target: str, seconds: float = 1.0, loop: Loop = CLOSED, **more: Any) -> Result:
-    return run(plan(seconds), circuit(), loop=loop, target=target, seed=SEED, **more)
+from tests.loop_case import BAD, CLOSED, DT, FIBERS, INTERVAL, SEED, circuit, closed, controller, plan
 
 
 @pytest.fixture(scope="module")
@@ -258,46 +176,6 @@ def test_a_fibre_fires_once_a_step_at_most_and_loses_none() -> None:
     assert max(fired) <= 50
 
 
-def hang(now: float, seen: Mapping[str, Floats]) -> dict[str, Any]:
-    time.sleep(60)
-    return {}
-
-
-def fail(now: float, seen: Mapping[str, Floats]) -> dict[str, Any]:
-    raise InputError("no such thing")  # what the package raises is as much an error of the callable as any other
-
-
-BAD: dict[str, tuple[Any, str]] = {
-    "raises": (fail, "raised InputError: no such thing"),
-    "hangs": (hang, r"no answer within 0\.2 s"),
-    "shape": (lambda now, seen: {"mossy_fiber": np.zeros(FIBERS + 1)}, r"mossy_fiber: found shape \(7,\); .*\(6,\)"),
-    "nan": (lambda now, seen: {"mossy_fiber": [1, 2, np.nan, 4, 5, 6]}, "mossy_fiber: found nan Hz"),
-    "negative": (lambda now, seen: {"mossy_fiber": -1.0}, "found -1 Hz; wanted 0 to 2000 Hz"),
-    "too fast": (lambda now, seen: {"mossy_fiber": 2001.0}, "found 2001 Hz"),
-    "infinite": (lambda now, seen: {"nuclear": np.inf}, "nuclear: found inf A; wanted a finite number"),
-    "words": (lambda now, seen: {"mossy_fiber": "fast"}, "mossy_fiber: found 'fast'; wanted numbers"),
-    "name": (lambda now, seen: {"mossy": 1.0}, "found 'mossy'; wanted names"),
-    "none": (lambda now, seen: None, "found None; wanted a dict"),
-}
-
-
-@pytest.mark.parametrize("bad", BAD)
-def test_a_bad_callable_is_an_error_that_says_when_and_why(bad: str) -> None:
-    step, message = BAD[bad]
-    loop = Loop(step, ["nuclear"], {"mossy_fiber": "rate", "nuclear": "current"}, 0.01, timeout=0.2)
-    with pytest.raises(CerebellumError, match=f"the loop's callable at t = 0 s: .*{message}") as caught:
-        Exchange(loop, circuit(), 1.0)({"nuclear": np.zeros(CELLS)})
-    assert not isinstance(caught.value, InputError)
-
-
-def test_it_ends_the_run_and_leaves_nothing(tmp_path: Path) -> None:
-    step, message = BAD["raises"]
-    loop = Loop(step, ["nuclear"], {"mossy_fiber": "rate"})
-    with pytest.raises(CerebellumError, match=f"at t = 0 s: .*{message}"):
-        closed("numpy", 0.02, loop, out=tmp_path / "out")
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("bad", ["raises", "hangs", "nan"])
 def test_it_ends_the_compiled_program_too(bad: str, tmp_path: Path, compiled: tuple[Result, Path]) -> None:
     step, message = BAD[bad]
@@ -334,7 +212,7 @@ def test_the_end_of_the_run_ends_the_compiled_program(compiled: tuple[Result, Pa
     mark = f"mark-{os.getpid()}-{time.monotonic_ns()}"
     code = """
 import os, signal
-from tests.test_loop import CLOSED, INTERVAL, Loop, closed, controller
+from tests.loop_case import CLOSED, INTERVAL, Loop, closed, controller
 def kill(now, seen):
     if now > 0.01:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -355,90 +233,6 @@ def marked(process: psutil.Process, mark: str) -> bool:
         return process.environ().get("LOOP_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "interval off the grid": ({"interval": 0.00125}, "1.25 ms.*time steps of 0.5 ms"),
-    "interval of nothing": ({"interval": 0.0}, "interval"),
-    "unknown cells": ({"read": ["purkinje"]}, "purkinje.*there is: mossy_fiber"),
-    "given spikes": ({"read": ["inferior_olive"]}, "given by the protocol"),
-    "own spikes": ({"drive": {"glomerulus": "rate"}}, "makes its own spikes"),
-    "no membrane": ({"drive": {"mossy_fiber": "current"}}, "no membrane"),
-    "a word": ({"drive": {"mossy_fiber": "volts"}}, "rate, current"),
-    "twice": ({"record": ["mossy_fiber"]}, "it is driven"),
-    "timeout": ({"timeout": 0}, "timeout"),
-    "no list": ({"read": "nuclear"}, r"read = 'nuclear': wanted a list of names: \['nuclear'\]"),
-    "name and role": ({"read": ["glomerulus", "relay_cell"]}, "glomerulus, relay_cell.*by its name and its role"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_does_not_fit_is_refused_before_any_work(case: str) -> None:
-    wrong, message = REFUSED[case]
-    given: dict[str, Any] = {"read": ["nuclear"], "drive": {"mossy_fiber": "rate"}, **wrong}
-    with pytest.raises(InputError, match=message):
-        run(plan(0.1), circuit(), loop=Loop(controller, **given), target="numpy")
-
-
-@pytest.mark.parametrize(
-    ("engine", "kind", "message"),
-    [("rate", "current", "the rate engine takes no current into purkinje"), ("volley", "current", "closes no loops")],
-)
-def test_an_engine_refuses_what_it_cannot(engine: str, kind: Any, message: str) -> None:
-    loop = Loop(controller, ["purkinje"], {"purkinje": kind})
-    model = "mouse" if engine == "rate" else "jaeckel"
-    with pytest.raises(InputError, match=message):
-        run("recall" if engine == "volley" else "background", model, engine, loop=loop)
-
-
-SCRIPT = """
-from cerebellum.loop import Loop
-from cerebellum.loop.environment import around
-good = Loop(lambda now, rates: {"mossy_fiber": 10.0}, ["granule"], {"mossy_fiber": "rate"})
-bad = Loop(lambda now, rates: {"mossy_fiber": -10.0}, ["granule"], {"mossy_fiber": "rate"})
-number = 3
-"""
-SMALL = [
-    word
-    for setting in (
-        "population.granule.count=64", "population.purkinje.count=64", "patterns.source=random", "patterns.count=1",
-        "block.baseline.trial_duration=30", "block.baseline.window.onset=10", "block.baseline.window.duration=20",
-        "block.read.cues_per_pattern=1", "block.read.noise=[0]", "block.read.trial_duration=50",
-        "block.read.window.duration=30", "block.read.stimulus.cue.volleys=1",
-    )
-    for word in ("--set", setting)
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "code", "message"),
-    [
-        ("bad", 1, "found -10 Hz"),
-        ("number", 2, "wanted a cerebellum.loop.Loop"),
-        ("missing", 2, "bad, good, number"),
-    ],
-)
-def test_the_command_line_takes_a_loop_from_a_file(
-    name: str, code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    from cerebellum.cli import commands
-
-    (tmp_path / "mine.py").write_text(SCRIPT)
-    loop = ["--loop", f"{tmp_path / 'mine.py'}:{name}"]
-    words = ["run", "recall", "--model", "jaeckel", "--target", "numpy", *SMALL, *loop, "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", ["cerebellum", *words])
-    with pytest.raises(SystemExit) as stop:
-        commands.main()
-    assert stop.value.code == code
-    assert message in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("__")] == ["mine.py"]
-
-
-def test_a_file_of_a_loop_that_is_none(tmp_path: Path) -> None:
-    for words in ("nothing", str(tmp_path / "none.py") + ":loop"):
-        done = CliRunner().invoke(app, ["run", "recall", "--loop", words])
-        assert isinstance(done.exception, InputError)
-        assert "--loop" in str(done.exception)
 
 
 class Countdown:

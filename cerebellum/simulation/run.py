@@ -73,7 +73,7 @@ def run(
         refuse_existing(Path(out), force)
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
-    _refuse(circuit, plan, chosen)
+    _refuse(circuit, plan, chosen, loop)
     with shown(progress) as report:
         result = _simulate(circuit, plan, chosen, seed, start_from, loop, report)
         if isinstance(model, str) and (said := other_model(plan, model)):
@@ -106,9 +106,7 @@ def _simulate(
     progress("sampling the connectome", None)
     earlier = None if start_from is None else weights.of_run(Path(start_from))
     experiment = sample_experiment(circuit, plan, seed, earlier, loop)
-    if (closed := experiment.schedule.loop) is not None:
-        for one, _ in chosen:
-            loops.refuse(closed, circuit, one.name, getattr(one, "closes", ()))
+    _refuse_loop(experiment.schedule.loop, circuit, chosen)
     if earlier is not None:
         weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
@@ -162,13 +160,21 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     return out
 
 
-def _refuse(circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any]]) -> None:
+def _refuse_loop(loop: Loop | None, circuit: Circuit, chosen: Sequence[tuple[Engine, Any]]) -> None:
+    """Complain about a loop that the circuit or an engine does not take."""
+    if loop is not None:
+        for engine, _ in chosen:
+            loops.refuse(loop, circuit, engine.name, getattr(engine, "closes", ()))
+
+
+def _refuse(circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any]], loop: Loop | None) -> None:
     """Complain before any work about what does not fit together, or what no engine asked for can run."""
     check_together(plan, circuit)
     if plan.block_of("read") and plan.block_of("baseline") is None:
         raise ProtocolFileError("block: a protocol with a read block wants one with role = 'baseline' too")
     for engine, options in chosen:
         engine.check(circuit, plan, options)
+    _refuse_loop(loop, circuit, chosen)
     memory.check(circuit, chosen, plan)
 
 
