@@ -95,7 +95,9 @@ def test_brian_and_numpy_give_the_same_spikes() -> None:
     for name in ("golgi", "nuclear"):
         current = np.zeros(round(schedule.duration / circuit.dt))
         for pulse in schedule.currents[name]:
-            current[round(pulse.start / circuit.dt) : round(pulse.stop / circuit.dt)] += pulse.amplitude
+            assert pulse.cells is None or len(pulse.cells) == circuit.size(name)  # all alike
+            during = slice(round(pulse.start / circuit.dt), round(pulse.stop / circuit.dt))
+            current[during] += np.ravel(pulse.amplitude)
         parameters = wired.parameters[name]
         rng = connectome.generator(4, "cells", name)
         state = eglif.start(parameters, circuit.size(name), rng)

@@ -319,7 +319,14 @@ def _no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_of_the_rate_engine_alone_has_the_spiking_engines_words(tmp_path: Path) -> None:
     out = tmp_path / "run"
     result = cerebellum.run("background", "mouse", "rate", settings={**SHORT, "lesion": '["golgi"]'}, out=out)
-    assert {path.name for path in out.iterdir()} == {"run.json", "summary.json", "rates.npz", "figures"}
+    assert {path.name for path in out.iterdir()} == {
+        "run.json",
+        "summary.json",
+        "rates.npz",
+        "trials.csv",
+        "report.html",
+        "figures",
+    }
     assert (out / "figures" / "rates.png").is_file()
     saved = cerebellum.open_run(out)
     assert saved.spikes == {}

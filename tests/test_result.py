@@ -165,7 +165,10 @@ def test_the_summary_has_the_names_of_the_contract(finished: tuple[Result, Path]
                  "granule_vs_sdm", "sdm_vs_sdm_exact", "sdm_vs_attention"):  # fmt: skip
         assert {"r2", "identity", "tv"} <= set(saved.summary["agreement"][pair])
         assert saved.summary["agreement"][pair]["r2"] == result.summary["agreement"][pair]["r2"]
-    assert "r2" in saved.summary["agreement"]["control"]
+    for control in ("no_plasticity", "climbing_fibers_shuffled", "weights_shuffled", "pointers_exchanged"):
+        assert {"mean", "low", "high"} <= set(saved.summary["agreement"]["controls"][control]), control
+    for rival in ("indicator", "linear", "softmax_half", "softmax_one", "softmax_twice", "exact", "granule"):
+        assert {"identity", "others_identity"} <= set(saved.summary["agreement"]["rivals"]["purkinje"][rival]), rival
     assert {"sdm", "attention", "purkinje"} <= set(saved.summary["beta"])
     for reader in ("purkinje", "rate", "sdm", "sdm_exact", "attention"):
         assert {"bits", "patterns"} <= set(saved.summary["recall"][reader])

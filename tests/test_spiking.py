@@ -154,7 +154,8 @@ def test_active_granule_cells_of_all_lines_are_the_ideal_sets(kanerva_circuit: C
 def test_a_climbing_fibre_fires_its_purkinje_cells_at_once(circuit: Circuit, simulated: Outcome) -> None:
     climbing, purkinje = simulated.spikes["inferior_olive"], simulated.spikes["purkinje"]
     for time, fiber in zip(climbing.time[:40], climbing.cell[:40], strict=True):
-        near = (purkinje.time > time + 3.9e-3) & (purkinje.time < time + 6e-3)
+        # It arrives after 4 ms, on a cell that may have fired in the step before and is held first.
+        near = (purkinje.time > time + 3.95e-3) & (purkinje.time < time + 6.05e-3)
         assert {2 * fiber, 2 * fiber + 1} <= set(purkinje.cell[near].tolist())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -71,7 +71,8 @@ class SavedRun:
         """Spikes of every population, from spikes.nwb; empty for a run of the rate engine alone."""
         from cerebellum.results.nwb import read_spikes
 
-        return _read(self.folder / "spikes.nwb", lambda path: read_spikes(path, self.circuit.dt), {})
+        found = _read(self.folder / "spikes.nwb", read_spikes, {})  # damage is said of the file that has it
+        return {name: replace(one, dt=self.circuit.dt) for name, one in found.items()}
 
     @cached_property
     def rates(self) -> dict[str, Rates]:
