@@ -180,6 +180,7 @@ def test_a_session_lists_blocks_in_their_order_and_repeats_them(tmp_path: Path) 
         ("onset = [250,", "onset = [450,", ["stimulus.us", "600 ms", "trial"]),
         ("duration = [260, \"ms\", \"assumed: x\"]\nrate", "rate", ["stimulus.cs.duration: missing"]),
         ('duration = [600, "ms"', 'duration = [600.05, "ms"', ["trial.paired.duration", "multiple of the time step"]),
+        ("duration = [260,", "duration = [0.01,", ["trial.paired.windows.cs", "no time step of 0.1 ms"]),
         ("title", 'session = ["pairng"]\ntitle', ["session: found 'pairng'", "pairing, shuffled, alone"]),
         ("title", 'session = [{ block = "alone", times = 0 }]\ntitle', ["session: times: found 0"]),
         ("title", "session = []\ntitle", ["session: found []", "a list of blocks"]),
