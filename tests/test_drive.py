@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from test_records import conducting, planned, value
 
 from cerebellum.connectome.connectome import sample
+from cerebellum.description import data_file
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol
@@ -174,6 +175,7 @@ def test_a_damaged_file_is_one_line(circuit: Circuit, tmp_path: Path) -> None:
     for name, content, words in (
         ("a.npy", b"\x93NUMPY\x01", "cannot read"), ("a.csv", b"time,rate\n0,x\n", "cannot read"),
         ("b.csv", b"0,1\n0,2\n", "ascend"), ("c.csv", b"0\n1\n", "wanted rows of a time"),
+        ("d.csv", b"0,nan\n1,2\n2,3\n", "finite"), ("e.csv", b"0,\n1,2\n2,3\n", "cannot read"),
     ):  # fmt: skip
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=words) as caught:
@@ -181,10 +183,20 @@ def test_a_damaged_file_is_one_line(circuit: Circuit, tmp_path: Path) -> None:
         assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "text", ["0,1\n1,3\n", "\ufeff0,1\n1,3\n", "time,rate\n0,1\n1,3\n", "\ufefftime,0\n0,1\n1,3\n"]
+)
+def test_a_table_is_read_with_a_head_line_or_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    time, values = data_file.course(str(tmp_path / "a.csv"))
+    assert (time.tolist(), values.tolist()) == ([0.0, 1.0], [[1.0], [3.0]])
+
+
 def test_spike_trains_with_columns_exchanged_are_refused(circuit: Circuit, tmp_path: Path) -> None:
     (tmp_path / "exchanged.csv").write_text("train,time\n0,0.125\n1,0.25\n")
     np.savez(tmp_path / "halves.npz", time=[0.1, 0.2], train=[0.5, np.nan])
-    for name in ("exchanged.csv", "halves.npz"):
+    np.savez(tmp_path / "huge.npz", time=[0.1], train=[1e300])
+    for name in ("exchanged.csv", "halves.npz", "huge.npz"):
         with pytest.raises(InputError, match="trains numbered from 0"):
             check_together(plan({**FIBERS, "kind": "spike_trains", "path": str(tmp_path / name)}), circuit)
 

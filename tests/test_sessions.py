@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol, load_protocol
 from cerebellum.errors import InputError
 from cerebellum.experiment.schedule import plastic_ends, plastic_spans, trials
+from cerebellum.plotting import learning
 from cerebellum.results import Result
 from cerebellum.results import trials as trial_table
 
@@ -180,6 +182,7 @@ def test_a_session_lists_blocks_in_their_order_and_repeats_them(tmp_path: Path) 
         ("onset = [250,", "onset = [450,", ["stimulus.us", "600 ms", "trial"]),
         ("duration = [260, \"ms\", \"assumed: x\"]\nrate", "rate", ["stimulus.cs.duration: missing"]),
         ('duration = [600, "ms"', 'duration = [600.05, "ms"', ["trial.paired.duration", "multiple of the time step"]),
+        ("duration = [260,", "duration = [0.01,", ["trial.paired.windows.cs", "no time step of 0.1 ms"]),
         ("title", 'session = ["pairng"]\ntitle', ["session: found 'pairng'", "pairing, shuffled, alone"]),
         ("title", 'session = [{ block = "alone", times = 0 }]\ntitle', ["session: times: found 0"]),
         ("title", "session = []\ntitle", ["session: found []", "a list of blocks"]),
@@ -233,6 +236,9 @@ def test_the_table_of_trials_says_what_each_was_and_how_its_cells_fired(plan: Pr
     spikes = Spikes(np.asarray(fibers.step * DT, dtype=float), fibers.cell, DT)
     made = Result(ready.circuit, plan, schedule, None, outcomes={"spiking": Outcome(size, {"mossy_fiber": spikes})})
     trial_table.write(made, tmp_path / "trials.csv")
+    assert learning.has_curves(made)
+    assert len(learning.curves_figure(made).axes) == 1  # of the one population that has rates
+    assert not learning.has_curves(replace(made, outcomes={"volley": Outcome(size)}))  # nothing to draw, no figure
     found = trial_table.read(tmp_path / "trials.csv")
     assert found["trial"].tolist() == list(range(65))
     assert found["block"].tolist() == ["pairing"] * 30 + ["shuffled"] * 30 + ["alone"] * 5

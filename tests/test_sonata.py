@@ -187,6 +187,16 @@ def test_learned_weights_are_read_again(connectome: Connectome, tmp_path: Path) 
     np.testing.assert_allclose(back.learned[name], weights, rtol=1e-15)
 
 
+def test_what_has_been_learned_from_nothing_is_read_again(tmp_path: Path) -> None:
+    name = "parallel_fiber_to_stellate"
+    naive = sample(load_model("mouse_plastic", {"scale": "0.05", f"projection.{name}.weight": "0"}), 1)
+    for number, most in enumerate((0.0, 1e-10)):
+        weights = np.linspace(0.0, most, len(naive.edges[name]))
+        export(replace(naive, learned={name: weights}), tmp_path / str(number))
+        found = read_sonata(tmp_path / str(number)).weights_at_begin(name)
+        np.testing.assert_allclose(found, weights, rtol=1e-12, atol=0)
+
+
 def test_everything_left_out_is_named() -> None:
     plastic = sample(load_model("mouse_plastic", SCALE), 1)
     assert left_out(plastic)[0] == (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cerebellum.clock import nearest
 from cerebellum.description import lesions, library, overlays
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
+from cerebellum.description.trial import MAIN, Window, windows_by_name
 from cerebellum.description.units import Value, steps
 from cerebellum.errors import InputError, ProtocolFileError
 
@@ -41,6 +43,11 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
             steps(time.si, circuit.dt)
         except InputError as error:
             faults.append(f"{key}: {error}")
+    faults += [
+        f"{key}: from {window.onset} on for {window.duration}, no time step of {circuit.time_step}; wanted one at least"
+        for key, window in _windows(protocol)
+        if nearest(window.onset.si + window.duration.si, circuit.dt) <= nearest(window.onset.si, circuit.dt)
+    ]
     if (steps_in_all := protocol.duration / circuit.dt) > MOST_STEPS:
         faults.append(
             f"block: {protocol.duration:g} s are {steps_in_all:.3g} time steps of {circuit.time_step}; wanted at most "
@@ -55,6 +62,14 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         )
     if faults:
         raise ProtocolFileError("\n".join(faults))
+
+
+def _windows(protocol: Protocol) -> Iterator[tuple[str, Window]]:
+    """All windows with their keys."""
+    for place, tables in (("block", protocol.block), ("trial", protocol.trial)):
+        for name, table in tables.items():
+            for key, window in windows_by_name(table.window, table.windows).items():
+                yield f"{place}.{name}.{key if key == MAIN else f'windows.{key}'}", window
 
 
 def _lengths(protocol: Protocol) -> Iterator[tuple[str, Value]]:

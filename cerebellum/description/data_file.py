@@ -13,6 +13,7 @@ from cerebellum.errors import InputError, brief, shortened
 from cerebellum.typing import Floats, Ints
 
 LONGEST_FILE = 2_000_000_000  # bytes
+MOST_TRAINS = 2**31  # cells have numbers of 32 bits
 
 
 def course(path: str) -> tuple[Floats, Floats]:
@@ -82,12 +83,8 @@ def _trains(path: str, population: str, _stamped: tuple[int, int]) -> tuple[Floa
     time, train = _read(path, lambda name: readers[Path(path).suffix](name, population))
     if time.shape != train.shape or time.ndim != 1:
         raise InputError(f"{brief(path)}: found shapes {time.shape} and {train.shape}; wanted a train for every time")
-    if (
-        not np.isfinite(time).all()
-        or not np.isfinite(train).all()
-        or (train != np.floor(train)).any()
-        or (train < 0).any()
-    ):
+    numbered = (train >= 0) & (train < MOST_TRAINS) & (train == np.floor(train))  # of nan none holds
+    if not np.isfinite(time).all() or not numbered.all():
         raise InputError(f"{brief(path)}: wanted finite times, and trains numbered from 0: time (s) first, then train")
     return time, train.astype(np.int64)
 
@@ -107,10 +104,13 @@ def _array(path: str) -> Floats:
 
 
 def _csv(path: str) -> Floats:
-    with Path(path).open() as file:
-        first = file.readline()
-    head = any(character.isalpha() for character in first.replace("e", "").replace("E", ""))
-    return np.loadtxt(path, delimiter=",", skiprows=int(head), ndmin=2)
+    with Path(path).open(encoding="utf-8-sig") as file:  # some programs begin a file with a byte order mark
+        try:
+            float(file.readline().split(",")[0])
+            head = 0
+        except ValueError:  # names of columns
+            head = 1
+    return np.loadtxt(path, delimiter=",", skiprows=head, ndmin=2, encoding="utf-8-sig")
 
 
 def _csv_trains(path: str, _: str) -> tuple[Floats, Floats]:

@@ -71,17 +71,20 @@ def _laid_over(drawn: Connectome, folder: Path) -> Connectome:
         for one in pathways(drawn):
             if one.name not in drawn.edges:
                 continue  # afferents, which are part of the description
-            found, weight = _synapses(file[f"edges/{one.name}"], one, drawn)
             learns = drawn.circuit.projection[one.name].plasticity is not None
-            if learns and drawn.edges[one.name].contacts is None and not np.all(weight == one.one):
+            learns &= drawn.edges[one.name].contacts is None
+            # Of a weight of 0 that is never learned the contacts are told by nothing else.
+            key = "0/syn_weight" if one.one or learns else "0/nsyns"
+            found, weight = _synapses(file[f"edges/{one.name}"], one, drawn, key)
+            if learns and not np.all(weight == one.one):
                 edges[one.name], learned[one.name] = found, weight / one.unit
             else:
                 edges[one.name] = _with_contacts(found, weight, one, drawn)
     return replace(drawn, edges=edges, positions=positions, learned=learned)
 
 
-def _synapses(group: h5py.Group, one: Pathway, drawn: Connectome) -> tuple[Edges, Floats]:
-    """Synapses ordered as a connectome has them, and the weight of each, in NEST's units."""
+def _synapses(group: h5py.Group, one: Pathway, drawn: Connectome, key: str) -> tuple[Edges, Floats]:
+    """Synapses ordered as a connectome has them, and the number of each under `key`."""
     pre, post = (np.asarray(group[f"{end}_node_id"][:]).astype(np.int32) for end in ("source", "target"))
     for ids, population in ((pre, one.source), (post, one.target)):
         if len(ids) and not 0 <= ids.min() <= ids.max() < drawn.size(population):
@@ -90,9 +93,7 @@ def _synapses(group: h5py.Group, one: Pathway, drawn: Connectome) -> tuple[Edges
     delay = np.unique(group["0/delay"][:])
     if len(delay) and not np.allclose(delay, one.delay, rtol=1e-12, atol=0.0):
         raise InputError(f"{EDGES}: {one.name}: found delays of {_listed(delay)} ms; wanted {one.delay:g} ms for all")
-    # Of a weight of 0 the contacts are told by nothing else.
-    weight = group["0/syn_weight" if one.one else "0/nsyns"][:]
-    found = ordered(pre, post, np.asarray(weight, dtype=float))
+    found = ordered(pre, post, np.asarray(group[key][:], dtype=float))
     assert found.contacts is not None
     return Edges(found.pre, found.post), found.contacts
 
