@@ -190,7 +190,8 @@ def test_learned_weights_are_read_again(connectome: Connectome, tmp_path: Path) 
 def test_what_has_been_learned_from_nothing_is_read_again(tmp_path: Path) -> None:
     name = "parallel_fiber_to_stellate"
     naive = sample(load_model("mouse_plastic", {"scale": "0.05", f"projection.{name}.weight": "0"}), 1)
-    for number, weights in enumerate((np.zeros(len(naive.edges[name])), 1e-12 * np.arange(len(naive.edges[name])))):
+    for number, most in enumerate((0.0, 1e-10)):
+        weights = np.linspace(0.0, most, len(naive.edges[name]))
         export(replace(naive, learned={name: weights}), tmp_path / str(number))
         found = read_sonata(tmp_path / str(number)).weights_at_begin(name)
         np.testing.assert_allclose(found, weights, rtol=1e-12, atol=0)
