@@ -148,7 +148,9 @@ def _plastic(
     edges = connectome.edges[name]
     delay, window = _delay(projection, circuit) * b2.second, plasticity.window(rule, circuit.dt) * b2.second
     # The weight that is learnt, and its bounds, are of one contact, as a weight that is not.
-    transmitted, model = ("w", "w : 1") if edges.contacts is None else ("contacts * w", "w : 1\ncontacts : 1 (constant)")
+    transmitted, model = (
+        ("w", "w : 1") if edges.contacts is None else ("contacts * w", "w : 1\ncontacts : 1 (constant)")
+    )
     transmitted += "" if projection.short_term is None else f" * sent_{name}_pre"
     synapses = b2.Synapses(
         model=model,
