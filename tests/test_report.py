@@ -21,10 +21,13 @@ from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.spikes import Spikes
 from cerebellum.activity.statistics import BIN_WIDTH, psth
 from cerebellum.errors import InputError
+from cerebellum.readout import agreement
+from cerebellum.readout.readers import _defined
 from cerebellum.report import memory_charts
 from cerebellum.report.activity import SHOWN_CELLS, SHOWN_SPIKES
 from cerebellum.report.parts import Table
 from cerebellum.results import Result, open_run
+from cerebellum.results.views import headline
 from cerebellum.simulation.prepare import prepare
 from cerebellum.simulation.provenance import provenance
 from cerebellum.simulation.run import _report_rates, run, save
@@ -282,3 +285,13 @@ def test_controls_are_squared_correlations_and_not_identity() -> None:
     row = dict(zip(table.columns, next(row for row in table.rows if row[0].startswith("control")), strict=True))
     assert row["squared correlation r2"] == "0.0200"
     assert row["identity R2"] == ""
+
+
+def test_weights_that_are_all_equal_are_told_and_drawn() -> None:
+    """As of Purkinje cells that are silent: the identity is not defined, and the run is not lost for it."""
+    pair = agreement.compared(np.zeros((4, 3)), np.eye(4, 3), np.eye(4, 3, dtype=bool))
+    summary = {"agreement": {"purkinje_vs_sdm": _defined(pair)}}
+    assert headline(summary, {}) == [
+        "Weights by Purkinje spikes against expected SDM: not defined, as all weights are equal."
+    ]
+    assert memory_charts.agreement(summary)

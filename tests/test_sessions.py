@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import Protocol, load_protocol
 from cerebellum.errors import InputError
 from cerebellum.experiment.schedule import plastic_ends, plastic_spans, trials
+from cerebellum.plotting import learning
 from cerebellum.results import Result
 from cerebellum.results import trials as trial_table
 
@@ -234,6 +236,9 @@ def test_the_table_of_trials_says_what_each_was_and_how_its_cells_fired(plan: Pr
     spikes = Spikes(np.asarray(fibers.step * DT, dtype=float), fibers.cell, DT)
     made = Result(ready.circuit, plan, schedule, None, outcomes={"spiking": Outcome(size, {"mossy_fiber": spikes})})
     trial_table.write(made, tmp_path / "trials.csv")
+    assert learning.has_curves(made)
+    assert len(learning.curves_figure(made).axes) == 1  # of the one population that has rates
+    assert not learning.has_curves(replace(made, outcomes={"volley": Outcome(size)}))  # nothing to draw, no figure
     found = trial_table.read(tmp_path / "trials.csv")
     assert found["trial"].tolist() == list(range(65))
     assert found["block"].tolist() == ["pairing"] * 30 + ["shuffled"] * 30 + ["alone"] * 5

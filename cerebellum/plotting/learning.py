@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from cerebellum.results import trials
 from cerebellum.results.result import Result
 
 SHOWN = ("purkinje", "nuclear")  # roles whose populations a session is about
-MOST_WINDOWS = len(CYCLE)
 MARKERS = "osv^Dx+*"
 
 
 def has_curves(result: Result) -> bool:
-    """Whether there are trials of a session to draw: of several kinds, or with windows of their own."""
+    """Whether there are rates of a session to draw: of several kinds of trials, with windows of their own."""
+    if not any(outcome.spikes or outcome.rates for outcome in result.outcomes.values()):
+        return False  # a memory of volleys has no course of time
     listed = result.schedule.trials
     several = len({(trial.block, trial.kind) for trial in listed}) > 1 or len(listed) >= 10
     return several and any(set(trial.windows) - {trials.WHOLE, trials.MAIN} for trial in listed)
@@ -28,8 +30,8 @@ def has_curves(result: Result) -> bool:
 def curves_figure(result: Result) -> Figure:
     """Rate of Purkinje and nuclear cells in the named windows of every trial, kinds by marker, blocks side by side."""
     table = trials.columns(result)
-    populations = [name for role in SHOWN if (name := result.circuit.with_role(role)) is not None]
-    populations = [name for name in populations or result.circuit.population if f"{name}.{trials.WHOLE}" in table]
+    rated = [name for name in result.circuit.population if f"{name}.{trials.WHOLE}" in table]
+    populations = [name for role in SHOWN if (name := result.circuit.with_role(role)) in rated] or rated
     figure = Figure(figsize=(7.0, 2.2 * len(populations) + 0.6), layout="constrained")
     axes = figure.subplots(len(populations), 1, squeeze=False, sharex=True)[:, 0]
     for ax, population in zip(axes, populations, strict=True):
@@ -45,9 +47,9 @@ def draw_curves(ax: Axes, table: dict[str, list[Any]], population: str) -> Axes:
     number, block, kind = (np.array(table[key]) for key in ("trial", "block", "kind"))
     windows = [key.partition(".")[2] for key in table if key.startswith(f"{population}.") and not key.endswith(".rate")]
     named = [one for one in windows if one != trials.WHOLE] or windows
-    for colour, window in zip(CYCLE, named, strict=False):
+    for colour, window in zip(cycle(CYCLE), named, strict=False):
         rate = np.array(table[f"{population}.{window}"], dtype=float)
-        for marker, of in zip(MARKERS, dict.fromkeys(kind.tolist()), strict=False):
+        for marker, of in zip(cycle(MARKERS), dict.fromkeys(kind.tolist()), strict=False):
             mine = (kind == of) & ~np.isnan(rate)
             if mine.any():
                 ax.plot(number[mine], rate[mine], marker, ms=3, color=colour, label=f"{words(window)}, {words(of)}")

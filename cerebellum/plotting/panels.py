@@ -213,13 +213,13 @@ def circuit(run: Run, ax: Axes) -> Axes:
 
 
 def agreement(run: Run, ax: Axes) -> Axes:
-    """Identity R2 of every measured reader's weights about theory, all pairs filled, other patterns' alone open."""
+    """Identity R2 of one reader's weights about another's, all pairs filled, other patterns' alone open."""
     found = run.summary.get("agreement") or {}
     rows = [
         (a, b, one)
         for key, one in found.items()
         for a, between, b in [key.partition("_vs_")]
-        if between and ("identity" in one or "r2" in one) and b in READER_NAMES
+        if between and b in READER_NAMES and one.get("identity", one.get("r2")) is not None
     ]
     if not rows:
         raise _nothing(run, "agreement of readers", "a protocol that reads, as recall")

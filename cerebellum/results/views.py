@@ -60,6 +60,8 @@ def _agreement(pair: Mapping[str, Any]) -> str:
     """Identity R2 of all pairs and of other patterns alone; of an older run the squared correlation."""
     if "identity" not in pair:
         return f"r2 {pair['r2']:.3f}"
+    if pair["identity"] is None:
+        return "not defined, as all weights are equal"
     others = (pair.get("others") or {}).get("identity")
     return f"identity R2 {pair['identity']:.3f}" + (
         "" if others is None else f" ({others:.3f} of other patterns alone)"
