@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cerebellum.cli.tables import _agreement_table
 from cerebellum.errors import ArgumentError
 from cerebellum.readout.agreement import (
     compare_all,
@@ -119,3 +120,15 @@ def test_all_pairs_are_compared_in_the_given_order() -> None:
     found = compare_all(weights, np.eye(4, 3, dtype=bool))
     assert list(found) == ["purkinje_vs_sdm", "purkinje_vs_attention", "sdm_vs_attention"]
     assert found["purkinje_vs_sdm"]["tv"] == pytest.approx(total_variation(weights["purkinje"], weights["sdm"]))
+
+
+def test_the_table_shows_identity_only_the_way_it_was_measured() -> None:
+    """Identity of a about b is not that of b about a: the ceiling stands once, in the row of expected SDM."""
+    rng = np.random.default_rng(1)
+    weights = {name: normalized(rng.random((5, 4))) for name in ("purkinje", "sdm", "sdm_exact")}
+    found = compare_all(weights, np.eye(5, 4, dtype=bool))
+    summary = {"recall": dict.fromkeys(weights), "agreement": found, "beta": dict.fromkeys(weights, 1.0)}
+    columns = {str(column.header): list(column.cells) for column in _agreement_table(summary).columns}
+    assert columns["weights of"] == ["Purkinje spikes", "SDM, expected", "SDM, this connectome"]
+    assert columns["against SDM, this connectome"][1].startswith(f"{found['sdm_vs_sdm_exact']['identity']:.3f}")
+    assert columns["against SDM, expected"][2] == ""

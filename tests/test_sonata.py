@@ -188,7 +188,7 @@ def test_learned_weights_are_read_again(connectome: Connectome, tmp_path: Path) 
 
 
 def test_what_has_been_learned_from_nothing_is_read_again(tmp_path: Path) -> None:
-    name = "parallel_fiber_to_stellate"
+    name = "mossy_fiber_to_nuclear"
     naive = sample(load_model("mouse_plastic", {"scale": "0.05", f"projection.{name}.weight": "0"}), 1)
     for number, most in enumerate((0.0, 1e-10)):
         weights = np.linspace(0.0, most, len(naive.edges[name]))

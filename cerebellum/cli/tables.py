@@ -88,7 +88,7 @@ def _agreement_table(summary: dict[str, Any]) -> Table:
     for reader in readers:
         cells = []
         for column in columns:
-            pair = found.get(f"{reader}_vs_{column}") or found.get(f"{column}_vs_{reader}")
+            pair = found.get(f"{reader}_vs_{column}")  # not the other way round: its identity is another number
             numbers = (pair["identity"], pair["others"]["identity"], pair["r2"]) if pair else ()
             cells.append("{}, {} ({})".format(*(_number(x) for x in numbers)) if pair else "")
         beta, (low, high) = summary["beta"][reader], summary["beta"].get(f"{reader}_interval", (None, None))

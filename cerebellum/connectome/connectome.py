@@ -52,7 +52,7 @@ class Connectome:
     learned: dict[str, Floats] = field(default_factory=dict)
 
     def weights_at_begin(self, projection: str) -> Floats:
-        """Weight of every synapse of a plastic projection at time 0, A or S, shape (synapses,)."""
+        """Weight of one contact of every synapse of a plastic projection at time 0, A or S, shape (synapses,)."""
         if projection in self.learned:
             return self.learned[projection]
         return np.full(len(self.edges[projection]), self.weight[projection])

@@ -180,7 +180,7 @@ def _write_edges(group: h5py.Group, one: Pathway, number: int, cells: dict[str, 
     _put(group, "edge_group_index", np.arange(len(edges)))
     contacts = np.ones(len(edges)) if edges.contacts is None else edges.contacts
     own = group.create_group("0")
-    _put(own, "syn_weight", contacts * one.one if one.learned is None else one.learned)
+    _put(own, "syn_weight", contacts * (one.one if one.learned is None else one.learned))
     _put(own, "nsyns", contacts)
     _put(own, "delay", np.full(len(edges), one.delay))
     _put(own, "receptor_type", np.full(len(edges), one.port))

@@ -72,12 +72,15 @@ def _laid_over(drawn: Connectome, folder: Path) -> Connectome:
             if one.name not in drawn.edges:
                 continue  # afferents, which are part of the description
             learns = drawn.circuit.projection[one.name].plasticity is not None
-            learns &= drawn.edges[one.name].contacts is None
+            group = file[f"edges/{one.name}"]
             # Of a weight of 0 that is never learned the contacts are told by nothing else.
-            key = "0/syn_weight" if one.one or learns else "0/nsyns"
-            found, weight = _synapses(file[f"edges/{one.name}"], one, drawn, key)
-            if learns and not np.all(weight == one.one):
-                edges[one.name], learned[one.name] = found, weight / one.unit
+            found, weight = _synapses(group, one, drawn, "0/syn_weight" if one.one or learns else "0/nsyns")
+            if learns:
+                _, contacts = _synapses(group, one, drawn, "0/nsyns")
+                each = weight / contacts
+                edges[one.name] = found if (contacts == 1.0).all() else Edges(found.pre, found.post, contacts)
+                if not np.allclose(each, one.one, rtol=WHOLE, atol=0.0):
+                    learned[one.name] = each / one.unit
             else:
                 edges[one.name] = _with_contacts(found, weight, one, drawn)
     return replace(drawn, edges=edges, positions=positions, learned=learned)

@@ -89,6 +89,8 @@ class PlasticSynapses:
         order = np.lexsort((edges.pre, edges.post))
         self.order = torch.as_tensor(order, device=tensor_options["device"])
         self.sorted = weight[self.order]
+        contacts = None if edges.contacts is None else np.asarray(edges.contacts, float)[order]
+        self.contacts = None if contacts is None else torch.as_tensor(contacts, **tensor_options)
         self.pre = torch.as_tensor(edges.pre[order].astype(np.int32), device=tensor_options["device"])
         number = np.bincount(edges.post, minlength=cells)
         self.number = torch.as_tensor(number, device=tensor_options["device"])
@@ -102,7 +104,7 @@ class PlasticSynapses:
 
     @property
     def weight(self) -> Tensor:
-        """Peak conductance (S) in the order of the connectome's edges, shape (..., synapses)."""
+        """Peak conductance (S) of one contact, in the order of the connectome's edges, shape (..., synapses)."""
         return torch.empty_like(self.sorted).index_copy(-1, self.order, self.sorted)
 
     def transmit(self, rate: Tensor) -> Tensor:
@@ -114,7 +116,8 @@ class PlasticSynapses:
         return torch.stack([self._transmit(*pair) for pair in each])
 
     def _transmit(self, weight: Tensor, rate: Tensor) -> Tensor:
-        return _Transmission.apply(self, weight, rate)  # type: ignore[no-untyped-call]
+        all_contacts = weight if self.contacts is None else weight * self.contacts
+        return _Transmission.apply(self, all_contacts, rate)  # type: ignore[no-untyped-call]
 
     def learn(self, step: int, active: Tensor, taught: Tensor) -> None:
         """Take up this step's arriving spikes (Hz) of source cells and of each target's teacher; change the weights.

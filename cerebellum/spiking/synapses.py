@@ -147,9 +147,13 @@ def _plastic(
     circuit, name = connectome.circuit, common["name"]
     edges = connectome.edges[name]
     delay, window = _delay(projection, circuit) * b2.second, plasticity.window(rule, circuit.dt) * b2.second
-    transmitted = "w" if projection.short_term is None else f"w * sent_{name}_pre"
+    # The weight that is learnt, and its bounds, are of one contact, as a weight that is not.
+    transmitted, model = (
+        ("w", "w : 1") if edges.contacts is None else ("contacts * w", "w : 1\ncontacts : 1 (constant)")
+    )
+    transmitted += "" if projection.short_term is None else f" * sent_{name}_pre"
     synapses = b2.Synapses(
-        model="w : 1",
+        model=model,
         on_pre={
             "transmit": receptors.arrival(circuit, projection.target, projection.receptor, transmitted),
             "learn": plasticity.learning(rule, circuit.dt),
@@ -168,4 +172,6 @@ def _plastic(
     )
     synapses.connect(i=edges.pre, j=edges.post)
     synapses.w = connectome.weights_at_begin(name)
+    if edges.contacts is not None:
+        synapses.contacts = edges.contacts
     return synapses
