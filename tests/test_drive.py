@@ -192,6 +192,27 @@ def test_a_table_is_read_with_a_head_line_or_none(text: str, tmp_path: Path) -> 
     assert (time.tolist(), values.tolist()) == ([0.0, 1.0], [[1.0], [3.0]])
 
 
+@pytest.mark.parametrize("kind", ["rate_over_time", "current_table"])
+def test_columns_are_those_of_cells_chosen_by_place(kind: str, tmp_path: Path) -> None:
+    """How many cells lie in a sphere is known when their places are: other numbers of columns are refused then."""
+    circuit, name = load_model("mouse_lif", {"scale": "0.1"}), "purkinje" if kind == "current_table" else "mossy_fiber"
+    sphere = {"kind": "sphere", **{axis: value(0, "um") for axis in "xyz"}, "radius": value(10, "um")}
+    places = np.full((circuit.size(name), 3), 1e-3)
+    places[[1, 3]] = 0.0  # the two that are inside
+    scene = Scene(circuit, name, places, length=0.7)
+    for columns in (2, 3):
+        np.save(tmp_path / f"{columns}.npy", np.ones((2, 1 + columns)) * [[0], [1]])
+        path = str(tmp_path / f"{columns}.npy")
+        stimulus = made(kind=kind, population=name, path=path, where=sphere, duration=value(100, "ms"))
+        draw = stimulus.current if kind == "current_table" else stimulus.spikes
+        given = (scene, 0, np.random.default_rng(1)) if kind == "current_table" else (scene, np.random.default_rng(1))
+        if columns == 2:
+            draw(*given)
+        else:
+            with pytest.raises(InputError, match="found 3 columns; wanted one, or one for each of 2 chosen cells"):
+                draw(*given)
+
+
 def test_spike_trains_with_columns_exchanged_are_refused(circuit: Circuit, tmp_path: Path) -> None:
     (tmp_path / "exchanged.csv").write_text("train,time\n0,0.125\n1,0.25\n")
     np.savez(tmp_path / "halves.npz", time=[0.1, 0.2], train=[0.5, np.nan])

@@ -114,6 +114,7 @@ class CurrentTable(Injected):
         """Column by column."""
         if self.path is not None:
             times, currents = data_file.course(self.path)
+            data_file.refuse_columns(self.path, currents.shape[1], len(self.chosen(scene)))
         else:
             assert self.times is not None
             assert self.currents is not None
@@ -131,6 +132,7 @@ class CurrentTable(Injected):
         name = circuit.find(self.population)
         assert name is not None
         cells = circuit.size(name) if self.where is None else int(self.where.expected(circuit.size(name)))
-        if currents.shape[1] in (1, cells):
+        exact = self.where is None or self.where.exact
+        if currents.shape[1] == 1 or (currents.shape[1] <= cells and not exact) or currents.shape[1] == cells:
             return []
         return [f"{place}.path: found {currents.shape[1]} columns; wanted one, or one for each of {cells} cells"]

@@ -30,6 +30,18 @@ def course(path: str) -> tuple[Floats, Floats]:
     return _course(path, _stamp(path))
 
 
+def refuse_columns(path: str | None, found: int, cells: int) -> None:
+    """Complain about a table that has neither one column of values nor one for each chosen cell.
+
+    Raises
+    ------
+    InputError
+        In one line.
+    """
+    if found not in (1, cells):
+        raise InputError(f"{brief(path)}: found {found} columns; wanted one, or one for each of {cells} chosen cells")
+
+
 def between(time: Floats, known: Floats, values: Floats) -> Floats:
     """Values on straight lines between `known` times (s), 0 outside [first, last), at every `time`, same shape."""
     inside = (time > known[0] - NANOSECOND / 2) & (time < known[-1] - NANOSECOND / 2)

@@ -52,6 +52,8 @@ class Selection(Table):
     kind: str
     shows_pattern: ClassVar[bool] = False
     """Whether the cells are those of the trial's address."""
+    exact: ClassVar[bool] = False
+    """Whether `expected` is their number and no bound of it."""
 
     @abstractmethod
     def cells_in(self, scene: Scene) -> Cells:
@@ -173,6 +175,7 @@ class Index(Selection):
     """The cells of these numbers."""
 
     kind: Literal["index"]
+    exact: ClassVar[bool] = True
     cells: tuple[int, ...] = Field(min_length=1)
 
     def cells_in(self, scene: Scene) -> Cells:
@@ -199,6 +202,7 @@ class Drawn(Selection):
     that begin where others end have no cell in common. Another `draw` is another order.
     """
 
+    exact: ClassVar[bool] = True
     draw: Word = "one"
 
     @abstractmethod
