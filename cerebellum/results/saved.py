@@ -71,7 +71,9 @@ class SavedRun:
         """Spikes of every population, from spikes.nwb; empty for a run of the rate engine alone."""
         from cerebellum.results.nwb import read_spikes
 
-        found = _read(self.folder / "spikes.nwb", read_spikes, {})  # damage is said of the file that has it
+        found: dict[str, Spikes] = _read(
+            self.folder / "spikes.nwb", lambda path: read_spikes(path), {}
+        )  # damage is said of the file that has it
         return {name: replace(one, dt=self.circuit.dt) for name, one in found.items()}
 
     @cached_property
