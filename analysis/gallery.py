@@ -86,7 +86,7 @@ FIGURES = {
     "cerebellum_as_sdm": "Fig. 5",
 }
 EARLIER = (
-    "eglif_integration", "memory_parts", "mouse_beta", "circuit_capacity",
+    "memory_parts", "mouse_beta", "circuit_capacity",
     "plasticity_balance", "rate_matches_spiking", "rate_recalls_as_spiking", "rate_circuit_models", "fit_awake_rates",
     "gradient_vs_climbing_fiber", "heads_through_circuit",
 )  # fmt: skip
