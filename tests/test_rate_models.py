@@ -230,8 +230,8 @@ def test_the_rate_engine_alone_compares_its_memory_with_the_theories(remembered:
     assert set(summary["agreement"]["rivals"]) == {"rate"}
     assert all(found["reached"] < 1 for found in summary["agreement"]["controls"].values())
     assert set(summary["recall"]) == set(remembered.readout)
-    # Chance is 0.5; of eight bits under a made-up transfer function no more can be asked.
-    assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] > 0.5
+    # Chance is 0.5; the transfer function is made up. Exactly 0.75 since learning synapses transmit folded contacts.
+    assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] >= 0.75
     assert summary["written_weights"]["parallel_fiber_to_purkinje"]["r_ideal_counters"] > 0.3
 
 
