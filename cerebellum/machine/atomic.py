@@ -28,7 +28,7 @@ ASIDE = ".cerebellum-aside"  # never removed by another process: it may be the u
 def whole_file(path: Path, replace: bool = True) -> Iterator[Path]:
     """A file to write into that becomes `path` when the block ends well, and is removed when it does not.
 
-    Its name ends as that of `path` does. It must be written in place, not be replaced by another.
+    It has the name of `path`, in a folder of its own: whoever lists files by their ending sees whole ones only.
 
     Raises
     ------
@@ -38,8 +38,9 @@ def whole_file(path: Path, replace: bool = True) -> Iterator[Path]:
         If the disk does not take it.
     """
     _clear(path.parent, f".*{PART}*")
-    ending = f"{PART}{path.suffix}"
-    with _told(path), _owned(path.parent, f".{path.stem}.", ending, lambda new: new.touch(exist_ok=False)) as part:
+    with _told(path), _owned(path.parent, f".{path.name}.", PART, Path.mkdir) as folder:
+        part = folder / path.name
+        part.touch()
         yield part
         _sync(part)
         if replace:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+GONE = 5.0  # seconds that killed programs have to be gone
 
 # Runs "$@" beside a guard that waits for the end of its standard input, a pipe of which only the starting process holds
 # the other end: the system closes that when the process ends, killed or not, and the guard then kills the whole group.
@@ -37,6 +40,7 @@ def child(
     the exit code 128 + N, one that could not be started 126 or 127.
     """
     theirs, ours = os.pipe()
+    ended, living = os.pipe()  # all that it starts hold `living`; where the last of them is gone, `ended` reads its end
     try:
         with subprocess.Popen(
             ["sh", "-c", _GUARDED, "sh", *command],
@@ -48,12 +52,18 @@ def child(
             text=True,
             errors="replace",
             start_new_session=True,
+            pass_fds=(living,),
         ) as process:
+            os.close(living)
+            living = -1
             try:
                 yield process
             finally:
                 if process.poll() is None:  # and so not yet reaped: the group is there
                     os.killpg(process.pid, signal.SIGKILL)
+                    # A compiler that dies may yet make a file, in a folder that is about to go.
+                    select.select([ended], [], [], GONE)
     finally:
-        os.close(theirs)
-        os.close(ours)
+        for end in (theirs, ours, ended, living):
+            if end >= 0:
+                os.close(end)
