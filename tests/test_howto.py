@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
+import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from cerebellum.cells import MODELS
 from cerebellum.cli.commands import app
 from cerebellum.description.circuit import load_model
 from cerebellum.description.compatibility import check_together
-from cerebellum.description.protocol import default_model, load_protocol
+from cerebellum.description.protocol import load_protocol
 
 LONGEST = 20  # lines of an example
 SMALL = {"scale=0.3": "scale=0.1", "scale=0.1": "scale=0.05"}
 PAGES = ("howto.md", "jobs.md")
 BLOCK = re.compile(r"^```(toml|python|bash)\n(.*?)^```$", re.M | re.S)
-MODELS = ("candelabrum.toml", "tired.toml")  # the files that are models
+CIRCUITS = ("candelabrum.toml", "tired.toml")  # the files that are models
 JOBS = 12
 
 
@@ -65,11 +65,12 @@ def test_examples_are_short_and_their_files_fit_their_models(
         exec(compile(made, page, "exec"), {})
     for name, text in files(root, page).items():
         (tmp_path / name).write_text(text)
-    with_a_cell = {name: text for name, text in files(root, page).items() if '"tired"' not in text}
-    for name in with_a_cell:
-        if name in MODELS:
+    if page == "jobs.md":
+        install(tmp_path, monkeypatch)
+    for name in files(root, page):
+        if name in CIRCUITS:
             load_model(name, {"scale": "0.3"})
-        elif name.endswith(".toml"):
+        elif name.endswith(".toml") and name != "pyproject.toml":
             plan = load_protocol(name)
             model = "mouse_plastic" if name == "blink.toml" else (plan.models or ["mouse"])[0]
             check_together(plan, load_model(model, {"scale": "0.3"} if "mouse" in model else {}))
@@ -89,6 +90,14 @@ def test_commands_name_what_there_is(page: str, root: Path) -> None:
         subject = given.get("protocol") or given.get("run") or given.get("model") or given.get("name")
         if subject is not None and str(subject) not in {*files(root, page), *made}:
             assert load_protocol(str(subject)).duration > 0
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pip would do with the folder: its module can be imported, its cell is known."""
+    told = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"][MODELS.group]
+    entries = {name: EntryPoint(name, value, MODELS.group) for name, value in told.items()}
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(MODELS, "others", MODELS.others | entries)
 
 
 def shortened(words: list[str]) -> list[str]:
@@ -112,7 +121,7 @@ def test_the_page_runs_from_top_to_bottom(
         for line in text.splitlines() if kind == "bash" else ():
             words = shlex.split(line)
             if words[0] == "pip":
-                install_tired(tmp_path, monkeypatch)
+                install(tmp_path, monkeypatch)
                 continue
             ran = CliRunner().invoke(app, shortened(words)[1:])
             assert ran.exit_code == 0, (line, ran.output, ran.exception)

@@ -14,9 +14,8 @@ import typer
 
 import cerebellum
 from cerebellum.cli import exported, finished
-from cerebellum.cli.arguments import Overlays, Settings, is_run
+from cerebellum.cli.arguments import Overlays, Settings, is_run, values_of
 from cerebellum.cli.arguments import settings_of as _settings
-from cerebellum.cli.arguments import values_of
 from cerebellum.cli.console import console as _console
 from cerebellum.description import library
 from cerebellum.errors import CerebellumError, InputError, UnknownNameError, shortened
