@@ -205,7 +205,7 @@ def synapses(run: Run) -> Chart | None:
             }
         )  # fmt: skip
     layout = {"xaxis": axis("weight at the end / naive weight"), "yaxis": axis("share of synapses", rangemode="tozero")}
-    label = "Histogram of the plastic weights at the end of the run, as multiples of the naive weight, in the colour of the target."
+    label = "Histogram of the plastic weights at the end of the run, over the naive weight, in the target's colour."
     return Chart("synapses", "Plastic synapses", label, {"data": data, "layout": layout}, 340)
 
 
