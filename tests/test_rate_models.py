@@ -107,6 +107,7 @@ PROTOCOL = {  # a stimulation for each model; background for those not named
     "mouse_memory": "complex_spike", "mouse_feedback": "burst",
 }  # fmt: skip
 REFUSED = {
+    "mouse_multirec": "gap junctions couple voltages",
     "mouse_mli12": "gap junctions couple voltages",
     "mouse_olive_coupled": "gap junctions couple voltages",
     "mouse_zebrin": r"purkinje\.stripes: the rate engine measures one transfer function",
