@@ -30,8 +30,8 @@ CAPTION = (
     "Above: spikes a second in a current step, single cells without synapses (line) and the multicompartmental models"
     " that they were tuned to (crosses). Below left: conductance after one spike of the published weight, without the"
     " magnesium block. Below right: rates of the circuit at rest, three connectomes (points), also without gap"
-    " junctions of Golgi cells (open), beside the published rates in vitro of the same circuit with the older cells (bars, sd"
-    " over cells)."
+    " junctions of Golgi cells (open), beside the published rates in vitro of the same circuit with the older cells"
+    " (bars, sd over cells)."
 )
 
 DT = 1e-4
