@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+import cerebellum
 from cerebellum.cells import eglif_multirec
 from cerebellum.cells.conductances import Conductances
 from cerebellum.cells.two_decays import BlockedTwoDecays, TwoDecays
 from cerebellum.connectome import connectome
 from cerebellum.description.circuit import load_model
-from cerebellum.errors import ModelFileError
+from cerebellum.errors import ModelFileError, ProtocolFileError
 from cerebellum.experiment.schedule import Events, Schedule
 from cerebellum.spiking.network import simulate, working_target
 from cerebellum.typing import Floats
@@ -209,3 +210,9 @@ def test_faults_of_the_kinetics_are_told_with_their_place() -> None:
         load_model("mouse_multirec", {f"{place}.k_block": "0"})
     with pytest.raises(ModelFileError, match=r"receptor\.nmda.*v0_block"):
         load_model("mouse_multirec", {f"{place}.kind": "two_decays"})
+
+
+def test_the_rate_engine_says_that_it_has_no_voltages_to_couple() -> None:
+    """In one line, before anything is measured; without the junctions it runs (tests/test_rate_models.py)."""
+    with pytest.raises(ProtocolFileError, match=r"gap junctions couple voltages, which the rate engine has none of"):
+        cerebellum.run("background", "mouse_multirec", "rate", settings={"scale": "0.1", "microzones": "1"})
