@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ RECEPTORS = {
 }
 
 
-def kernel(r: TwoDecays, t: Floats) -> Floats:
+def kernel(r: TwoDecays, t: Any) -> Any:
     """Conductance after a spike of weight 1, in closed form: two differences of exponentials."""
     rise = r.tau_r / r.A_r
     return sum(
@@ -50,8 +51,8 @@ def test_a_spike_opens_what_the_closed_form_says_at_any_time_step(name: str) -> 
             ends[step], means[step] = after.names["g_x"][0], (after.names["c_x"][0])
         t = dt * np.arange(201)
         np.testing.assert_allclose(ends, 2 * kernel(r, t[1:]), rtol=1e-9, atol=1e-12)
-        fine = np.linspace(0, t[-1], 200 * 64 + 1)
-        area = np.add.reduceat(np.convolve(kernel(r, fine), [0.5, 0.5], "valid"), np.arange(0, 200 * 64, 64)) / 64
+        fine: Any = np.linspace(0, t[-1], 200 * 64 + 1)
+        area: Any = np.add.reduceat(np.convolve(kernel(r, fine), [0.5, 0.5], "valid"), np.arange(0, 200 * 64, 64)) / 64
         np.testing.assert_allclose(means, 2 * area, rtol=2e-3, atol=1e-6)  # the trapezoids' own error
 
 
@@ -185,7 +186,7 @@ def wired() -> connectome.Connectome:
     return connectome.sample(load_model("mouse_multirec", {"scale": "0.1", "microzones": "1"}), 3)
 
 
-def _run(wired: connectome.Connectome, target: Any) -> dict[str, Any]:
+def _run(wired: connectome.Connectome, target: Any) -> Mapping[str, Any]:
     rng = np.random.default_rng(5)
     step, cell = np.nonzero(rng.random((800, wired.circuit.size("mossy_fiber"))) < 0.006)
     made = Schedule([], {"mossy_fiber": Events(step, cell.astype(np.int32))}, 0.08)
