@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -10,13 +10,13 @@ from typing import Literal
 from cerebellum.activity.outcome import Outcome
 from cerebellum.cells import MODELS
 from cerebellum.connectome.connectome import Connectome, expected_synapses
-from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.errors import ArgumentError, ProtocolFileError, ResourceError
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.machine.device import choose_device, free_bytes
 from cerebellum.machine.progress import Progress
+from cerebellum.rate.lacking import refuse_what_it_lacks
 from cerebellum.rate.time_step import steps_within
 
 DTYPES = ("float32", "float64")
@@ -131,24 +131,6 @@ class RateEngine:
 
         return simulate.simulate(
             connectome, schedule, device=options.device, dtype=options.dtype, draws=options.draws, progress=progress
-        )
-
-
-def refuse_what_it_lacks(circuit: Circuit, lesion: Iterable[str]) -> None:
-    """Refuse coupled voltages, unless a lesion takes them out, and cells that differ by microzone.
-
-    Raises
-    ------
-    ProtocolFileError
-        With the reason.
-    """
-    coupled = {name for name, junction in circuit.gap_junction.items() if junction.conductance.si > 0}
-    if coupled - lesions.gap_junctions(lesion, circuit):
-        raise ProtocolFileError("gap junctions couple voltages, which the rate engine has none of: lesion them")
-    if striped := [name for name, population in circuit.population.items() if population.stripes]:
-        raise ProtocolFileError(
-            f"population.{striped[0]}.stripes: the rate engine measures one transfer function for a population, not "
-            "one for each microzone: use the spiking engine"
         )
 
 

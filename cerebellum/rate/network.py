@@ -30,7 +30,7 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Events, Schedule
 from cerebellum.rate import time_step
-from cerebellum.rate.engine import refuse_what_it_lacks
+from cerebellum.rate.lacking import refuse_what_it_lacks
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.state import State
 from cerebellum.rate.synapses import Fan
