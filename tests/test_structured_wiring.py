@@ -18,7 +18,7 @@ RULE = "projection.glomerulus_to_granule.rule"
 def claws(model: str, changes: dict[str, str] | None = None) -> tuple[Edges, np.ndarray, np.ndarray, np.ndarray]:
     """Claws of a fifth of the volume, the fibre of each glomerulus, places of glomeruli and granule cells (m)."""
     circuit = load_model(model, {"scale": "0.2", **(changes or {})})
-    places, drawn = placement.positions(circuit, 1), {}
+    places, drawn = placement.positions(circuit, 1), dict[str, Edges]()
     for name in ("mossy_fiber_to_glomerulus", "glomerulus_to_granule"):
         ends = Ends(circuit, circuit.projection[name], places, drawn)
         drawn[name] = wiring.draw(ends, generator(1, "edges", name))

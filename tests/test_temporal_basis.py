@@ -105,7 +105,7 @@ def test_cells_of_different_groups_release_by_their_own_recursion_on_both_engine
         group.tick = 1
         network.run(interval * b2.second)
         sent.append(np.array(group.sent_x))
-    numbers = zip(RELEASE.U, RELEASE.tau_rec, RELEASE.tau_fac, strict=True)
+    numbers = np.array([RELEASE.U, RELEASE.tau_rec, RELEASE.tau_fac]).T
     wanted = np.array([by_hand(*one, interval, 5) for one in numbers]).T
     np.testing.assert_allclose(sent, wanted, rtol=1e-9)
     assert np.allclose(wanted[:, 2], 1)

@@ -65,6 +65,6 @@ def distinct(rows: int, things: int, chosen: int, rng: np.random.Generator, weig
     for first in range(0, rows, block):
         keys = rng.random((min(block, rows - first), things), dtype=np.float32)
         if weight is not None:
-            keys = -np.log1p(-keys) / weight
+            keys = np.asarray(-np.log1p(-keys) / weight, np.float32)
         out[first : first + len(keys)] = np.argpartition(keys, chosen - 1, axis=1)[:, :chosen]
     return np.sort(out, axis=1)
