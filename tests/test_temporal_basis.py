@@ -106,7 +106,7 @@ def test_cells_of_different_groups_release_by_their_own_recursion_on_both_engine
         network.run(interval * b2.second)
         sent.append(np.array(group.sent_x))
     numbers = np.array([RELEASE.U, RELEASE.tau_rec, RELEASE.tau_fac]).T
-    wanted = np.array([by_hand(*one, interval, 5) for one in numbers]).T
+    wanted = np.array([by_hand(U, rec, fac, interval, 5) for U, rec, fac in numbers]).T
     np.testing.assert_allclose(sent, wanted, rtol=1e-9)
     assert np.allclose(wanted[:, 2], 1)
 
