@@ -49,6 +49,7 @@ GROUPS = {
         "digits_recalled",
         "mouse_rates",
         "single_cells",
+        "multirec_cells",
         "eglif_integration",
         "centre_surround",
         "interneuron_types",
