@@ -238,7 +238,11 @@ def test_the_rate_engine_alone_compares_its_memory_with_the_theories(remembered:
     summary = remembered.summary
     assert {"rate_vs_sdm", "rate_vs_sdm_exact", "rate_vs_attention", "granule_vs_rate"} <= set(summary["agreement"])
     assert set(summary["agreement"]["rivals"]) == {"rate"}
-    assert all(found["reached"] < 1 for found in summary["agreement"]["controls"].values())
+    controls = summary["agreement"]["controls"]
+    # No draw without what was learned comes near. The other controls say little of two patterns: a shuffle of two
+    # writes is right half of the time.
+    assert controls["no_plasticity"]["reached"] == controls["weights_shuffled"]["reached"] == 0
+    assert controls["weights_shuffled"]["high"] < 0.5 * controls["weights_shuffled"]["own"]
     assert set(summary["recall"]) == set(remembered.readout)
     # Chance is 0.5; the transfer function is made up. Exactly 0.75 since learning synapses transmit folded contacts.
     assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] >= 0.75
