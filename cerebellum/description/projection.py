@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cerebellum.description.plasticity import Plasticity
 from cerebellum.description.schema import (
@@ -20,6 +20,7 @@ from cerebellum.description.schema import (
     Time,
 )
 from cerebellum.description.wiring import Rule
+from cerebellum.errors import InputError
 
 
 class ThresholdWeight(Table):
@@ -41,7 +42,27 @@ class CancelWeight(Table):
     volley_rate: Rate
 
 
-SolvedWeight = Annotated[ThresholdWeight | CancelWeight, Field(discriminator="kind")]
+class BalanceWeight(Table):
+    """Weight solved so that driven granule cells leave the target's mean rate where it is, at naive weights.
+
+    The projection is inhibition by interneurons that the source of `of` excites, as it does the target through `of`.
+    """
+
+    kind: Literal["balance"]
+    of: str
+    rest: Rate
+    """Of the cells that `of` comes from, at rest."""
+    driven: Rate
+    """Of the same when they are driven."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> BalanceWeight:
+        if self.driven.si <= self.rest.si:
+            raise InputError(f"driven: found {self.driven}; wanted more than the rest of {self.rest}")
+        return self
+
+
+SolvedWeight = Annotated[ThresholdWeight | CancelWeight | BalanceWeight, Field(discriminator="kind")]
 
 
 class Contacts(Table):

@@ -165,9 +165,7 @@ def learning_curve(run: Run, ax: Axes, population: str | None = None) -> Axes:
     population : default the Purkinje cells, or the first that has rates
     """
     table = trials.columns(run) if isinstance(run, Result) else run.trial_table
-    rated = (
-        [] if table is None else [str(key) for key in table if "." in str(key) and not str(key).startswith("onset.")]
-    )
+    rated = [] if table is None else trials.rated(table)
     if table is None or len(run.trials) < 3 or not rated:
         raise _nothing(run, "course of trials", "a protocol of three trials or more")
     names = list(dict.fromkeys(key.split(".")[0] for key in rated))

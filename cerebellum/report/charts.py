@@ -117,8 +117,7 @@ def _courses(run: Run) -> dict[str, Floats]:
     table = trials.columns(run) if isinstance(run, Result) else run.trial_table
     if table is None:  # a folder from before there was one
         return trial_rates(run)
-    rated = [str(key) for key in table if "." in str(key) and not str(key).startswith("onset.")]
-    courses = {key: np.asarray(table[key], dtype=float) for key in rated}
+    courses = {key: np.asarray(table[key], dtype=float) for key in trials.rated(table)}
     return {key: values for key, values in courses.items() if np.isfinite(values).any()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,24 @@ from cerebellum.typing import Floats
 if TYPE_CHECKING:
     from cerebellum.results.result import Result
 
-__all__ = ["MAIN", "PLAIN", "WHOLE", "columns", "read", "write"]
+__all__ = ["MAIN", "PLAIN", "RESPONSES", "WHOLE", "columns", "rated", "read", "write"]
 
 PLAIN = ("trial", "block", "kind", "role", "shown", "start", "stop")
 """Columns that every run has; times in s, `shown` the number of the stored pattern or cue, -1 for none."""
+
+RESPONSES = {
+    "eyelid.cr": "1 for a conditioned response of the eyelid, 0 for none; nan without a conditioned stimulus",
+    "eyelid.cr_rate": "1 for a conditioned response of the nuclear rate, 0 for none",
+    "eyelid.onset": "first closure at the criterion, in seconds after the conditioned stimulus; nan for no response",
+    "eyelid.peak": "largest closure, in seconds after the conditioned stimulus; nan for no response",
+    "eyelid.closure": "largest closure before the unconditioned stimulus, or where it would be; 1 is shut",
+}
+"""Columns of runs that are judged, and what they mean."""
+
+
+def rated(table: Iterable[str]) -> list[str]:
+    """The columns of rates."""
+    return [key for key in map(str, table) if "." in key and not key.startswith("onset.") and key not in RESPONSES]
 
 
 def columns(result: Result) -> dict[str, list[Any]]:
@@ -28,7 +43,8 @@ def columns(result: Result) -> dict[str, list[Any]]:
 
     Beside `PLAIN`: `onset.STIMULUS`, when it began (s), and `POPULATION.WINDOW`, the mean rate of all cells (Hz) in the
     trial's window of that name. `trial` is the whole trial, `window` the protocol's main window. Of a run of two
-    engines the rates are of spikes, and those of the other engine are in `POPULATION.WINDOW.rate`.
+    engines the rates are of spikes, and those of the other engine are in `POPULATION.WINDOW.rate`. Last what a readout
+    says of each trial (`RESPONSES`).
     """
     listed = result.schedule.trials
     out: dict[str, list[Any]] = {
@@ -46,7 +62,7 @@ def columns(result: Result) -> dict[str, list[Any]]:
     engines += [one for one in result.outcomes.values() if not one.spikes and one.rates]
     for number, outcome in enumerate(engines):
         out |= {f"{key}{'.rate' if number else ''}": list(found) for key, found in _rates(outcome, listed).items()}
-    return out
+    return out | {key: found.tolist() for key, found in result.responses.items()}
 
 
 def _rates(outcome: Outcome, listed: list[Trial]) -> dict[str, Floats]:
