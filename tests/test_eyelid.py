@@ -22,7 +22,8 @@ DURATION, TONE, REST = 0.6, 0.1, 50.0
 
 @pytest.fixture(scope="module")
 def described() -> Eyelid:
-    found = load_protocol("eyeblink").eyelid
+    quick = {"eyelid.premotor": "15", "eyelid.lid": "10", "eyelid.closure": "0.15"}
+    found = load_protocol("eyeblink", quick).eyelid
     assert found is not None
     return found
 

@@ -106,7 +106,9 @@ PROTOCOL = {  # a stimulation for each model; background for those not named
     "mouse_meanfield_wiring": "sensory_burst", "mouse_plastic": "cs_us",
     "mouse_memory": "complex_spike", "mouse_feedback": "burst",
 }  # fmt: skip
+NOT_FUSED = {"mouse_multirec"}  # torch steps it, as its receptors have three states
 REFUSED = {
+    "mouse_multirec": "gap junctions couple voltages",
     "mouse_mli12": "gap junctions couple voltages",
     "mouse_olive_coupled": "gap junctions couple voltages",
     "mouse_zebrin": r"purkinje\.stripes: the rate engine measures one transfer function",
@@ -140,7 +142,14 @@ def shortened(protocol: str) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("_no_measuring")
-@pytest.mark.parametrize(("model", "draws"), [*((m, 0) for m in MODELS), ("mouse_plastic", 2), ("mouse_stp", 2)])
+@pytest.mark.parametrize(
+    ("model", "draws"),
+    [
+        *(pytest.param(m, 0, marks=[pytest.mark.slow] * (m in NOT_FUSED)) for m in MODELS),
+        ("mouse_plastic", 2),
+        ("mouse_stp", 2),
+    ],
+)
 def test_every_model_runs_on_the_rate_engine(model: str, draws: int) -> None:
     protocol = PROTOCOL.get(model, "background")
     settings = {"scale": "0.1", **shortened(protocol)}

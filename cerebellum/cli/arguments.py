@@ -37,6 +37,21 @@ def settings_of(pairs: list[str] | None) -> dict[str, str]:
     return out
 
 
+def values_of(text: str) -> list[str]:
+    """The values of `--vary KEY=A,B,C`, parted by the commas that stand in no list, table or text of their own."""
+    values, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote or letter in "\"'":
+            quote = ("" if letter == quote else quote) if quote else letter
+        else:
+            depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and not quote and depth == 0:
+            values.append("")
+        else:
+            values[-1] += letter
+    return [value.strip() for value in values]
+
+
 def is_run(name: str, overlays: list[str] | None = None) -> bool:
     """Whether this is a run folder; a shipped name is the file's, whatever folder of that name lies here.
 

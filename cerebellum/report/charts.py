@@ -114,7 +114,7 @@ def learning(run: Run) -> Chart | None:
 
 def _courses(run: Run) -> dict[str, Floats]:
     """`POPULATION.WINDOW` -> mean rate (Hz) in every trial, nan where it has no such window, as trials.csv has it."""
-    table = trials.columns(run) if isinstance(run, Result) else run.trial_table
+    table = run.trial_table
     if table is None:  # a folder from before there was one
         return trial_rates(run)
     courses = {key: np.asarray(table[key], dtype=float) for key in trials.rated(table)}
@@ -228,11 +228,12 @@ def places(run: Run) -> Chart | None:
             }
         )  # fmt: skip
     scene = {
-        "xaxis": axis("x, along parallel fibres (um)", nticks=4), "yaxis": axis("y (um)", nticks=3),
-        "zaxis": axis("z, to the pia (um)"),
+        "xaxis": axis("x (um)", nticks=4), "yaxis": axis("y (um)", nticks=3),
+        "zaxis": axis("z (um)"),
         "aspectmode": "manual", "aspectratio": _aspect(somata), "camera": {"eye": {"x": 1.15, "y": 1.15, "z": 0.4}},
     }  # fmt: skip
-    label = "Somata in the volume, one colour a population; drag to turn. Dots are not to scale."
+    label = "Somata in the volume, one colour a population; x is along parallel fibres, z to the pia. Drag to turn. "
+    label += "Dots are not to scale."
     return Chart(
         "places",
         "Places of the cells",

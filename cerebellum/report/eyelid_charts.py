@@ -8,12 +8,12 @@ import numpy as np
 
 from cerebellum.description.appearance import CYCLE, words
 from cerebellum.report.parts import Chart, Table, axis
-from cerebellum.results import Result, Run, eyelid, trials
+from cerebellum.results import Run, eyelid
 
 
 def responses(run: Run) -> list[Chart | Table]:
     """Learning curve by both criteria, and a table of blocks; nothing where no eyelid is described."""
-    table = trials.columns(run) if isinstance(run, Result) else run.trial_table
+    table = run.trial_table
     if table is None or not run.summary.get("eyelid"):
         return []
     data: list[dict[str, Any]] = []

@@ -90,6 +90,13 @@ class Result:
         assert self.patterns is not None
         return self.patterns.of_block(len(self.patterns.written) - 1)
 
+    @property
+    def trial_table(self) -> pd.DataFrame:
+        """What trials.csv says of each trial (`results.trials.columns`)."""
+        from cerebellum.results import trials
+
+        return trials.table(self)
+
     def to_pandas(self) -> dict[str, pd.DataFrame]:
         """Tables: trials, spikes, rates, numbers (`results.views.to_pandas`)."""
         from cerebellum.results import views

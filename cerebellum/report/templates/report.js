@@ -185,7 +185,7 @@
       const domain = [1 - (place + 1) * share + (place < populations.length - 1 ? 0.22 * share : 0), 1 - place * share];
       layout[key] = { domain, rangemode: "tozero", nticks: 4, fixedrange: true };
       layout.annotations.push({ text: `${population.name.replace(" ", "<br>")}<br>(Hz)`, xref: "paper", x: 0, xanchor: "right", xshift: -44,
-        yref: "paper", y: (domain[0] + domain[1]) / 2, showarrow: false, align: "right" });
+        yref: "paper", yanchor: "middle", y: (domain[0] + domain[1]) / 2, showarrow: false, align: "right" });
       layout.shapes.push({ type: "rect", x0: from, x1: to, yref: `${y} domain`, y0: 0, y1: 1, fillcolor: "#000", opacity: 0.06,
         line: { width: 0 }, layer: "below" });
       const spikes = block.spikes[population.name];
