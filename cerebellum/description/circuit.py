@@ -97,7 +97,7 @@ class Circuit(Table):
     def _order_faults(self) -> list[str]:
         faults, drawn = [], set[str]()
         for name, projection in self.projection.items():
-            for wanted in projection.rule.needs:
+            for wanted in projection.before:
                 if wanted not in drawn:
                     faults.append(f"projection.{name}.rule: wants the projection {wanted!r} further up in the file")
             drawn.add(name)
@@ -114,6 +114,12 @@ class Circuit(Table):
             f"population.{name}: {self.size(name):,} cells{at}; wanted at most {MOST_CELLS:,}"
             for name in self.population
             if self.size(name) > MOST_CELLS
+        ]
+        faults += [
+            f"population.{name}.group.{group}: none of {self.size(name)} cells{at}; wanted a larger share or scale"
+            for name, population in self.population.items()
+            for group, cells in population.group_sizes(self.size(name)).items()
+            if cells < 1
         ]
         return faults + self._zone_faults(at)
 
@@ -155,7 +161,9 @@ class Circuit(Table):
             }
             found = projection.plasticity.faults(projection.target, teachers, dimension, contacts)
             faults += [f"{place}.plasticity{fault}" for fault in found]
-        if projection.short_term and MODELS[self.population[projection.source].cell].given:
+        if projection.groups is not None:
+            faults += projection.groups.faults(f"{place}.groups", self, projection.source)
+        if projection.release and MODELS[self.population[projection.source].cell].given:
             faults.append(f"{place}.short_term: {projection.source} are given spikes and keep no state")
         return faults + self._delay_faults(f"{place}.delay", projection, MODELS[target.cell].relays)
 

@@ -97,7 +97,7 @@ class RateCircuit(torch.nn.Module):
     def _static(self, population: str) -> list[list[str]]:
         """Projections of a population that do not learn, as they share one product: all plain ones, others alone."""
         fixed = [n for n in self.names if n not in self.plastic and self.circuit.projection[n].source == population]
-        plain = [n for n in fixed if self.circuit.projection[n].short_term is None]
+        plain = [n for n in fixed if not self.circuit.projection[n].release]
         return [plain] * bool(plain) + [[n] for n in fixed if n not in plain]
 
     def driven(
