@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -125,7 +127,7 @@ def test_trials_without_a_tone_are_not_judged(described: Eyelid) -> None:
 
 
 def test_a_learning_curve_is_of_tens_of_trials() -> None:
-    table = {"block": ["a"] * 20 + ["b"] * 3, "eyelid.cr": [0.0] * 10 + [1.0] * 10 + [np.nan, 1.0, 0.0]}
+    table: dict[str, Any] = {"block": ["a"] * 20 + ["b"] * 3, "eyelid.cr": [0.0] * 10 + [1.0] * 10 + [np.nan, 1.0, 0.0]}
     found = eyelid.shares(table, "eyelid.cr")
     assert [values.tolist() for values in found["a"]] == [[4.5, 14.5], [0, 1]]
     assert [values.tolist() for values in found["b"]] == [[21.5], [0.5]]

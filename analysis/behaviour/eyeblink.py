@@ -66,10 +66,9 @@ def one(name: str, seed: int) -> dict[str, Any]:
     described, trials, cells = made.protocol.eyelid, made.schedule.trials, made.circuit.size("nuclear")
     assert described is not None
     table = eyelid.columns(described, trials, run.spikes["nuclear"], cells)
-    kept = {"block": [trial.block for trial in trials], **table}
-    probes = [
-        block for block in dict.fromkeys(kept["block"]) if not any(t.plasticity for t in trials if t.block == block)
-    ]
+    blocks = [trial.block for trial in trials]
+    kept: dict[str, Any] = {"block": blocks, **table}
+    probes = [block for block in dict.fromkeys(blocks) if not any(t.plasticity for t in trials if t.block == block)]
     lids = eyelid.courses(described, trials, run.spikes["nuclear"], cells)
     return {
         "interval": described.interval.si,

@@ -92,8 +92,8 @@ def balanced(circuit: Circuit, name: str, weight: Mapping[str, float]) -> float:
     for population in dict.fromkeys(p.source for p in circuit.projection.values() if p.target == target):
         if any(p.source == origin and p.target == population for p in circuit.projection.values()):
             drive = {origin: np.repeat(granule, len(RATES) * ALIKE), population: np.repeat(np.tile(RATES, 2), ALIKE)}
-            own = rates(population, onto(population, drive)).reshape(2, -1)
-            known[population] = np.array([_crossing(RATES, found - RATES) for found in own])
+            fired = rates(population, onto(population, drive)).reshape(2, -1)
+            known[population] = np.array([_crossing(RATES, found - RATES) for found in fired])
     if (source := circuit.projection[name].source) not in known or source == origin:
         raise ModelFileError(f"projection.{name}.weight: nothing excites {source} from {origin}; wanted a number")
 

@@ -145,7 +145,7 @@ def summary(trials: Sequence[Trial], table: dict[str, Floats]) -> dict[str, Any]
     return out
 
 
-def shares(table: Mapping[str, Sequence[Any]], criterion: str) -> dict[str, tuple[Floats, Floats]]:
+def shares(table: Mapping[str, Any], criterion: str) -> dict[str, tuple[Floats, Floats]]:
     """A learning curve: block -> trials (mean number), and share of responses by a criterion, in some `TENS` of trials.
 
     Parameters
