@@ -311,8 +311,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
         start += 10 * found.shape[1] + 10
     curve.set(xlabel="trial", ylabel="responses (%)", ylim=(0, 102))
     for place, name in enumerate(numbers):
-        found = [_learned(one) for one in numbers[name]]
-        bars.plot([place] * len(found), found, "o", ms=4, color="C0" if name == "paired" else "C1")
+        learned = [_learned(one) for one in numbers[name]]
+        bars.plot([place] * len(learned), learned, "o", ms=4, color="C0" if name == "paired" else "C1")
     bars.axhline(0, color="0.8", lw=0.8)
     bars.set_xticks(range(len(numbers)), [words.replace("_", " ") for words in numbers], rotation=45, fontsize=7)
     bars.set_ylabel("closure learned before the puff")
