@@ -185,8 +185,8 @@ def test_rates_are_the_same_in_c_and_in_torch_and_forget_too(monkeypatch: pytest
     first, last = (round(time * 1e3) for time in (plans[0].trials[3].start, plans[0].trials[3].until))
     for name, rates in torch.rates.items():
         np.testing.assert_allclose(done[0].rates[name].cells, rates.cells, rtol=1e-6, atol=1e-6, err_msg=name)
-        second = [one.rates[name].mean[first + 1 : last - 1] for one in done]
-        np.testing.assert_allclose(*second, rtol=1e-6, atol=1e-6, err_msg=name)
+        second, other = (one.rates[name].mean[first + 1 : last - 1] for one in done)
+        np.testing.assert_allclose(second, other, rtol=1e-6, atol=1e-6, err_msg=name)
     assert done[0].rates["granule"].mean[first:last].max() > 1
 
 
