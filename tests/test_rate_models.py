@@ -19,7 +19,7 @@ from cerebellum.description.circuit import load_model
 from cerebellum.description.projection import ShortTerm
 from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ProtocolFileError
-from cerebellum.rate import measured_transfer, recording, simulate, single_cell
+from cerebellum.rate import mean_cell, measured_transfer, recording, simulate
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.synapses import TsodyksMarkram
 from cerebellum.rate.time_step import BIN
@@ -267,6 +267,6 @@ def test_plastic_weights_have_the_gradients_of_finite_differences() -> None:
 
 def test_short_term_synapses_are_measured_as_rested() -> None:
     """One spike of a glomerulus opens U of the weight, as much as in the static circuit; no cell fires at one."""
-    found = single_cell.inputs(sample(load_model("mouse_stp", {"scale": "0.1"}), 1), "granule")
+    found = mean_cell.inputs(sample(load_model("mouse_stp", {"scale": "0.1"}), 1), "granule")
     assert set(found) == {"glomerulus_to_granule", "golgi_to_granule"}
     assert found["glomerulus_to_granule"].weight == pytest.approx(0.43 * 0.53e-9)
