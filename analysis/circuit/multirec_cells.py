@@ -29,8 +29,8 @@ CLAIM = (
 CAPTION = (
     "Above: spikes a second in a current step, single cells without synapses (line) and the multicompartmental models"
     " that they were tuned to (crosses). Below left: conductance after one spike of the published weight, without the"
-    " magnesium block. Below right: rates of the circuit at rest, three connectomes (points), also without gap"
-    " junctions of Golgi cells (open), beside the published rates in vitro of the same circuit with the older cells"
+    " magnesium block. Below right: rates of the circuit at rest, three connectomes (points), one of them also without"
+    " gap junctions of Golgi cells (open), beside the published rates in vitro of the same circuit with the older cells"
     " (bars, sd over cells)."
 )
 
@@ -69,7 +69,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
         "cells": cells,
         "kinetics": _kinetics(),
         "rest": [_rest(one, {}) for one in seeds],
-        "rest_uncoupled": [_rest(one, {"lesion": '["gap_junctions"]'}) for one in seeds],
+        "rest_uncoupled": [_rest(seed + 1, {"lesion": '["gap_junctions"]'})],
         "published": {
             "reference": REFERENCE,
             "fit": FIT,
