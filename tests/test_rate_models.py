@@ -19,7 +19,7 @@ from cerebellum.description.circuit import load_model
 from cerebellum.description.projection import ShortTerm
 from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ProtocolFileError
-from cerebellum.rate import measured_transfer, recording, simulate, single_cell
+from cerebellum.rate import mean_cell, measured_transfer, recording, simulate
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.synapses import TsodyksMarkram
 from cerebellum.rate.time_step import BIN
@@ -61,7 +61,7 @@ def recursion(short: ShortTerm, times: np.ndarray) -> list[float]:
 def test_whole_spikes_release_what_the_recursion_says(name: str) -> None:
     """A spike, a doublet, a long pause, three spikes in one step: exact, but for the spikes' place in their steps."""
     steps = np.array([0, 7, 9, 60, 61, 200, 230, 230, 230, 231])
-    release = TsodyksMarkram(rule(name), 1, LIKE)
+    release = TsodyksMarkram(rule(name).si, 1, LIKE)
     number = np.bincount(steps, minlength=240)
     sent = np.array([float(release(torch.full((1,), n / BIN, **LIKE))) for n in number]) * BIN
     expected = np.bincount(steps, recursion(rule(name), steps * BIN), 240)
@@ -77,7 +77,7 @@ def test_a_constant_rate_releases_the_stationary_mean(name: str, rate: float) ->
     u = a * spikes * short.U.si / (1 - a * (1 - spikes * short.U.si))
     then = u + short.U.si * (1 - u)
     x = (1 - b) / (1 - b * (1 - spikes * then))
-    release = TsodyksMarkram(short, 1, LIKE)
+    release = TsodyksMarkram(short.si, 1, LIKE)
     for _ in range(2000):
         sent = float(release(torch.full((1,), rate, **LIKE)))
     assert sent == pytest.approx(rate * then * x, rel=1e-9)
@@ -91,7 +91,7 @@ def test_poisson_spikes_release_the_mean_field(name: str, rate: float) -> None:
     Within 7 %: u and x of a train are not independent, which in long trains costs up to 5 % at these rates.
     """
     short, rng = rule(name), np.random.default_rng(5)
-    release, each = TsodyksMarkram(short, 1, LIKE), TsodyksMarkram(short, 4000, LIKE)
+    release, each = TsodyksMarkram(short.si, 1, LIKE), TsodyksMarkram(short.si, 4000, LIKE)
     expected = seen = 0.0
     for _ in range(500):
         expected += float(release(torch.full((1,), rate, **LIKE)))
@@ -104,13 +104,14 @@ MODELS = [name for name in library.names("models") if name.startswith("mouse")]
 PROTOCOL = {  # a stimulation for each model; background for those not named
     "mouse_vitro": "burst", "mouse_stp": "burst", "mouse_lif": "sensory_burst",
     "mouse_meanfield_wiring": "sensory_burst", "mouse_plastic": "cs_us",
-    "mouse_memory": "complex_spike", "mouse_feedback": "burst",
+    "mouse_memory": "complex_spike", "mouse_feedback": "burst", "mouse_temporal_basis": "burst", "mouse_ubc": "burst",
 }  # fmt: skip
 NOT_FUSED = {"mouse_multirec"}  # torch steps it, as its receptors have three states
 REFUSED = {
     "mouse_multirec": "gap junctions couple voltages",
     "mouse_mli12": "gap junctions couple voltages",
     "mouse_olive_coupled": "gap junctions couple voltages",
+    "mouse_golgi_coupled": "gap junctions couple voltages",
     "mouse_zebrin": r"purkinje\.stripes: the rate engine measures one transfer function",
 }
 
@@ -237,7 +238,11 @@ def test_the_rate_engine_alone_compares_its_memory_with_the_theories(remembered:
     summary = remembered.summary
     assert {"rate_vs_sdm", "rate_vs_sdm_exact", "rate_vs_attention", "granule_vs_rate"} <= set(summary["agreement"])
     assert set(summary["agreement"]["rivals"]) == {"rate"}
-    assert all(found["reached"] < 1 for found in summary["agreement"]["controls"].values())
+    controls = summary["agreement"]["controls"]
+    # No draw without what was learned comes near. The other controls say little of two patterns: a shuffle of two
+    # writes is right half of the time.
+    assert controls["no_plasticity"]["reached"] == controls["weights_shuffled"]["reached"] == 0
+    assert controls["weights_shuffled"]["high"] < 0.5 * controls["weights_shuffled"]["own"]
     assert set(summary["recall"]) == set(remembered.readout)
     # Chance is 0.5; the transfer function is made up. Exactly 0.75 since learning synapses transmit folded contacts.
     assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] >= 0.75
@@ -262,6 +267,6 @@ def test_plastic_weights_have_the_gradients_of_finite_differences() -> None:
 
 def test_short_term_synapses_are_measured_as_rested() -> None:
     """One spike of a glomerulus opens U of the weight, as much as in the static circuit; no cell fires at one."""
-    found = single_cell.inputs(sample(load_model("mouse_stp", {"scale": "0.1"}), 1), "granule")
+    found = mean_cell.inputs(sample(load_model("mouse_stp", {"scale": "0.1"}), 1), "granule")
     assert set(found) == {"glomerulus_to_granule", "golgi_to_granule"}
     assert found["glomerulus_to_granule"].weight == pytest.approx(0.43 * 0.53e-9)
