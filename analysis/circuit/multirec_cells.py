@@ -31,7 +31,8 @@ CAPTION = (
     " that they were tuned to (crosses). Below left: conductance after one spike of the published weight, NMDA (dashed)"
     " without the magnesium block. Below right: rates of the circuit at rest, three connectomes (points), one of them"
     " also without gap junctions of Golgi cells (open), beside the published rates in vitro of the same circuit with"
-    " the older cells (bars, sd over cells), which differ: alone, these Purkinje cells fire at 34 Hz, the older ones at 46."
+    " the older cells (bars, sd over cells), which differ: alone, these Purkinje cells fire at 34 Hz, the older ones at"
+    " 46."
 )
 
 DT = 1e-4
