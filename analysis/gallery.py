@@ -56,6 +56,10 @@ GROUPS = {
         "olive_synchrony",
         "purkinje_ceiling",
         "zebrin_bands",
+        "temporal_basis",
+        "structured_wiring",
+        "golgi_coupling",
+        "brush_cells",
     ),
     "The mouse circuit as a memory": (
         "mouse_is_sdm",

@@ -141,6 +141,7 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
         projection = circuit.projection[name]
         incoming = np.bincount(edges.post, minlength=circuit.size(projection.target))
         outgoing = np.bincount(edges.pre, minlength=circuit.size(projection.source))
+        made = 1.0 if projection.groups is None else projection.groups.made(circuit)
         yield Degree(
             name,
             len(edges),
@@ -148,6 +149,6 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
             float(incoming.std()),
             float(outgoing.mean()),
             float(outgoing.std()),
-            projection.rule.convergence_at_full_scale(Ends(full, projection)),
+            projection.rule.convergence_at_full_scale(Ends(full, projection)) * made,
             projection.rule.spread_at_full_scale(),
         )

@@ -1,0 +1,139 @@
+"""A temporal basis in the granular layer: does the code of granule cells change over the time of a stimulus?
+
+Claim: it does not while all fibres fire at one rate through synapses that are all alike, and each of three pieces makes
+it change: time courses of the fibres, synapses in groups with two pools of vesicles (Barri et al. 2022,
+doi:10.1038/s41467-022-35395-y: these alone suffice for learning intervals of 25 to 700 ms at rates that stay constant;
+their granule cells have thresholds fitted one by one, and no noise), and Golgi feedback. The index is the correlation
+over cells of the code and itself so much later, of different trials, corrected for noise; the first 100 ms, where any
+code changes, are left out. Purkinje cells, interneurons, nuclei and olive are lesioned: nothing comes back from them.
+Run time: ten minutes.
+
+What would refute it: an index that a piece does not lower beyond two errors of the mean. Rivals that must not pass:
+a constant code with Poisson noise, and a rate that ramps alike in all cells; both leave the index at 1
+(tests/test_temporal_basis.py). A code that changes at the onset alone would pass if the first 100 ms were in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analysis import evidence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CLAIM = (
+    "The granule code of a constant stimulus is constant; time courses of fibres, synapses in groups with two pools of"
+    " vesicles, and Golgi feedback each make it change over 25 to 700 ms."
+)
+CAPTION = (
+    "Correlation of the granule population's code with itself some time later, from 100 ms after the begin of a"
+    " stimulus of 900 ms, corrected for noise; bins of 25 ms, mean and error of the mean over three connectomes (scale"
+    " 0.2, 12 trials each). Left: synapses of `mouse`; right: of `mouse_temporal_basis`. Solid: whole granular layer;"
+    " dashed: Golgi to granule synapses cut."
+)
+SCALE, SEEDS = "0.2", 3
+MODELS, STIMULI = ("mouse", "mouse_temporal_basis"), ("constant", "groups", "courses")
+WORDS = {"constant": "one constant rate", "groups": "constant rates of their own", "courses": "time courses"}
+DOWNSTREAM = ("purkinje", "basket", "stellate", "nuclear", "nucleo_olivary", "inferior_olive")
+CUT = {"whole": (), "no Golgi": ("golgi_to_granule",)}
+SETTLED, END, WIDTH = 0.1, 0.9, 0.025  # s after the begin of the stimulus; bins
+MIDDLE, LATE = 12, 28  # lags in bins: 300 and 700 ms
+
+
+def measure(seed: int = 0) -> dict[str, Any]:
+    """The index by lag, and granule and Golgi rates, of each model, lesion and stimulus."""
+    seeds = range(seed + 1, seed + 1 + SEEDS)
+    return {
+        "lag": [1e3 * WIDTH * lag for lag in range(round((END - SETTLED) / WIDTH))],
+        "found": {model: {name: [_run(model, cut, s) for s in seeds] for name, cut in CUT.items()} for model in MODELS},
+    }
+
+
+def _run(model: str, cut: tuple[str, ...], seed: int) -> dict[str, dict[str, Any]]:
+    """One connectome under each stimulus."""
+    import json
+
+    from cerebellum import prepare
+    from cerebellum.activity import statistics
+    from cerebellum.spiking import network
+
+    made = prepare("temporal_basis", model, seed, {"scale": SCALE, "lesion": json.dumps([*DOWNSTREAM, *cut])})
+    run, size = network.simulate(made.connectome, made.schedule), made.circuit.size
+    out: dict[str, dict[str, Any]] = {}
+    for stimulus in STIMULI:
+        begins = [trial.start + 1.0 for trial in made.schedule.trials if trial.block == stimulus]
+        index = statistics.code_similarity(run.spikes["granule"], size("granule"), begins, SETTLED, END, WIDTH)
+        out[stimulus] = {"similarity": index.tolist()}
+        for name in ("granule", "golgi"):
+            rates = statistics.psth(run.spikes[name], size(name), begins, 0.0, END, END)
+            out[stimulus][name] = float(rates[0])
+    return out
+
+
+def _index(numbers: dict[str, Any], model: str, cut: str, stimulus: str) -> Any:
+    """shape (seeds, lags)."""
+    import numpy as np
+
+    return np.array([one[stimulus]["similarity"] for one in numbers["found"][model][cut]])
+
+
+def holds(numbers: dict[str, Any]) -> dict[str, bool]:
+    """The statements; a change is one beyond two errors of the mean over connectomes."""
+    plain, basis = MODELS
+
+    def at(model: str, cut: str, stimulus: str, lag: int = MIDDLE) -> Any:
+        return _index(numbers, model, cut, stimulus)[:, lag]
+
+    def lower(low: Any, high: Any) -> bool:
+        apart = high - low
+        return bool(apart.mean() > 2 * apart.std(ddof=1) / len(apart) ** 0.5)
+
+    def words(low: Any, high: Any) -> str:
+        return f"({high.mean():.2f} to {low.mean():.2f})"
+
+    static, own = at(plain, "whole", "constant"), at(plain, "whole", "groups")
+    courses, pools = at(plain, "whole", "courses"), at(basis, "whole", "groups")
+    late, cut, all_ = at(basis, "whole", "groups", LATE), at(basis, "no Golgi", "groups"), at(basis, "whole", "courses")
+    return {
+        f"one constant rate, synapses alike: the code stays, 0.9 or more after 300 ms ({static.mean():.2f})": bool(
+            static.mean() >= 0.9
+        ),
+        f"time courses of fibres lower the index at 300 ms {words(courses, static)}": lower(courses, static),
+        f"groups of synapses lower it at constant rates {words(pools, own)}": lower(pools, own),
+        f"and it goes on falling to 700 ms {words(late, pools)}": lower(late, pools),
+        f"Golgi feedback lowers it {words(pools, cut)}": lower(pools, cut),
+        f"groups of synapses lower it further with time courses {words(all_, courses)}": lower(all_, courses),
+    }
+
+
+def draw(numbers: dict[str, Any]) -> Figure:
+    """The index by lag."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    for axes, model in zip(figure.subplots(1, 2, sharey=True), MODELS, strict=True):
+        for number, stimulus in enumerate(STIMULI):
+            for cut, style in (("whole", "-"), ("no Golgi", "--")):
+                found = _index(numbers, model, cut, stimulus)
+                mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / len(found) ** 0.5
+                label = WORDS[stimulus] if cut == "whole" else None
+                axes.plot(numbers["lag"][: LATE + 1], mean[: LATE + 1], style, color=f"C{number}", label=label)
+                axes.fill_between(
+                    numbers["lag"][: LATE + 1],
+                    (mean - error)[: LATE + 1],
+                    (mean + error)[: LATE + 1],
+                    color=f"C{number}",
+                    alpha=0.2,
+                    lw=0,
+                )
+        axes.axhline(0, color="0.7", lw=0.8)
+        axes.set(xlabel="lag (ms)", title=model)
+        axes.title.set_fontsize(9)
+    figure.axes[0].set(ylabel="similarity of the granule code", ylim=(-0.1, 1.1))
+    figure.axes[0].legend(fontsize=8, frameon=False, loc="lower left")
+    return figure
+
+
+if __name__ == "__main__":
+    evidence.main(__spec__.name)
