@@ -26,10 +26,10 @@ CLAIM = (
 )
 CAPTION = (
     "Mean rates around a burst of 20 spikes at 100 Hz on 8 mossy fibres (grey), three connectomes of a fifth of the"
-    " volume, 7 bursts each, bins of 25 ms. Left: brush cells, whole, and with their slow receptor's synapses cut,"
+    " volume, 5 bursts each, bins of 25 ms. Left: brush cells, whole, and with their slow receptor's synapses cut,"
     " which leaves cm42's fast one. Right: granule cells, whole and with brush cells lesioned."
 )
-SCALE, SEEDS, TRIALS, WIDTH = "0.2", 3, 8, 0.025
+SCALE, SEEDS, TRIALS, WIDTH = "0.2", 3, 6, 0.025
 BEFORE, AFTER, BURST = 0.3, 1.2, 0.195  # s
 CUT = {"whole": (), "fast alone": ("slow_glutamate_to_unipolar_brush",), "none": ("unipolar_brush",)}
 DOWNSTREAM = ("purkinje", "basket", "stellate", "nuclear", "nucleo_olivary", "inferior_olive")
