@@ -29,8 +29,9 @@ CLAIM = (
 CAPTION = (
     "Correlation of the granule population's code with itself some time later, from 100 ms after the begin of a"
     " stimulus of 900 ms, corrected for noise; bins of 25 ms, mean and error of the mean over three connectomes (scale"
-    " 0.2, 12 trials each). Left: synapses of `mouse`; right: of `mouse_temporal_basis`. Solid: whole granular layer;"
-    " dashed: Golgi to granule synapses cut."
+    " 0.2, 12 trials each). Left: synapses of `mouse`; middle: of `mouse_temporal_basis`. Solid: whole granular layer;"
+    " dashed: Golgi to granule synapses cut. Right: release that a synapse of each group is expected to have, fibres at"
+    " 4 Hz before the stimulus (solid) and silent (dotted)."
 )
 SCALE, SEEDS = "0.2", 3
 MODELS, STIMULI = ("mouse", "mouse_temporal_basis"), ("constant", "groups", "courses")
@@ -38,6 +39,8 @@ WORDS = {"constant": "one constant rate", "groups": "constant rates of their own
 DOWNSTREAM = ("purkinje", "basket", "stellate", "nuclear", "nucleo_olivary", "inferior_olive")
 CUT: dict[str, tuple[str, ...]] = {"whole": (), "no Golgi": ("golgi_to_granule",)}
 RUNS = (("mouse", "whole"), ("mouse_temporal_basis", "whole"), ("mouse_temporal_basis", "no Golgi"))
+RESTS = {"at rest 4 Hz": 4.0, "silent before": 0.0}
+DRIVEN = {"g1": 200.0, "g2": 200.0, "g3": 20.0, "g4": 20.0, "g5": 20.0}  # Hz, as in the protocol
 SETTLED, END, WIDTH = 0.1, 0.9, 0.025  # s after the begin of the stimulus; bins
 MIDDLE, LATE = 12, 28  # lags in bins: 300 and 700 ms
 
@@ -47,6 +50,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
     seeds = range(seed + 1, seed + 1 + SEEDS)
     return {
         "lag": [1e3 * WIDTH * lag for lag in range(round((END - SETTLED) / WIDTH))],
+        "release": {word: _release(rest) for word, rest in RESTS.items()},
         "found": {f"{model}, {cut}": [_run(model, CUT[cut], s) for s in seeds] for model, cut in RUNS},
     }
 
@@ -69,6 +73,35 @@ def _run(model: str, cut: tuple[str, ...], seed: int) -> dict[str, dict[str, Any
         for name in ("granule", "golgi"):
             rates = statistics.psth(run.spikes[name], size(name), begins, 0.0, END, END)
             out[stimulus][name] = float(rates[0])
+    return out
+
+
+def _release(rest: float) -> dict[str, list[float]]:
+    """Expected release (vesicles a second) of a synapse of each group, both pools, in bins from the stimulus' begin.
+
+    `rest` : rate (Hz) of the fibres before it
+    """
+    import torch
+
+    from cerebellum.description.circuit import load_model
+    from cerebellum.rate.synapses import TsodyksMarkram
+    from cerebellum.rate.time_step import BIN
+
+    projection = load_model("mouse_temporal_basis").projection
+    each, out = round(WIDTH / BIN), {}
+    for group, rate in DRIVEN.items():
+        total = torch.zeros(round(END / BIN))
+        for pool in ("glomerulus_to_granule", "slow_pool_to_granule"):
+            groups = projection[pool].groups
+            assert groups is not None
+            synapses = groups.synapses[group]
+            if synapses.short_term is None:
+                continue
+            release = TsodyksMarkram(synapses.short_term.si, 1, {"dtype": torch.float32})
+            rates = [rest] * round(5.0 / BIN) + [rate] * len(total)
+            found = torch.cat([release(torch.full((1,), each)) for each in rates])
+            total += synapses.sites.number * found[-len(total) :]
+        out[group] = total.reshape(-1, each).mean(dim=1).tolist()
     return out
 
 
@@ -112,8 +145,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
     """The index by lag."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    for axes, model in zip(figure.subplots(1, 2, sharey=True), MODELS, strict=True):
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    *panels, right = figure.subplots(1, 3)
+    for axes, model in zip(panels, MODELS, strict=True):
         for number, stimulus in enumerate(STIMULI):
             for cut, style in (("whole", "-"), ("no Golgi", "--")):
                 if (model, cut) not in RUNS:
@@ -131,10 +165,18 @@ def draw(numbers: dict[str, Any]) -> Figure:
                     lw=0,
                 )
         axes.axhline(0, color="0.7", lw=0.8)
-        axes.set(xlabel="lag (ms)", title=model)
-        axes.title.set_fontsize(9)
-    figure.axes[0].set(ylabel="similarity of the granule code", ylim=(-0.1, 1.1))
-    figure.axes[0].legend(fontsize=8, frameon=False, loc="lower left")
+        axes.set(xlabel="lag (ms)", ylim=(0, 1.1))
+        axes.set_title(model, fontsize=9)
+    panels[0].set(ylabel="similarity of the granule code")
+    panels[0].legend(fontsize=8, frameon=False, loc="lower left")
+    for groups, style in zip(numbers["release"].values(), ("-", ":"), strict=True):
+        for number, (group, release) in enumerate(groups.items()):
+            time = [1e3 * WIDTH * (place + 0.5) for place in range(len(release))]
+            label = group if style == "-" else None
+            right.plot(time, [one / release[-1] for one in release], style, color=f"C{number}", label=label)
+    right.axvline(1e3 * SETTLED, color="0.7", lw=0.8)
+    right.set(xlabel="after the stimulus' begin (ms)", ylabel="expected release, over that at the end", ylim=(0.8, 2))
+    right.legend(fontsize=8, frameon=False, ncols=2)
     return figure
 
 
