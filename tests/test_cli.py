@@ -95,6 +95,7 @@ def test_overlays_are_laid_over_a_model_and_marked(call) -> None:
     assert len(error.splitlines()) == 1
     assert "mouse_stp.toml contradicts" in error
     assert call("show", "recall", "--with", "vitro")[0] == 2
+    assert "runs/none: there is no such run folder" in call("cite", "runs/none")[2]
 
 
 def test_show_takes_settings(call) -> None:

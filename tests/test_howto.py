@@ -101,9 +101,9 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODELS, "others", MODELS.others | entries)
 
 
-def shortened(words: list[str]) -> list[str]:
-    """A command at a third of its scale, and of the long session fewer trials."""
-    words = [SMALL.get(word, word) for word in words]
+def shortened(words: list[str], page: str) -> list[str]:
+    """A command of the how-to at a third of its scale, and of long sessions fewer trials."""
+    words = [SMALL.get(word, word) for word in words] if page == "howto.md" else words
     return words + (["--set", "block.acquisition.repeats=1"] if "blink.toml" in words and "run" in words else [])
 
 
@@ -112,7 +112,7 @@ def shortened(words: list[str]) -> list[str]:
 def test_the_page_runs_from_top_to_bottom(
     page: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At a third of its scale, and with fewer trials of the long session."""
+    """With fewer trials of long sessions; the how-to at a third of its scale."""
     monkeypatch.chdir(tmp_path)
     for kind, text in examples(root, page):
         if name := name_of(text):
@@ -127,7 +127,7 @@ def test_the_page_runs_from_top_to_bottom(
             if words[0] == "python":
                 runpy.run_path(words[1], run_name="__main__")
                 continue
-            ran = CliRunner().invoke(app, shortened(words)[1:])
+            ran = CliRunner().invoke(app, shortened(words, page)[1:])
             assert ran.exit_code == 0, (line, ran.output, ran.exception)
     for name in ("inject.toml", "own.toml", "tone.toml") if page == "howto.md" else ():
         short = ["--set", "block.rest.trial_duration=2000", "--set", "block.rest.window.duration=1000", "--set",

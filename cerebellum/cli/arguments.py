@@ -58,8 +58,10 @@ def is_run(name: str, overlays: list[str] | None = None) -> bool:
     Raises
     ------
     InputError
-        If overlays shall lie on a run.
+        If overlays shall lie on a run, or it is a path at which no folder lies.
     """
+    if "/" in name and not name.endswith(".toml") and not Path(name).is_dir():
+        raise InputError(f"{shortened(name, 100)}: there is no such run folder")
     if not Path(name).is_dir() or any(name in library.names(kind) for kind in library.KINDS):
         return False
     if overlays:

@@ -8,7 +8,14 @@ from pydantic import Field, model_validator
 from cerebellum.cells import MODELS
 from cerebellum.description import library, overlays, ranges
 from cerebellum.description.population import Population, Volume
-from cerebellum.description.projection import CancelWeight, GapJunction, Projection, ThresholdWeight
+from cerebellum.description.projection import (
+    BalanceWeight,
+    CancelWeight,
+    GapJunction,
+    Projection,
+    SolvedWeight,
+    ThresholdWeight,
+)
 from cerebellum.description.schema import (
     Count,
     Duration,
@@ -145,7 +152,7 @@ class Circuit(Table):
         target = self.population[projection.target]
         faults += self._synapse_faults(place, projection, target)
         faults += projection.rule.faults(f"{place}.rule", Ends(self, projection))
-        if isinstance(projection.weight, ThresholdWeight | CancelWeight):
+        if isinstance(projection.weight, ThresholdWeight | CancelWeight | BalanceWeight):
             faults += self._weight_faults(f"{place}.weight", projection.weight, projection)
         if projection.plasticity:
             dimension, contacts = MODELS[target.cell].takes, projection.contacts is not None
@@ -188,9 +195,11 @@ class Circuit(Table):
             )
         elif isinstance(projection.weight, ThresholdWeight | CancelWeight) and dimension != "current":
             faults.append(f"{place}.weight.kind: {projection.weight.kind!r} is solved for currents, not conductances")
+        elif isinstance(projection.weight, BalanceWeight) and dimension != "conductance":
+            faults.append(f"{place}.weight.kind: 'balance' is solved for conductances, not currents")
         return faults
 
-    def _weight_faults(self, place: str, weight: ThresholdWeight | CancelWeight, own: Projection) -> list[str]:
+    def _weight_faults(self, place: str, weight: SolvedWeight, own: Projection) -> list[str]:
         other = self.projection.get(weight.of)
         if other is None or other.target != own.target:
             known = ", ".join(name for name, p in self.projection.items() if p.target == own.target)

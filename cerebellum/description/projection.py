@@ -49,7 +49,27 @@ class CancelWeight(Table):
     volley_rate: Rate
 
 
-SolvedWeight = Annotated[ThresholdWeight | CancelWeight, Field(discriminator="kind")]
+class BalanceWeight(Table):
+    """Weight solved so that driven granule cells leave the target's mean rate where it is, at naive weights.
+
+    The projection is inhibition by interneurons that the source of `of` excites, as it does the target through `of`.
+    """
+
+    kind: Literal["balance"]
+    of: str
+    rest: Rate
+    """Of the cells that `of` comes from, at rest."""
+    driven: Rate
+    """Of the same when they are driven."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> BalanceWeight:
+        if self.driven.si <= self.rest.si:
+            raise InputError(f"driven: found {self.driven}; wanted more than the rest of {self.rest}")
+        return self
+
+
+SolvedWeight = Annotated[ThresholdWeight | CancelWeight | BalanceWeight, Field(discriminator="kind")]
 
 
 class Contacts(Table):

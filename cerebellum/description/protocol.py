@@ -8,6 +8,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from cerebellum.description import library, session
 from cerebellum.description.block import Block
+from cerebellum.description.eyelid import Eyelid
 from cerebellum.description.loop import AnyLoop
 from cerebellum.description.patterns import FilePatterns, GradedPatterns, PatternSource, SparsePatterns
 from cerebellum.description.record import Record
@@ -18,7 +19,7 @@ from cerebellum.description.schema import (
     parse,
 )
 from cerebellum.description.stimulus import Stimulus
-from cerebellum.description.trial import OneTrial, TrialKind, windows_by_name
+from cerebellum.description.trial import OneTrial, TrialKind, raise_faults, windows_by_name
 from cerebellum.errors import InputError, ProtocolFileError, shortened
 
 MOST_TRIALS = 100_000
@@ -42,6 +43,8 @@ class Protocol(Table):
     block: dict[Word, Block]
     loop: SerializeAsAny[AnyLoop] | None = None
     """What is closed around the circuit."""
+    eyelid: Eyelid | None = None
+    """What nuclear cells close, and what counts as a conditioned response."""
     record: dict[Word, Record] = Field(default_factory=dict)
     """What is recorded of cells and synapses over time."""
     sources: dict[str, str] = Field(default_factory=dict)
@@ -58,6 +61,8 @@ class Protocol(Table):
             if unknown := [kind for kind in block.kinds if kind not in self.trial]:
                 known = shortened(", ".join(self.trial), 400) or "none"
                 raise InputError(f"block.{name}.kinds: no [trial.{unknown[0]}]; there is: {known}")
+            if block.independent:
+                self._check_independent(name, block)
         if (number := sum(self.trials_in(block) for block in self.block.values())) > MOST_TRIALS:
             raise InputError(f"block: found {number:,} trials in all; wanted at most {MOST_TRIALS:,}")
         if len(found := [name for name, block in self.block.items() if block.role == "baseline"]) > 1:
@@ -87,9 +92,27 @@ class Protocol(Table):
         return self
 
     @model_validator(mode="after")
+    def _judges_trials(self) -> Protocol:
+        if self.eyelid is not None:
+            kinds = {kind: one for name in self.block for kind, (one, _) in self.kinds_of(name).items()}
+            raise_faults(self.eyelid.faults(kinds))
+        return self
+
+    @model_validator(mode="after")
     def _sources_given(self) -> Protocol:
         check_sources(self, self.sources)
         return self
+
+    def _check_independent(self, name: str, block: Block) -> None:
+        if learning := [kind for kind in block.kinds if self.trial[kind].plasticity]:
+            raise InputError(
+                f"block.{name}.independent: found true, and trial.{learning[0]}.plasticity = true; what is learned "
+                "would be lost: wanted one"
+            )
+        if self.loop is not None:
+            raise InputError(
+                f"block.{name}.independent: found true, and a [loop], which goes on over trials: wanted one"
+            )
 
     def _check_cues(self, name: str, block: Block) -> None:
         if self.file_cues is None and (not block.noise or block.cues_per_pattern is None):
@@ -128,6 +151,11 @@ class Protocol(Table):
     def blocks_of(self, role: str) -> list[str]:
         """Names of all blocks with this role, in order."""
         return [name for name, block in self.block.items() if block.role == role]
+
+    @property
+    def independent(self) -> list[str]:
+        """Names of the blocks whose trials each begin in the state at the block's begin."""
+        return [name for name, block in self.block.items() if block.independent]
 
     def trials_in(self, block: Block) -> int:
         """Number of trials of a block."""

@@ -118,7 +118,8 @@ def _courses(run: Run) -> dict[str, Floats]:
     if table is None:  # a folder from before there was one
         return trial_rates(run)
     courses = {key: np.asarray(table[key], dtype=float) for key in trials.rated(table)}
-    return {key: values for key, values in courses.items() if np.isfinite(values).any()}
+    found = {key: values for key, values in courses.items() if np.isfinite(values).any()}
+    return dict(sorted(found.items(), key=lambda one: f".{trials.WHOLE}" in one[0]))  # named windows first
 
 
 def weight_curves(run: Run) -> Chart | None:
@@ -198,13 +199,13 @@ def synapses(run: Run) -> Chart | None:
         data.append(
             {
                 "type": "scatter", "mode": "lines", "fill": "tozeroy",
-                "line": {"shape": "hvh", "color": colour[run.circuit.projection[name].source]},
+                "line": {"shape": "hvh", "color": colour[run.circuit.projection[name].target]},
                 "name": words(name), "x": (0.5 * (edges[1:] + edges[:-1])).tolist(),
                 "y": (number / max(1, number.sum())).tolist(),
             }
         )  # fmt: skip
     layout = {"xaxis": axis("weight at the end / naive weight"), "yaxis": axis("share of synapses", rangemode="tozero")}
-    label = "Histogram of the plastic weights at the end of the run, as multiples of the naive weight."
+    label = "Histogram of the plastic weights at the end of the run, over the naive weight, in the target's colour."
     return Chart("synapses", "Plastic synapses", label, {"data": data, "layout": layout}, 340)
 
 

@@ -151,7 +151,7 @@ def _trials(table: dict[str, list[Any]]) -> TimeIntervals:
 def _meaning(column: str) -> str:
     if column.startswith("onset."):
         return "begin of this stimulus, in seconds; nan where the trial has none"
-    return DESCRIBED.get(column, "mean rate of the population in this window of the trial, in Hz")
+    return (DESCRIBED | trials.RESPONSES).get(column, "mean rate of the population in this window of the trial, in Hz")
 
 
 def read_spikes(path: Path, dt: float = NANOSECOND) -> dict[str, Spikes]:

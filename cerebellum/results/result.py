@@ -37,6 +37,7 @@ class Result:
     weights : reader -> effective weights, shape (cues, patterns), rows sum to 1
     blocks : readout and weights of every block that asks; the two above are the last one's
     plastic : plastic projection -> weights at the end of the first engine's run, A or S, in the order of the edges
+    responses : what a readout says of every trial, further columns of trials.csv, shape (trials,)
     summary : the numbers of summary.json
     provenance : the contents of run.json
     """
@@ -51,6 +52,7 @@ class Result:
     weights: dict[str, Floats] = field(default_factory=dict)
     blocks: list[Readings] = field(default_factory=list)
     plastic: dict[str, Floats] = field(default_factory=dict)
+    responses: dict[str, Floats] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     connectome: Connectome | None = None

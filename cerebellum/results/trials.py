@@ -20,10 +20,21 @@ if TYPE_CHECKING:
 
     from cerebellum.results.result import Result
 
-__all__ = ["MAIN", "PLAIN", "WHOLE", "columns", "described", "rate_columns", "rated", "read", "table", "write"]
+__all__ = [
+    "MAIN", "PLAIN", "RESPONSES", "WHOLE", "columns", "described", "rate_columns", "rated", "read", "table", "write",
+]  # fmt: skip
 
 PLAIN = ("trial", "block", "kind", "role", "shown", "start", "stop")
 """Columns that every run has; times in s, `shown` the number of the stored pattern or cue, -1 for none."""
+
+RESPONSES = {
+    "eyelid.cr": "1 for a conditioned response of the eyelid, 0 for none; nan without a conditioned stimulus",
+    "eyelid.cr_rate": "1 for a conditioned response of the nuclear rate, 0 for none",
+    "eyelid.onset": "first closure at the criterion, in seconds after the conditioned stimulus; nan for no response",
+    "eyelid.peak": "largest closure, in seconds after the conditioned stimulus; nan for no response",
+    "eyelid.closure": "largest closure before the unconditioned stimulus, or where it would be; 1 is shut",
+}
+"""Columns of runs that are judged, and what they mean."""
 
 
 def columns(result: Result) -> dict[str, list[Any]]:
@@ -31,7 +42,8 @@ def columns(result: Result) -> dict[str, list[Any]]:
 
     Beside `PLAIN`: `onset.STIMULUS`, when it began (s), and `POPULATION.WINDOW`, the mean rate of all cells (Hz) in the
     trial's window of that name. `trial` is the whole trial, `window` the protocol's main window. Of a run of two
-    engines the rates are of spikes, and those of the other engine are in `POPULATION.WINDOW.rate`.
+    engines the rates are of spikes, and those of the other engine are in `POPULATION.WINDOW.rate`. Last what a readout
+    says of each trial (`RESPONSES`).
     """
     listed = result.schedule.trials
     out = described(listed)
@@ -41,7 +53,7 @@ def columns(result: Result) -> dict[str, list[Any]]:
     engines += [one for one in result.outcomes.values() if not one.spikes and one.rates]
     for number, outcome in enumerate(engines):
         out |= {f"{key}{'.rate' if number else ''}": list(found) for key, found in _rates(outcome, listed).items()}
-    return out
+    return out | {key: found.tolist() for key, found in result.responses.items()}
 
 
 def described(listed: list[Trial]) -> dict[str, list[Any]]:
@@ -59,7 +71,7 @@ def described(listed: list[Trial]) -> dict[str, list[Any]]:
 
 def rated(columns: Iterable[Any]) -> list[str]:
     """Columns that are rates of a population in a window."""
-    return [key for key in map(str, columns) if "." in key and not key.startswith("onset.")]
+    return [key for key in map(str, columns) if "." in key and not key.startswith("onset.") and key not in RESPONSES]
 
 
 def rate_columns(columns: Iterable[Any], population: str) -> dict[str, str]:

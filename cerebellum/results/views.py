@@ -48,6 +48,9 @@ def headline(summary: Mapping[str, Any], model: Mapping[str, Any]) -> list[str]:
             said.append(f"Weights by {READER_NAMES[reader]} against expected SDM: {_agreement(pair)}.")
     if said:
         return said
+    if blocks := summary.get("eyelid"):
+        found = ", ".join(f"{name.replace('_', ' ')} {one['cr']:.0%}" for name, one in blocks.items())
+        return [f"Conditioned responses of the eyelid: {found}."]
     relays = [name for name, population in model.get("population", {}).items() if population.get("cell") == "relay"]
     means = [
         f"{name.replace('_', ' ')} {one['window']['mean']:.1f}"

@@ -62,7 +62,7 @@
     const out = { font: narrow() ? { ...font, size: 12 } : font, paper_bgcolor: "#fff", plot_bgcolor: "#fff", dragmode: "zoom", hovermode: "closest", bargap: 0.25,
       margin: { l: 60, r: 15, t: layout.annotations ? 28 : 12, b: 50 },
       ...layout,
-      legend: { ...layout.legend, ...(narrow() ? { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" } : {}) } };
+      legend: { ...layout.legend, ...(narrow() ? { orientation: "h", x: 0, y: layout.annotations ? 1.1 : 1.02, yanchor: "bottom" } : {}) } };
     for (const key of Object.keys(out)) {
       if (!/^[xy]axis\d*$/.test(key)) continue;
       const own = out[key];
