@@ -8,7 +8,8 @@ dendrites and unequal boutons, as counted there, are all that `mouse_structured`
 this does to the memory is seen in `jaeckel_structured`, where lines and granule cells differ in how many read them,
 with the same dendrites a granule cell and parallel fibres a Purkinje cell as its random twin (`uneven` 0): exact counts
 of that connectome against SDM's expectation, and recall by its rates. The authors' simulations find more resilience to
-noise at a negligible cost in capacity. Run time: five minutes.
+noise at a negligible cost in capacity. Found: the counted ratios come out; noisy cues are recalled no better, and if
+anything worse by half a point. Run time: four minutes.
 
 What would refute it: ratios of shared boutons beyond a factor of 1.5; recall of noisy cues no better than with random
 wiring; more than two points of bits lost with many patterns. A rival that would pass the first two: more inputs or more
