@@ -75,13 +75,14 @@ def _shared(seed: int) -> dict[str, dict[str, float]]:
 
     from cerebellum.connectome import placement, wiring
     from cerebellum.description.circuit import load_model
+    from cerebellum.description.edges import Edges
     from cerebellum.description.wiring import Ends
     from cerebellum.machine.streams import generator
 
     found = {}
     for piece, (model, changes) in CLAWS.items():
         circuit = load_model(model, {"scale": MOUSE_SCALE, **changes})
-        places, drawn = placement.positions(circuit, seed), {}
+        places, drawn = placement.positions(circuit, seed), dict[str, Edges]()
         for name in ("mossy_fiber_to_glomerulus", "glomerulus_to_granule"):
             ends = Ends(circuit, circuit.projection[name], places, drawn)
             drawn[name] = wiring.draw(ends, generator(seed, "edges", name))
