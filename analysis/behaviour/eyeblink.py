@@ -44,8 +44,11 @@ CONDITIONS: dict[str, tuple[str, dict[str, str]]] = {
     "unpaired": ("eyeblink", {"session": '["naive", "unpaired", "trained"]'}),
     "shuffled": (CONTROLS, {"session": '["naive", "shuffled", "trained"]'}),
     "interval_150": ("eyeblink_isi", {}),
+    "interneurons": ("eyeblink", {"session": '["naive", "acquisition", "trained"]'}),
     "early_fibers": (CONTROLS, {"session": '["early_naive", "early_acquisition", "early_trained"]'}),
 }
+
+MODELS = {"interneurons": "analysis/behaviour/interneurons.toml"}
 
 
 def measure(seed: int = 0) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def one(name: str, seed: int) -> dict[str, Any]:
     from cerebellum.spiking import network
 
     protocol, settings = CONDITIONS[name]
-    made = prepare(protocol, None, seed, settings)
+    made = prepare(protocol, MODELS.get(name), seed, settings)
     run = network.simulate(made.connectome, made.schedule)
     described, trials, cells = made.protocol.eyelid, made.schedule.trials, made.circuit.size("nuclear")
     assert described is not None
