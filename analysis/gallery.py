@@ -68,6 +68,7 @@ GROUPS = {
         "circuit_capacity",
         "plasticity_balance",
     ),
+    "Behaviour": ("eyeblink", "eyeblink_controls", "eye_movements"),
     "The rate circuit": (
         "rate_matches_spiking",
         "rate_recalls_as_spiking",
