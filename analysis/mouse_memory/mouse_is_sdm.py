@@ -36,20 +36,8 @@ CAPTION = (
 )
 READERS = ("purkinje", "nuclear")
 # Parts of a run, for the laws by which noise falls: s of a read, share of a microzone's cells, parallel fibres.
-TIMES, SHARES, FIBERS = [0.06, 0.12, 0.24, 0.49], [0.25, 0.5, 1.0], [1500, 3000, 6000, 12000]
-SETTINGS = {
-    "scale": "2",
-    "microzones": "16",
-    "patterns.active": "32",
-    "block.write.trial_duration": "150",
-    "block.write.stimulus.background.duration": "150",
-    "block.write.stimulus.complex_spikes.duration": "150",
-    "block.read.trial_duration": "620",
-    "block.read.window.duration": "490",
-    "block.read.stimulus.cue.duration": "500",
-    "block.read.stimulus.background.duration": "620",
-    "block.read.stimulus.complex_spikes.duration": "620",
-}
+TIMES, SHARES, FIBERS = [0.06, 0.12, 0.24, 0.49], [0.25, 0.5, 1.0], [500, 1000, 2000, 4000]
+SETTINGS = {"scale": "2", "microzones": "16", "patterns.active": "32"}
 
 
 def measure(seed: int = 0) -> dict[str, Any]:
