@@ -16,7 +16,12 @@ from cerebellum.experiment.patterns import Patterns, make_patterns
 from cerebellum.readout import granule_code, readers
 from cerebellum.results.result import Result
 
-MODEL = {"scale": "1", "microzones": "4"}
+# A third of the pairings, in steps three times as large.
+MODEL = {
+    "scale": "1",
+    "microzones": "4",
+    "projection.parallel_fiber_to_purkinje.plasticity.depression": "0.004",
+}
 SHORT = {
     "patterns.count": "2",
     "patterns.active": "14",

@@ -5,7 +5,7 @@ spontaneous complex spikes left on), at a quarter of its size for time: eight sp
 from 1 to 0, are written by climbing fibres and read from Purkinje and from nuclear spikes, by themselves and by lures
 between them. Of the running circuit one thing is measured, the granule cells' mean response f(m) to m of their four
 inputs; from it follow the kernel E[f f], every weight, and the beta of softmax attention (Bricken & Pehlevan 2021,
-arXiv:2111.05498). The circuit's own parameters were chosen on seeds 1 to 3 (see the model file); these are others.
+arXiv:2111.05498). The circuit's own parameters were chosen on seeds 1 and 2 (see the model file); these are others.
 What would refute the claim: a rival that explains the weights as well (the own pattern alone, the cosine, mossy fibres
 without granule cells, softmax at half or twice beta), a control that finds as much, Purkinje cells that do not pause.
 The bounds are those of the full size; the table of stages says what is lost where. About 20 minutes on one idle core.
