@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import networkx as nx
 import pytest
 
 from cerebellum.cli import commands
+from cerebellum.cli.arguments import values_of
 
 TINY = [
     "population.granule.count=100",
@@ -93,6 +95,7 @@ def test_overlays_are_laid_over_a_model_and_marked(call) -> None:
     assert len(error.splitlines()) == 1
     assert "mouse_stp.toml contradicts" in error
     assert call("show", "recall", "--with", "vitro")[0] == 2
+    assert "runs/none: there is no such run folder" in call("cite", "runs/none")[2]
 
 
 def test_show_takes_settings(call) -> None:
@@ -164,6 +167,8 @@ def test_cite_prints_the_references_of_the_values_used(call) -> None:
         (["run", "recall", "--seed", "-1"], ["--seed"]),
         (["run", "recall", "--seed", "one"], ["--seed"]),
         (["run"], ["Missing argument"]),
+        (["run", "recall", "--set", "lesion=3"], ["lesion: found 3; wanted a list"]),
+        (["run", "recall", "--set", 'block.read.noise=["a"]'], ["noise.0: found 'a'; wanted a whole number"]),
         (["walk"], ["walk"]),
         (["graph", "kanevra", "--out", "x.graphml"], ["jaeckel, kanerva"]),
         (["graph", "jaeckel", "--out", "x.graphml", "--cells", "nothing"], ["no projection named 'nothing'"]),
@@ -213,6 +218,25 @@ def test_runs_are_listed_and_run_again(call, tmp_path: Path) -> None:
     assert (code, "open it in a browser" in out) == (0, True)
     code, _, err = call("report", str(tmp_path))
     assert (code, err.count("\n"), "not a run folder" in err) == (2, 1, True)
+
+
+def test_inner_tables_that_were_damaged_by_hand_are_one_line(call, tmp_path: Path) -> None:
+    """Not a number, no table, a key too few: whatever of them a command comes upon."""
+    assert call("run", "recall", "--model", "jaeckel", "--engine", "volley", *tiny(), "--out", "runs/a")[0] == 0
+    path = tmp_path / "runs" / "a" / "summary.json"
+    whole = json.loads(path.read_text())
+    for damage in ({"rate": 3}, {"rate": {"patterns": "all"}}, {"rate": {"bits": 1}}):
+        path.write_text(json.dumps(whole | {"recall": damage}))
+        code, out, _ = call("runs")
+        assert (code, "damaged" in out) == (0, True), damage
+        code, _, err = call("report", "runs/a")
+        assert (code, err.count("\n"), "summary.json: not as a run leaves it" in err) == (2, 1, True), err
+
+
+def test_values_of_a_sweep_are_parted_by_commas_outside_lists_and_texts() -> None:
+    assert values_of("1,2, 3") == ["1", "2", "3"]
+    assert values_of("[0, 6],[0, 12]") == ["[0, 6]", "[0, 12]"]
+    assert values_of('{ a = [1, 2] },"x, y"') == ["{ a = [1, 2] }", '"x, y"']
 
 
 def test_the_version_and_the_model_are_said(call) -> None:
@@ -292,6 +316,8 @@ def test_a_shipped_name_is_the_file_whatever_folder_lies_here(call, tmp_path: Pa
     assert code == 0
     assert "values are assumed or fitted" in out
     (tmp_path / "mine").mkdir()
+    code, _, err = call("export", "mine", "--out", "made", "--seed", "2")
+    assert (code, "a run has its own protocol, seed and settings" in err) == (2, True)
     for command in (("cite", "mine"), ("export", "mine", "--out", "made")):
         code, _, err = call(*command, "--with", "vitro")
         assert (code, len(err.splitlines())) == (2, 1)

@@ -179,7 +179,7 @@ def test_each_realization_releases_by_itself() -> None:
     short = load_model("mouse_stp").projection["parallel_fiber_to_purkinje"].short_term
     assert short is not None
     rates = torch.rand(200, 2, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64) * 100
-    together, *alone = (TsodyksMarkram(short, 5, LIKE) for _ in range(3))
+    together, *alone = (TsodyksMarkram(short.si, 5, LIKE) for _ in range(3))
     for rate in rates:
         torch.testing.assert_close(together(rate), torch.stack([one(r) for one, r in zip(alone, rate, strict=True)]))
 

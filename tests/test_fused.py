@@ -124,7 +124,7 @@ SHORT |= {"block.rest.window.onset": "10", "block.rest.stimulus.climbing.rate": 
 SHORT |= {"block.rest.stimulus.background.rate": "20"}
 
 
-@pytest.mark.parametrize(("model", "draws"), [("mouse_plastic", 0), ("mouse_stp", 0), ("mouse_lif", 2)])
+@pytest.mark.parametrize(("model", "draws"), [("mouse_plastic", 0), ("mouse_temporal_basis", 0), ("mouse_lif", 2)])
 def test_shipped_models_step_alike(model: str, draws: int) -> None:
     """All receptors, delays, contacts, short-term and long-term plasticity of the mouse; adapting and plain cells."""
     made = cerebellum.prepare("background", model, 3, SHORT)

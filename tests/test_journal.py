@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -60,7 +61,7 @@ def recalled(small_settings: dict[str, str]) -> Result:
 
 HAVE = {
     "placed": {"raster", "psth", "activity", "rates", "learning_curve", "connectivity", "placement", "circuit"},
-    "recalled": {"weights", "agreement", "memory", "connectivity", "circuit"},
+    "recalled": {"weights", "plastic_weights", "agreement", "memory", "connectivity", "circuit"},
 }
 
 
@@ -171,3 +172,18 @@ def test_nothing_is_smaller_than_seven_points_and_the_style_is_left_behind() -> 
         ]
         assert min(size for size in sizes if isinstance(size, int | float)) >= 7
     assert matplotlib.rcParams["font.size"] == before
+
+
+def test_trials_of_one_kind_are_chosen(placed: Result) -> None:
+    """Of four trials two are said to be probes: their histogram is the mean of theirs."""
+    kinds = ["paired", "probe", "paired", "probe"]
+    named = [replace(trial, kind=kind) for trial, kind in zip(placed.trials, kinds, strict=True)]
+    run = replace(placed, schedule=replace(placed.schedule, trials=named))
+    left, right = Figure().subplots(1, 2)
+    found = plotting.psth(run, left, ["purkinje"], kind="probe").lines[0].get_ydata().mean()
+    spikes, size = run.spikes["purkinje"], run.circuit.size("purkinje")
+    wanted = [spikes.before([trial.stop])[0] - spikes.before([trial.start])[0] for trial in (named[1], named[3])]
+    assert found == pytest.approx(np.mean(wanted) / size / 2.0, rel=1e-6)
+    assert plotting.learning_curve(run, right, kind="probe").lines[0].get_xdata().tolist() == [2, 4]
+    with pytest.raises(UnknownNameError, match=r"no kind of trial named 'prob' \(did you mean 'probe'\?\)"):
+        plotting.psth(run, left, kind="prob")

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from test_plasticity import pairing, rule_of
 
 import cerebellum
+from cerebellum import plotting
 from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome.connectome import Connectome, sample
-from cerebellum.errors import InputError
+from cerebellum.errors import InputError, UnknownNameError
 from cerebellum.experiment.schedule import Events, Schedule, Trial
 from cerebellum.machine import cache
 from cerebellum.plotting import learning
-from cerebellum.results import Result, trials, weights
+from cerebellum.results import Result, open_run, trials, weights
 from cerebellum.spiking.network import Target, simulate
 
 NAME, DT = "parallel_fiber_to_purkinje", 1e-4
@@ -175,3 +177,11 @@ def test_curves_and_weights_are_drawn(finished: tuple[Result, Path]) -> None:
     lines = [line for line in figure.axes[0].lines if not str(line.get_label()).startswith("_")]
     shown = sum(len(np.asarray(line.get_xdata())) for line in lines)
     assert shown == int((~np.isnan(table["purkinje.window"])).sum())
+    left, right = Figure().subplots(1, 2)
+    plotting.plastic_weights(open_run(out), left)
+    histogram = result.summary["learning"]["parallel_fiber_to_purkinje"]["blocks"]
+    drawn = [stairs.get_data().values.tolist() for stairs in left.patches]
+    assert drawn == [histogram["begin"]["histogram"], histogram["write"]["histogram"]]
+    assert "(pA)" in left.get_xlabel()
+    with pytest.raises(UnknownNameError, match=r"no projection that learned named 'x'; there is: parallel_fiber"):
+        plotting.plastic_weights(result, right, "x")

@@ -30,7 +30,7 @@ def test_an_unknown_name_lists_what_exists() -> None:
     with pytest.raises(UnknownNameError) as caught:
         library.find("models", "kanevra")
     assert "no model named 'kanevra'" in str(caught.value)
-    assert "jaeckel, kanerva" in str(caught.value)
+    assert "jaeckel, jaeckel_structured, kanerva" in str(caught.value)
     with pytest.raises(UnknownNameError, match="nowhere"):
         library.find("models", "nowhere.toml")
 

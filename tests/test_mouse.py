@@ -120,7 +120,7 @@ def test_tsodyks_markram_synapses_against_the_recursion() -> None:
         name="train",
     )
     group.recovered_x, group.last_x = 1.0, -1e6 * b2.second
-    release = synapses._release("x", rule, group, 2 * b2.ms, clock)
+    release = synapses._release("x", rule.si, group, 2 * b2.ms, clock)
     network, sent = b2.Network(group, release), []
     for _ in range(6):
         group.tick = 1

@@ -6,13 +6,16 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.spikes import Spikes
 from cerebellum.readout import recorded
-from cerebellum.results.nwb import write_spikes
+from cerebellum.results.nwb import STORED_PARTS, read_spikes, stored, write_spikes
 from cerebellum.results.result import Result
 from cerebellum.simulation.prepare import prepare
 
@@ -102,3 +105,28 @@ def test_pynwb_reads_what_the_format_asks_for(written: tuple[Result, Path]) -> N
         for key, onset in trial.onsets.items():
             assert row[f"onset.{key}"] == pytest.approx(onset, abs=1e-12)
     assert any(trial.onsets for trial in result.schedule.trials)
+
+
+@given(
+    dt=st.sampled_from([1e-4, 5e-5, 2.5e-5, 1e-3, 7e-5]),
+    steps=st.lists(st.integers(0, 40_000_000), min_size=1, max_size=30),
+    edge=st.integers(0, 40_000_000),
+)
+def test_stored_times_are_found_in_the_windows_of_their_steps(dt: float, steps: list[int], edge: int) -> None:
+    """By any reader that knows nothing of steps, and as the same doubles when they are read again."""
+    time = np.asarray(np.array([*steps, edge, edge + 1]) * dt, dtype=float)
+    found = stored(time, dt)
+    assert np.all((found >= time) & (found - time < dt / STORED_PARTS))
+    assert np.array_equal(found >= edge * dt, time >= edge * dt)
+    assert np.array_equal(np.rint(found / dt) * dt, time)
+
+
+def test_spikes_are_read_again_as_they_were_and_take_little_place(written: tuple[Result, Path]) -> None:
+    result, path = written
+    for name, spikes in read_spikes(path).items():
+        want, have = (np.lexsort((one.cell, one.time)) for one in (result.spikes[name], spikes))
+        assert np.array_equal(spikes.time[have], result.spikes[name].time[want])
+        assert np.array_equal(spikes.cell[have], result.spikes[name].cell[want])
+    with h5py.File(path, "r") as file:
+        times = file["units/spike_times"]
+        assert times.id.get_storage_size() < 3.5 * len(times)  # bytes a spike; six and more as they come

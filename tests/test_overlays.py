@@ -8,6 +8,7 @@ import pytest
 
 from cerebellum.description import overlays
 from cerebellum.description.circuit import load_model
+from cerebellum.description.references import references
 from cerebellum.errors import InputError, UnknownNameError
 
 
@@ -66,7 +67,38 @@ def test_changes_are_marked_with_their_file_and_what_was_before() -> None:
     found = overlays.changes("mouse+vitro+feedback")
     change = found["population.purkinje.parameters.I_e"]
     assert (change.file, overlays.said(change.before)) == ("mouse_vitro", "700 pA")
-    assert found["projection.nuclear_to_granule.weight"] == overlays.Change("mouse_feedback", None)
+    new = found["projection.nuclear_to_granule.weight"]
+    assert (new.file, new.before) == ("mouse_feedback", None)
     assert found["microzones"].file == "mouse_memory"
     assert overlays.changes("kanerva") == {}
     assert overlays.stem("mouse+/tmp/x.toml") == "mouse+x"
+
+
+def test_a_number_that_stays_is_no_change_and_another_cell_is_one() -> None:
+    found = overlays.changes("mouse_multirec")
+    assert "population.granule.parameters.C_m" not in found  # 7 pF in both, of another source
+    cell = found["population.granule.cell"]
+    assert (cell.before, cell.after) == ("eglif", "eglif_multirec")
+    assert "population.purkinje.parameters.lambda_0" not in found  # went with the cell that had it
+
+
+def test_a_model_is_without_what_its_file_says_and_nothing_may_set_that(tmp_path: Path) -> None:
+    (tmp_path / "no_gap.toml").write_text('extends = "mouse"\ntitle = "x"\nwithout = ["gap_junction.golgi"]\n')
+    own = str(tmp_path / "no_gap.toml")
+    assert set(load_model(own).gap_junction) == {"inferior_olive"}
+    assert set(load_model(f"mouse+vitro+{own}").gap_junction) == {"inferior_olive"}
+    for name in (f"mouse+multirec+{own}", f"mouse+{own}+multirec"):
+        with pytest.raises(
+            InputError, match=r"gap_junction\.golgi\.conductance: mouse_multirec\.toml sets it, and no_gap"
+        ):
+            load_model(name)
+    (tmp_path / "no_gap.toml").write_text('extends = "mouse"\nwithout = ["gap_junction.olive"]\n')
+    with pytest.raises(InputError, match=r"no_gap\.toml: without: found 'gap_junction\.olive'; there is no such key"):
+        load_model(own)
+
+
+def test_references_are_those_of_the_combination_also_where_a_value_is_assumed_or_derived() -> None:
+    found = references(load_model("mouse+mli12+olive_coupled"))
+    assert {"cm42", "lackey2024", "kozareva2021", "cf2025", "devor2002"} <= set(found)
+    assert "burroughs2017" not in found
+    assert "burroughs2017" in references(load_model("mouse+ceiling"))

@@ -84,7 +84,10 @@ def test_a_model_file_names_cells_and_receptors_of_other_packages(circuit: Circu
         ({"population.golgi.receptor.nmda.tau_decay": "0"}, ["receptor.nmda.tau_decay", "found 0 ms", "more than 0"]),
         ({"population.golgi.receptor.nmda.magnesium": "[1, 'mV', 'assumed: x']"}, ["magnesium", "concentration"]),
         ({"population.golgi.receptor.nmda.kind": "exponential"}, ["receptor.nmda", "tau_rise", "unknown key"]),
-        ({"population.golgi.receptor.nmda.kind": "ampa"}, ["receptor.nmda.kind", "no receptor kind", "alpha, nmda"]),
+        (
+            {"population.golgi.receptor.nmda.kind": "ampa"},
+            ["receptor.nmda.kind", "no receptor kind", "two_decays_magnesium, nmda"],
+        ),
         ({"population.golgi.start": "spread"}, ["population.golgi", "V_reset and V_th", "'adex'"]),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_time_constant_of_0_is_off_in_either_engine() -> None:
 
     def sent(facilitation: float, recovery: float) -> float:
         table = {"U": v(0.4, "1"), "tau_rec": v(recovery, "ms"), "tau_fac": v(facilitation, "ms")}
-        release = TsodyksMarkram(ShortTerm.model_validate(table), 1, {"dtype": torch.float64})
+        release = TsodyksMarkram(ShortTerm.model_validate(table).si, 1, {"dtype": torch.float64})
         rate = torch.full((1,), 2000.0, dtype=torch.float64)  # a spike a step
         return [float(release(rate)) / 2000.0 for _ in range(5)][-1]
 

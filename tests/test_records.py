@@ -13,6 +13,7 @@ from test_plasticity import pairing, rule_of
 
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.recording import Recording
+from cerebellum.cells import conductance_lif
 from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.compatibility import check_together
@@ -155,6 +156,24 @@ def test_a_compiled_run_records_conductances_as_numpy_does(cell: str) -> None:
     assert len(one.spikes["target"]) > 5
     for key, values in one.records["cell"].values.items():
         assert np.allclose(other.records["cell"].values[key], values, rtol=1e-9, atol=1e-21), key
+
+
+@pytest.mark.slow
+def test_a_compiled_run_records_the_voltages_of_the_reference() -> None:
+    """Which is written in numpy apart from the engine; above threshold at spikes, and nowhere else."""
+    circuit, steps, spikes = conducting("conductance_lif"), 5000, sorted({*range(100, 4900, 7), *range(103, 4900, 31)})
+    done = struck(circuit, spikes, steps, ["voltage"], target="standalone")
+    recorded, fired = done.records["cell"].values["voltage"][:, 0], np.zeros(steps, dtype=bool)
+    fired[np.rint(done.spikes["target"].time / DT).astype(int)] = True
+    target = circuit.population["target"]
+    parameters = {key: value.si for key, value in target.parameters.items()}
+    arrivals = {step + 10: [("ampa", np.array([0]), np.array([3e-9]))] for step in spikes}
+    begin, silent = np.array([-70e-3]), np.zeros((steps, 1))
+    course, crossed = conductance_lif.trace(parameters, target.receptor_models(), begin, silent, DT, arrivals)
+    assert 20 < fired.sum() == crossed.sum()
+    assert np.array_equal(fired, crossed[:, 0])
+    assert np.array_equal(recorded > -50e-3, fired)
+    assert np.abs(recorded - course[:, 0])[~fired].max() < 1e-9  # V; at a spike `course` is after the reset
 
 
 RECORDED = """

@@ -210,7 +210,8 @@ def test_nwb_has_a_row_for_every_cell_and_trial(finished: tuple[Result, Path]) -
     assert units.groupby("population").size().to_dict() == sizes
     row = units[(units.population == "purkinje") & (units.cell == 5)].iloc[0]
     mine = result.spikes["purkinje"]
-    assert np.array_equal(row.spike_times, np.sort(mine.time[mine.cell == 5]))
+    late = row.spike_times - np.sort(mine.time[mine.cell == 5])
+    assert np.all((late >= 0) & (late < result.circuit.dt / 64))  # short numbers, as `nwb.stored` says
     assert trials.role.tolist() == [trial.role for trial in result.schedule.trials]
     assert np.allclose(trials.start_time, [trial.start for trial in result.schedule.trials])
 

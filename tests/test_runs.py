@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cerebellum
@@ -53,7 +54,8 @@ def test_an_opened_run_has_what_the_run_had(recalled: tuple[Result, Path]) -> No
 def test_tables_and_arrays_have_the_numbers(recalled: tuple[Result, Path]) -> None:
     result, folder = recalled
     tables = open_run(folder).to_pandas()
-    assert tables["trials"].block.tolist() == [trial.block for trial in result.trials]
+    pd.testing.assert_frame_equal(tables["trials"], open_run(folder).trial_table)  # the one of trials.csv
+    pd.testing.assert_frame_equal(tables["trials"], result.to_pandas()["trials"], rtol=1e-8)
     numbers = dict(tables["numbers"].itertuples(index=False))
     assert numbers["recall.rate.bits"] == result.summary["recall"]["rate"]["bits"]
     pytest.importorskip("xarray")

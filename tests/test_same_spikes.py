@@ -70,16 +70,18 @@ def plain(model: str) -> str:
     return digest(outcome_of(small(model), model, "numpy"))
 
 
-TARGETS = [("standalone", 1), ("standalone", 2), pytest.param("runtime", 1, marks=pytest.mark.slow)]
+SLOW = pytest.mark.slow
+# mouse_plastic is mouse with plasticity: mouse alone is left to the slow tests.
+MODELS = [pytest.param(name, marks=SLOW if name == "mouse" else ()) for name in OF_MODEL]
+TARGETS = [("standalone", 1), ("standalone", 2), pytest.param("runtime", 1, marks=SLOW)]
 
 
-@pytest.mark.parametrize("model", OF_MODEL)
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(("target", "threads"), TARGETS)
 def test_targets_and_threads_give_the_same_spikes_and_weights(model: str, target: str, threads: int) -> None:
     assert digest(outcome_of(small(model), model, target, threads)) == plain(model)
 
 
-SLOW = pytest.mark.slow
 SEEDS = [("jaeckel", "1"), ("mouse_plastic", "1"), *(pytest.param(model, "271828", marks=SLOW) for model in OF_MODEL)]
 
 
@@ -94,7 +96,7 @@ def test_hash_seeds_give_the_same_spikes(model: str, seed: str) -> None:
     assert printed.split()[-1] == plain(model)
 
 
-@pytest.mark.parametrize("model", OF_MODEL)
+@pytest.mark.parametrize("model", MODELS)
 def test_the_order_of_keys_gives_the_same_spikes(model: str) -> None:
     """All tables of the model file turned around, but that a projection stays after those its rule wants."""
     tables = turned(small(model).model_dump(mode="json", by_alias=True))

@@ -229,6 +229,20 @@ def test_rates_of_populations_are_counted_as_rates_of_cells() -> None:
     assert Outcome({"a": 1}, rates={"a": rates}).population_rates("a", windows[:2]) == pytest.approx([49.5, 174.5])
 
 
+def test_a_window_shorter_than_a_step_has_the_rate_of_its_step() -> None:
+    """Of the rate engine, whose courses are in steps of 1 ms: nothing is the mean of no steps."""
+    course = np.arange(500, dtype=np.float32)
+    rates = Rates(course, course[:, None], 1e-3)
+    windows = [(0.1, 0.1001), (0.1003, 0.1004), (0.1004, 0.10049), (0.2499, 0.25)]
+    assert Outcome({"a": 1}, rates={"a": rates}).population_rates("a", windows).tolist() == [100, 100, 100, 249]
+
+
+def test_rates_of_a_window_called_rate_are_not_those_of_a_second_engine() -> None:
+    columns = ["trial", "onset.a", "a.rate", "a.trial", "ab.rate", "a.rate.rate", "a.trial.rate"]
+    assert trial_table.rate_columns(columns, "a") == {"rate": "a.rate", "trial": "a.trial"}
+    assert trial_table.rated(columns) == columns[2:]
+
+
 def test_the_table_of_trials_says_what_each_was_and_how_its_cells_fired(plan: Protocol, tmp_path: Path) -> None:
     ready = cerebellum.prepare(plan, "mouse")
     schedule, size = ready.schedule, {"mossy_fiber": ready.circuit.size("mossy_fiber")}

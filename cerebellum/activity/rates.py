@@ -31,16 +31,22 @@ class Rates:
     width: float
 
     def between(self, start: float, stop: float) -> float:
-        """Mean rate of the population in [start, stop) (s)."""
-        return float(self.mean[nearest(start, STEP) : nearest(stop, STEP)].mean())
+        """Mean rate of the population in [start, stop) (s), to the nearest steps and one at least."""
+        return float(self.mean[_spanned(start, stop, STEP, len(self.mean))].mean())
 
     def cells_between(self, start: float, stop: float) -> NDArray[np.float64]:
         """Mean rate of each cell in [start, stop) (s), to the nearest bins and one at least, shape (cells,)."""
-        first, last = nearest(start, self.width), nearest(stop, self.width)
-        if last <= first:
-            first = min(int((start + stop) / 2 / self.width), len(self.cells) - 1)
-            last = first + 1
-        return np.asarray(self.cells[first:last].mean(axis=0), dtype=np.float64)
+        spanned = _spanned(start, stop, self.width, len(self.cells))
+        return np.asarray(self.cells[spanned].mean(axis=0), dtype=np.float64)
+
+
+def _spanned(start: float, stop: float, width: float, bins: int) -> slice:
+    """The bins of `width` (s) nearest to [start, stop) (s); of a shorter window the one in which its middle lies."""
+    first, last = nearest(start, width), nearest(stop, width)
+    if last <= first:
+        first = min(int((start + stop) / 2 / width), bins - 1)
+        last = first + 1
+    return slice(first, last)
 
 
 def write(rates: dict[str, Rates], path: Path) -> None:

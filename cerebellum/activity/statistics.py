@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -86,6 +87,37 @@ def psth(spikes: Spikes, cells: int, onsets: Sequence[float], before: float, aft
     edges: Floats = width * np.arange(nearest(before + after, width) + 1, dtype=np.float64) - before
     total = np.sum([histogram(spikes, onset + edges) for onset in onsets], axis=0)
     return np.asarray(total / (width * cells * len(onsets)))
+
+
+def code_similarity(
+    spikes: Spikes, cells: int, onsets: Sequence[float], begin: float, end: float, width: float
+) -> Floats:
+    """Similarity of a population's code to itself some time later, by lag in bins, shape (bins,); 1 at lag 0.
+
+    Trials from `begin` to `end` (s) after each of the `onsets` are cut into bins of `width` (s). The covariance over
+    cells of two bins is that of different trials, so that it is free of a trial's own noise; summed over all pairs of
+    bins so far apart, over the geometric means of the bins' variances, it is a correlation corrected for attenuation
+    (Spearman 1904, Am J Psychol 15:72). A gain or an offset that all cells share leaves it at 1.
+
+    Raises
+    ------
+    ArgumentError
+        If there are fewer than two trials or bins.
+    """
+    bins = nearest(end - begin, width)
+    if len(onsets) < 2 or bins < 2:
+        raise ArgumentError("onsets", len(onsets), f"wanted two trials or more, and two bins or more (found {bins})")
+    edges = begin + width * np.arange(bins + 1)
+    total, own = np.zeros((bins, cells)), np.zeros((bins, bins))
+    for onset in onsets:
+        rows = [counts(spikes, cells, onset + a, onset + b) for a, b in pairwise(edges)]
+        rate = np.array(rows, float) - np.mean(rows, axis=1, keepdims=True)
+        total += rate
+        own += rate @ rate.T
+    covariance = total @ total.T - own
+    sd = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    each = np.outer(sd, sd)
+    return np.array([np.trace(covariance, lag) / max(np.trace(each, lag), np.finfo(float).tiny) for lag in range(bins)])
 
 
 def grid(values: Floats, places: Floats, extent: tuple[float, float], width: float) -> Floats:

@@ -20,6 +20,7 @@ MODELS: Mapping[str, CellModel] = Registry(
         "relay": "cerebellum.cells.relay:MODEL",
         "lif": "cerebellum.cells.lif:MODEL",
         "eglif": "cerebellum.cells.eglif:MODEL",
+        "eglif_multirec": "cerebellum.cells.eglif_multirec:MODEL",
         "conductance_lif": "cerebellum.cells.conductance_lif:MODEL",
     },
 )
@@ -29,6 +30,8 @@ RECEPTORS: Mapping[str, type[ReceptorModel]] = Registry(
     {
         "exponential": "cerebellum.cells.exponential:ExponentialCurrent",
         "alpha": "cerebellum.cells.alpha:AlphaConductance",
+        "two_decays": "cerebellum.cells.two_decays:TwoDecays",
+        "two_decays_magnesium": "cerebellum.cells.two_decays:BlockedTwoDecays",
     },
 )
 

@@ -41,7 +41,7 @@ class ReceptorModel(ABC):
 
     @abstractmethod
     def states(self, name: str) -> list[str]:
-        """Names of the state variables, 0 at the begin."""
+        """Names of the state variables, 0 at the begin; the first is the conductance, or the current, itself."""
 
     @abstractmethod
     def jumps(self, name: str) -> dict[str, str]:

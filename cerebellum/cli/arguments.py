@@ -37,14 +37,31 @@ def settings_of(pairs: list[str] | None) -> dict[str, str]:
     return out
 
 
+def values_of(text: str) -> list[str]:
+    """The values of `--vary KEY=A,B,C`, parted by the commas that stand in no list, table or text of their own."""
+    values, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote or letter in "\"'":
+            quote = ("" if letter == quote else quote) if quote else letter
+        else:
+            depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and not quote and depth == 0:
+            values.append("")
+        else:
+            values[-1] += letter
+    return [value.strip() for value in values]
+
+
 def is_run(name: str, overlays: list[str] | None = None) -> bool:
     """Whether this is a run folder; a shipped name is the file's, whatever folder of that name lies here.
 
     Raises
     ------
     InputError
-        If overlays shall lie on a run.
+        If overlays shall lie on a run, or it is a path at which no folder lies.
     """
+    if "/" in name and not name.endswith(".toml") and not Path(name).is_dir():
+        raise InputError(f"{shortened(name, 100)}: there is no such run folder")
     if not Path(name).is_dir() or any(name in library.names(kind) for kind in library.KINDS):
         return False
     if overlays:

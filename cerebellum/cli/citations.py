@@ -46,8 +46,8 @@ def used_methods(circuit: Circuit, protocol: Protocol, engines: dict[str, Any]) 
         "nwb": "spiking" in engines,
         "torch": bool({"rate", "volley"} & engines.keys()),
         "scikitlearn": protocol.patterns is not None and protocol.patterns.source == "digits",
-        "geminiani2018": any(population.cell == "eglif" for population in circuit.population.values()),
-        "tsodyks1998": any(projection.short_term is not None for projection in circuit.projection.values()),
+        "geminiani2018": any(population.cell.startswith("eglif") for population in circuit.population.values()),
+        "tsodyks1998": any(projection.release for projection in circuit.projection.values()),
         "kanerva1988": reads,
         "bricken2021": reads,
     }

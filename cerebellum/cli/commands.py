@@ -14,7 +14,7 @@ import typer
 
 import cerebellum
 from cerebellum.cli import exported, finished
-from cerebellum.cli.arguments import Overlays, Settings, is_run
+from cerebellum.cli.arguments import Overlays, Settings, is_run, values_of
 from cerebellum.cli.arguments import settings_of as _settings
 from cerebellum.cli.console import console as _console
 from cerebellum.description import library
@@ -232,7 +232,7 @@ def sweep(
 
     model = _model(protocol, model)
     model = _with(model, overlay)
-    varied = {key: text.split(",") for key, text in _settings(vary).items()}
+    varied = {key: values_of(text) for key, text in _settings(vary).items()}
     folder = out or Path("runs") / f"sweep-{Path(protocol).stem}-{overlays.stem(model)}"
     with progress.bar() as bar:
         table = run_sweep(

@@ -30,7 +30,7 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     format_: Annotated[str, typer.Option("--format", help="sonata")] = "sonata",
     protocol: Annotated[str | None, typer.Option(help="Write the spikes, too, by which it drives the network.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of a model: default 1. A run has its own.")] = None,
     setting: Settings = None,
     overlay: Overlays = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing export.")] = False,
@@ -56,22 +56,26 @@ def export(
         console().print(f"left out, as the files have no word for it: {text}", soft_wrap=True)
 
 
-def exported(name: str, protocol: str | None, seed: int, settings: dict[str, str]) -> Exported:
+def exported(name: str, protocol: str | None, seed: int | None, settings: dict[str, str]) -> Exported:
     """Connectome, schedule and spikes of a model's name or path, or of a run folder.
 
     Raises
     ------
     InputError
-        If there is no such model or run, or a run folder is given a protocol or settings, which it has of its own.
+        If there is no such model or run, or a run folder is given a protocol, a seed or settings, which it has of its
+        own.
     """
     from cerebellum.connectome.connectome import sample
     from cerebellum.description.circuit import load_model
     from cerebellum.simulation.prepare import prepare
 
     if is_run(name):
-        if protocol is not None or settings:
-            raise InputError(f"{name}: a run has its own protocol and settings; wanted neither --protocol nor --set")
+        if protocol is not None or seed is not None or settings:
+            raise InputError(
+                f"{name}: a run has its own protocol, seed and settings; wanted no --protocol, --seed and --set"
+            )
         return _of_run(Path(name))
+    seed = 1 if seed is None else seed
     if protocol is None:
         return sample(load_model(name, settings), seed), None, None
     experiment = prepare(protocol, name, seed, settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +12,27 @@ import typer
 from cerebellum.cli.console import console
 
 app = typer.Typer()
+
+
+@contextmanager
+def _reading(*folders: Path) -> Iterator[None]:
+    """What fails in the block for a table that is not as a run leaves it is said in one line.
+
+    Raises
+    ------
+    InputError
+        In its place.
+    """
+    from cerebellum.errors import CerebellumError, InputError, shortened
+
+    try:
+        yield
+    except CerebellumError:
+        raise
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        where = " or ".join(str(folder / "summary.json") for folder in folders)
+        why = shortened(f"{type(error).__name__}: {error}", 120)
+        raise InputError(f"{where}: not as a run leaves it ({why}): run again with --force") from error
 
 
 @app.command()
@@ -32,10 +55,11 @@ def report(
     )  # the folder's own page is made of the folder, so making it anew loses nothing
     page = out or (runs[0] / NAME if own else Path("comparison.html"))
     refuse_page(page, force or own)
-    if len(opened) == 1:
-        write_report(opened[0], page, opened[0].folder / "figures" / "circuit.svg")
-    else:
-        write_comparison(opened, page)
+    with _reading(*runs):
+        if len(opened) == 1:
+            write_report(opened[0], page, opened[0].folder / "figures" / "circuit.svg")
+        else:
+            write_comparison(opened, page)
     console().print(f"{page}: {page.stat().st_size / 1e6:.1f} MB; open it in a browser")
 
 
@@ -61,7 +85,10 @@ def plot(
     path = out or Path(f"{run.absolute().name}-{figure}.{format_}")
     refuse_page(path, force)
     refuse_unwritable(path)
-    made = _of_sweep(run, figure) if (run / "table.csv").is_file() else journal.figure(open_run(run), figure, columns)
+    with _reading(run):
+        made = (
+            _of_sweep(run, figure) if (run / "table.csv").is_file() else journal.figure(open_run(run), figure, columns)
+        )
     with whole_file(path) as part:
         journal.save(made, part, format_)
     console().print(f"{path}")
@@ -90,8 +117,10 @@ def compare(run_a: Path, run_b: Path) -> None:
     from cerebellum.readout.comparison import compare as compare_runs
     from cerebellum.readout.comparison import compare_engines
 
-    numbers = compare_runs(run_a, run_b)  # which warns where models or protocols differ
-    if engines := compare_engines(run_a, run_b):
+    with _reading(run_a, run_b):
+        numbers = compare_runs(run_a, run_b)  # which warns where models or protocols differ
+        engines = compare_engines(run_a, run_b)
+    if engines:
         console().print(engines_table(engines))
     console().print(comparison_table(numbers, (str(run_a), str(run_b))))
 
@@ -112,9 +141,10 @@ def runs(folder: Annotated[Path, typer.Argument(help="Where run folders lie.")] 
         if not (path / "run.json").is_file():
             continue
         try:
-            found = open_run(path)
-            said = " ".join(headline(found.summary, found.provenance.get("model") or {}))
-            rows.append((str(found.provenance.get("started", "")), path.name, title(found.provenance), said))
+            with _reading(path):
+                found = open_run(path)
+                said = " ".join(headline(found.summary, found.provenance.get("model") or {}))
+                rows.append((str(found.provenance.get("started", "")), path.name, title(found.provenance), said))
         except InputError as error:
             rows.append(("", path.name, "damaged", str(error)))
     table = Table("run", "started", "question", "result", title=f"Runs in {folder}")

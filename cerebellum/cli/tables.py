@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description.circuit import Circuit
-from cerebellum.description.overlays import Change, said
+from cerebellum.description.overlays import OWN, Change, said
 from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
 from cerebellum.description.stimulus import Stimulus
@@ -171,9 +171,13 @@ def _heading(described: Circuit | Protocol) -> Text:
 
 
 def _values(found: Iterable[tuple[str, Any]], changes: Mapping[str, Change] | None = None) -> Table:
-    table = Table("value", "", "source", *(["changed by"] if changes else []), title="Values")
+    table, listed = Table("value", "", "source", *(["changed by"] if changes else []), title="Values"), set()
     for key, value in found:
+        listed.add(key)
         table.add_row(key, str(value), value.source, *([_change(changes.get(key))] if changes else []))
+    for key, change in (changes or {}).items():  # words of the file: another cell, receptor kind, rule
+        if key not in listed and change.before is not None and key.split(".")[0] not in ("sources", *OWN):
+            table.add_row(key, said(change.after), "", _change(change))
     return table
 
 

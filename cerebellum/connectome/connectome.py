@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cerebellum.connectome import drawn, placement, weights, wiring
+from cerebellum.connectome import drawn, groups, placement, weights, wiring
 from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.edges import Edges, ordered, zone_of
-from cerebellum.description.projection import GapJunction
+from cerebellum.description.projection import GapJunction, Release
 from cerebellum.description.wiring import Ends
 from cerebellum.errors import ArgumentError
 from cerebellum.machine.streams import generator
@@ -38,6 +38,7 @@ class Connectome:
     resting_current : population -> receptor -> mean current at time 0 from cells that fire by themselves, A
     learned : plastic projection -> weight of every synapse at time 0, where an earlier run has made them, A or S,
         shape (synapses,)
+    release : projection -> its short-term plasticity; only those that have it
     """
 
     circuit: Circuit
@@ -50,6 +51,7 @@ class Connectome:
     weight: dict[str, float] = field(default_factory=dict)
     resting_current: dict[str, dict[str, float]] = field(default_factory=dict)
     learned: dict[str, Floats] = field(default_factory=dict)
+    release: dict[str, Release] = field(default_factory=dict)
 
     def weights_at_begin(self, projection: str) -> Floats:
         """Weight of one contact of every synapse of a plastic projection at time 0, A or S, shape (synapses,)."""
@@ -88,7 +90,8 @@ def sample(circuit: Circuit, seed: int) -> Connectome:
     places = placement.positions(circuit, seed)
     edges: dict[str, Edges] = {}
     for name, projection in circuit.projection.items():
-        edges[name] = wiring.draw(Ends(circuit, projection, places, edges), generator(seed, "edges", name))
+        found = wiring.draw(Ends(circuit, projection, places, edges), generator(seed, "edges", name))
+        edges[name] = groups.with_sites(circuit, name, found, edges, seed)
     parameters: dict[str, dict[str, float | Floats]] = {}
     start: dict[str, Floats] = {}
     for name, population in circuit.population.items():
@@ -101,7 +104,10 @@ def sample(circuit: Circuit, seed: int) -> Connectome:
         for name, junction in circuit.gap_junction.items()
         if junction.conductance.number > 0
     }
-    return Connectome(circuit, seed, edges, parameters, start, places, gaps, solved.weight, solved.resting_current)
+    release = {name: one for name in circuit.projection if (one := groups.release(circuit, name, edges, seed))}
+    return Connectome(
+        circuit, seed, edges, parameters, start, places, gaps, solved.weight, solved.resting_current, release=release
+    )
 
 
 def _coupled(junction: GapJunction, places: Floats, rng: np.random.Generator) -> Edges:

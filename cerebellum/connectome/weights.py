@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from cerebellum.cells import MODELS, lif
+from cerebellum.connectome import balance
 from cerebellum.connectome.wiring import expected_synapses
 from cerebellum.description import ranges
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.population import Population
-from cerebellum.description.projection import CancelWeight, Projection, ThresholdWeight
+from cerebellum.description.projection import BalanceWeight, CancelWeight, Projection, ThresholdWeight
 from cerebellum.description.units import Value
 from cerebellum.description.wiring import Dendrites
 from cerebellum.errors import ModelFileError
@@ -32,7 +33,7 @@ class SolvedWeights:
 
     Attributes
     ----------
-    weight : projection -> weight, A
+    weight : projection -> weight, A or S
     resting_current : population -> receptor -> mean current at time 0 from cells that fire by themselves, A
     """
 
@@ -41,7 +42,7 @@ class SolvedWeights:
 
 
 def solve(circuit: Circuit) -> SolvedWeights:
-    """Weights (A) of all projections, and the currents that hold at rest; solved once for one circuit.
+    """Weights (A or S) of all projections, and the currents that hold at rest; solved once for one circuit.
 
     Raises
     ------
@@ -69,6 +70,8 @@ def _solve(circuit: Circuit) -> SolvedWeights:
     for name, projection in circuit.projection.items():
         if isinstance(projection.weight, CancelWeight):
             weight[name] = _cancelling(circuit, name, projection, SolvedWeights(weight, resting_current))
+        elif isinstance(projection.weight, BalanceWeight):
+            weight[name] = balance.balanced(circuit, name, weight)
     return SolvedWeights(weight, resting_current)
 
 

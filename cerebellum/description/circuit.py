@@ -8,7 +8,14 @@ from pydantic import Field, model_validator
 from cerebellum.cells import MODELS
 from cerebellum.description import library, overlays, ranges
 from cerebellum.description.population import Population, Volume
-from cerebellum.description.projection import CancelWeight, GapJunction, Projection, ThresholdWeight
+from cerebellum.description.projection import (
+    BalanceWeight,
+    CancelWeight,
+    GapJunction,
+    Projection,
+    SolvedWeight,
+    ThresholdWeight,
+)
 from cerebellum.description.schema import (
     Count,
     Duration,
@@ -90,7 +97,7 @@ class Circuit(Table):
     def _order_faults(self) -> list[str]:
         faults, drawn = [], set[str]()
         for name, projection in self.projection.items():
-            for wanted in projection.rule.needs:
+            for wanted in projection.before:
                 if wanted not in drawn:
                     faults.append(f"projection.{name}.rule: wants the projection {wanted!r} further up in the file")
             drawn.add(name)
@@ -107,6 +114,12 @@ class Circuit(Table):
             f"population.{name}: {self.size(name):,} cells{at}; wanted at most {MOST_CELLS:,}"
             for name in self.population
             if self.size(name) > MOST_CELLS
+        ]
+        faults += [
+            f"population.{name}.group.{group}: none of {self.size(name)} cells{at}; wanted a larger share or scale"
+            for name, population in self.population.items()
+            for group, cells in population.group_sizes(self.size(name)).items()
+            if cells < 1
         ]
         return faults + self._zone_faults(at)
 
@@ -139,7 +152,7 @@ class Circuit(Table):
         target = self.population[projection.target]
         faults += self._synapse_faults(place, projection, target)
         faults += projection.rule.faults(f"{place}.rule", Ends(self, projection))
-        if isinstance(projection.weight, ThresholdWeight | CancelWeight):
+        if isinstance(projection.weight, ThresholdWeight | CancelWeight | BalanceWeight):
             faults += self._weight_faults(f"{place}.weight", projection.weight, projection)
         if projection.plasticity:
             dimension, contacts = MODELS[target.cell].takes, projection.contacts is not None
@@ -148,7 +161,9 @@ class Circuit(Table):
             }
             found = projection.plasticity.faults(projection.target, teachers, dimension, contacts)
             faults += [f"{place}.plasticity{fault}" for fault in found]
-        if projection.short_term and MODELS[self.population[projection.source].cell].given:
+        if projection.groups is not None:
+            faults += projection.groups.faults(f"{place}.groups", self, projection.source)
+        if projection.release and MODELS[self.population[projection.source].cell].given:
             faults.append(f"{place}.short_term: {projection.source} are given spikes and keep no state")
         return faults + self._delay_faults(f"{place}.delay", projection, MODELS[target.cell].relays)
 
@@ -180,9 +195,11 @@ class Circuit(Table):
             )
         elif isinstance(projection.weight, ThresholdWeight | CancelWeight) and dimension != "current":
             faults.append(f"{place}.weight.kind: {projection.weight.kind!r} is solved for currents, not conductances")
+        elif isinstance(projection.weight, BalanceWeight) and dimension != "conductance":
+            faults.append(f"{place}.weight.kind: 'balance' is solved for conductances, not currents")
         return faults
 
-    def _weight_faults(self, place: str, weight: ThresholdWeight | CancelWeight, own: Projection) -> list[str]:
+    def _weight_faults(self, place: str, weight: SolvedWeight, own: Projection) -> list[str]:
         other = self.projection.get(weight.of)
         if other is None or other.target != own.target:
             known = ", ".join(name for name, p in self.projection.items() if p.target == own.target)

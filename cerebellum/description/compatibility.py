@@ -11,7 +11,7 @@ from cerebellum.description.protocol import Protocol
 from cerebellum.description.schema import values
 from cerebellum.description.trial import MAIN, Window, windows_by_name
 from cerebellum.description.units import Value, steps
-from cerebellum.errors import InputError, ProtocolFileError
+from cerebellum.errors import InputError, ProtocolFileError, brief
 
 MOST_STEPS = 1e9  # of a run; at 0.1 ms a day of biological time
 
@@ -28,6 +28,8 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
     faults = lesions.faults(protocol.lesion, circuit)
     if protocol.loop is not None:
         faults += protocol.loop.faults(circuit, list(protocol.block))
+    if protocol.eyelid is not None and circuit.find(protocol.eyelid.population) is None:
+        faults.append(f"eyelid.population: the model has no {brief(protocol.eyelid.population)}")
     for place, stimulus in protocol.stimuli.items():
         faults += stimulus.faults(place, circuit)
         faults += [

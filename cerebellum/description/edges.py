@@ -46,13 +46,25 @@ def by_source(sources: Cells) -> Edges:
     return Edges(pre[order], post[order])
 
 
-def distinct(rows: int, things: int, chosen: int, rng: np.random.Generator) -> Cells:
-    """`chosen` different numbers below `things` in each of `rows` rows, sorted, shape (rows, chosen)."""
+def popularity(things: int, cv: float, rng: np.random.Generator) -> Floats:
+    """How much more often than others each thing is chosen: lognormal of mean 1 and this coefficient of variation."""
+    spread = np.sqrt(np.log1p(cv**2))
+    return np.asarray(np.exp(spread * rng.standard_normal(things) - spread**2 / 2))
+
+
+def distinct(rows: int, things: int, chosen: int, rng: np.random.Generator, weight: Floats | None = None) -> Cells:
+    """`chosen` different numbers below `things` in each of `rows` rows, sorted, shape (rows, chosen).
+
+    With `weight`, shape (things,), one after another with probabilities in proportion to it: the smallest of
+    exponential variates of these rates (Efraimidis PS, Spirakis PG 2006, Inf Process Lett 97:181).
+    """
     if chosen == things:
         return np.tile(np.arange(things, dtype=np.int32), (rows, 1))
     out = np.empty((rows, chosen), dtype=np.int32)
     block = max(1, 4_000_000 // things)
     for first in range(0, rows, block):
         keys = rng.random((min(block, rows - first), things), dtype=np.float32)
+        if weight is not None:
+            keys = np.asarray(-np.log1p(-keys) / weight, np.float32)
         out[first : first + len(keys)] = np.argpartition(keys, chosen - 1, axis=1)[:, :chosen]
     return np.sort(out, axis=1)

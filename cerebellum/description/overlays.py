@@ -20,14 +20,24 @@ class Layer:
 
     path: Path
     tables: dict[str, Any]
+    dropped: tuple[str, ...] = ()
+    """Keys of the files below that it leaves out."""
+
+    def over(self, tables: dict[str, Any]) -> dict[str, Any]:
+        """The tables of the files below with this one on top."""
+        try:
+            return library.merge(library.without(tables, list(self.dropped)), self.tables)
+        except InputError as error:
+            raise InputError(f"{self.path.name}: without: {error}") from None
 
 
 @dataclass(frozen=True)
 class Change:
-    """A value that a file of a combination sets over those below it; `before` is None where they had none."""
+    """What a file of a combination sets `after` those below it; `before` is None where they had none."""
 
     file: str
     before: object
+    after: object
 
 
 def parts(name: str) -> list[str]:
@@ -81,7 +91,7 @@ def combined(name: str) -> tuple[dict[str, Any], str]:
     found = layers(name)
     tables: dict[str, Any] = {}
     for layer in found:
-        tables = library.merge(tables, layer.tables)
+        tables = layer.over(tables)
     model, *overlays = parts(name)
     if overlays:
         tables |= {key: value for layer in _chain(model) for key, value in layer.tables.items() if key in OWN}
@@ -90,21 +100,28 @@ def combined(name: str) -> tuple[dict[str, Any], str]:
 
 
 def changes(name: str) -> dict[str, Change]:
-    """What the files above the lowest one set, by dotted key."""
+    """What the files above the lowest one set to another value, by dotted key; another source alone is no change."""
     out: dict[str, Change] = {}
     tables: dict[str, Any] = {}
     for number, layer in enumerate(layers(name)):
         before = dict(_leaves(tables))
-        tables = library.merge(tables, layer.tables)
-        if number:
-            out |= {key: Change(layer.path.stem, before.get(key)) for key, _ in _leaves(layer.tables)}
-    return out
+        tables = layer.over(tables)
+        for key, after in _leaves(layer.tables) if number else ():
+            if key not in before or _number(before[key]) != _number(after):
+                out[key] = Change(layer.path.stem, before.get(key), after)
+    kept = dict(_leaves(tables))
+    return {key: change for key, change in out.items() if key in kept}  # parameters go with the cell that had them
 
 
 def _chain(name: str) -> list[Layer]:
     """A file and all that it extends, base first, each as it stands."""
     _, _, paths = library.read_extended("models", name)
-    return [Layer(path, {k: v for k, v in library.read(path).items() if k != "extends"}) for path in reversed(paths)]
+    return [_layer(path) for path in reversed(paths)]
+
+
+def _layer(path: Path) -> Layer:
+    own = {key: value for key, value in library.read(path).items() if key != "extends"}
+    return Layer(path, own, tuple(own.pop("without", ())))
 
 
 def _resolved(overlay: str, found: list[Layer]) -> str:
@@ -121,6 +138,12 @@ def _resolved(overlay: str, found: list[Layer]) -> str:
 
 def _refuse_contradiction(one: Layer, other: Layer) -> None:
     ours = dict(_leaves(one.tables))
+    for keeps, drops in ((one, other), (other, one)):
+        for key, _ in _leaves(keeps.tables):
+            if lost := next((drop for drop in drops.dropped if key == drop or key.startswith(f"{drop}.")), None):
+                raise InputError(
+                    f"{key}: {keeps.path.name} sets it, and {drops.path.name} is without {lost}; wanted one of the two"
+                )
     for key, value in _leaves(other.tables):
         if key in OWN:
             continue

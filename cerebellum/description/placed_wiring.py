@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cerebellum.description.edges import Edges, by_source, ordered
-from cerebellum.description.schema import Count, Extent
+from cerebellum.description.edges import Edges, by_source, ordered, popularity
+from cerebellum.description.schema import Count, Extent, Fraction
 from cerebellum.description.wiring import Ends, WiringRule
+from cerebellum.typing import Floats
 
 
 class Territory(WiringRule):
@@ -47,13 +49,18 @@ class Claws(WiringRule):
     """Each target cell puts `dendrites` claws into relay cells within `radius`, each with another source `through`.
 
     `through` names the projection that feeds the relay cells. Where too few different sources are within the radius,
-    the nearest outside follow.
+    the nearest outside follow. Random claws are drawn evenly within the radius. With `length` near relay cells are
+    drawn more often, by a Gaussian of this standard deviation along each axis, and with `uneven` some relay cells more
+    than others: cells then share pairs of relay cells more often, with as many claws each.
     """
 
     kind: Literal["claws"]
     dendrites: Count
     radius: Extent
     through: str
+    length: Extent | None = None
+    uneven: Fraction | None = None
+    """Coefficient of variation of how often a relay cell is chosen; not given: all alike."""
 
     placed: ClassVar[bool] = True
 
@@ -69,16 +76,32 @@ class Claws(WiringRule):
         relay, targets, feed = ends.source_places, ends.target_places, ends.drawn[self.through]
         source = np.empty(len(relay), dtype=np.int64)
         source[feed.post] = feed.pre  # one source feeds each relay cell
-        wanted = int(self.dendrites.number)
+        wanted, ordered_by = int(self.dendrites.number), self._order(relay, rng)
         near = cKDTree(relay).query_ball_point(targets, self.radius.si, return_sorted=True)
         rows = np.empty((len(targets), wanted), dtype=np.int32)
         for cell, candidates in enumerate(near):
-            chosen = _different(rng.permutation(np.asarray(candidates, dtype=np.int64)), source, wanted)
+            chosen = _different(ordered_by(targets[cell], np.asarray(candidates, dtype=np.int64)), source, wanted)
             if len(chosen) < wanted:
                 by_distance = np.argsort(np.linalg.norm(relay - targets[cell], axis=1), kind="stable")
                 chosen = _different(np.concatenate([chosen, by_distance]), source, wanted)
             rows[cell] = np.sort(chosen)
         return by_source(rows)
+
+    def _order(
+        self, relay: Floats, rng: np.random.Generator
+    ) -> Callable[[Floats, NDArray[np.int64]], NDArray[np.int64]]:
+        """What puts candidates of a cell at a place (m) in the order in which it takes them, as `edges.distinct`."""
+        if self.length is None and self.uneven is None:
+            return lambda _, candidates: rng.permutation(candidates)
+        liked = np.ones(len(relay)) if self.uneven is None else popularity(len(relay), self.uneven.number, rng)
+        curve = 0.0 if self.length is None else 0.5 / self.length.si**2
+
+        def order(place: Floats, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
+            square = ((relay[candidates] - place) ** 2).sum(axis=1)
+            late = np.log(rng.standard_exponential(len(candidates)) / liked[candidates]) + curve * square
+            return candidates[np.argsort(late, kind="stable")]
+
+        return order
 
     def expected(self, ends: Ends) -> int:
         """`dendrites` a cell."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from cerebellum.cells import MODELS
+from cerebellum.clock import nearest
 from cerebellum.description.receptor import AnyReceptor
 from cerebellum.description.schema import (
     Count,
@@ -16,6 +17,7 @@ from cerebellum.description.schema import (
     Name,
     Position,
     Positive,
+    Probability,
     Rate,
     SynapticWeight,
     Table,
@@ -53,6 +55,12 @@ class Afferent(Table):
     delay: Time
 
 
+class CellGroup(Table):
+    """A share of a population's cells, drawn by the seed; projections say what is different about their synapses."""
+
+    fraction: Probability
+
+
 class Population(Table):
     """Cells of one type: a `count`, a `density` in a `layer` of the volume, or a `ratio` to the cells `of` another."""
 
@@ -72,6 +80,8 @@ class Population(Table):
     """Standard deviation over cells of a parameter, Gaussian, cut to the parameter's range (`ranges`)."""
     stripes: ValueTable = Field(default_factory=dict)
     """What a parameter is more in every second microzone, and less in the others: zebrin-like bands."""
+    group: dict[Name, CellGroup] = Field(default_factory=dict)
+    """Of all cells, in this order of those of random selections (`where`) whose `draw` is 'one'."""
     receptor: dict[Name, SerializeAsAny[AnyReceptor]] = Field(default_factory=dict)
     role: Name | None = None
     """What the population is to readers and stimuli ('granule', 'purkinje'); its own name if not given."""
@@ -142,6 +152,13 @@ class Population(Table):
         return self
 
     @model_validator(mode="after")
+    def _groups_of_all(self) -> Population:
+        found = sum(group.fraction.si for group in self.group.values())
+        if self.group and abs(found - 1) > 1e-9:
+            raise InputError(f"group: found fractions of {found:g} together; wanted 1, a group for every cell")
+        return self
+
+    @model_validator(mode="after")
     def _one_size(self) -> Population:
         given = [name for name in ("count", "density", "ratio") if getattr(self, name) is not None]
         if not given:
@@ -153,6 +170,15 @@ class Population(Table):
         if (self.ratio is None) != (self.of is None):
             raise InputError("ratio and of: wanted both or neither")
         return self
+
+    def group_sizes(self, cells: int) -> dict[str, int]:
+        """How many of so many cells are in each group, in file order."""
+        sizes, first, share = {}, 0, 0.0
+        for name, group in self.group.items():
+            share += group.fraction.si
+            last = nearest(share * cells, 1.0)
+            sizes[name], first = last - first, last
+        return sizes
 
     def si(self) -> dict[str, float]:
         """Cell parameters in SI units."""

@@ -8,6 +8,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from cerebellum.description import library, session
 from cerebellum.description.block import Block
+from cerebellum.description.eyelid import Eyelid
 from cerebellum.description.loop import AnyLoop
 from cerebellum.description.patterns import FilePatterns, GradedPatterns, PatternSource, SparsePatterns
 from cerebellum.description.record import Record
@@ -18,7 +19,7 @@ from cerebellum.description.schema import (
     parse,
 )
 from cerebellum.description.stimulus import Stimulus
-from cerebellum.description.trial import OneTrial, TrialKind, windows_by_name
+from cerebellum.description.trial import OneTrial, TrialKind, raise_faults, windows_by_name
 from cerebellum.errors import InputError, ProtocolFileError, shortened
 
 MOST_TRIALS = 100_000
@@ -42,6 +43,8 @@ class Protocol(Table):
     block: dict[Word, Block]
     loop: SerializeAsAny[AnyLoop] | None = None
     """What is closed around the circuit."""
+    eyelid: Eyelid | None = None
+    """What nuclear cells close, and what counts as a conditioned response."""
     record: dict[Word, Record] = Field(default_factory=dict)
     """What is recorded of cells and synapses over time."""
     sources: dict[str, str] = Field(default_factory=dict)
@@ -84,6 +87,13 @@ class Protocol(Table):
             if unknown := [block for block in record.blocks if block not in self.block]:
                 known = shortened(", ".join(self.block), 400)
                 raise InputError(f"record.{name}.blocks: no block {unknown[0]!r}; there is: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _judges_trials(self) -> Protocol:
+        if self.eyelid is not None:
+            kinds = {kind: one for name in self.block for kind, (one, _) in self.kinds_of(name).items()}
+            raise_faults(self.eyelid.faults(kinds))
         return self
 
     @model_validator(mode="after")

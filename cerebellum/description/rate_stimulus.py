@@ -148,6 +148,8 @@ class FiberGroup(Table):
 
     fraction: Probability
     peak: Rate
+    sd: Rate | None = None
+    """Of the peaks of fibres, Gaussian and cut at none, drawn by the seed; the same in all trials."""
     tau: Duration | None = None
     latency: Time | None = None
     latest: Time | None = None
@@ -193,19 +195,29 @@ class FiberGroups(Lasting, SomeCells):
             found[name] = order[first:last], least + (most - least) * rng.random(last - first)
         return found
 
+    def peaks(self, scene: Scene, name: str, fibers: int) -> Floats:
+        """Rate (Hz) at the begin of each of so many fibres of a group, shape (fibers,)."""
+        group = self.groups[name]
+        if group.sd is None:
+            return np.full(fibers, group.peak.si)
+        rng = generator(scene.seed, "peak", scene.population, self.draw, name)
+        return np.clip(group.peak.si + group.sd.si * rng.standard_normal(fibers), 0.0, 1 / scene.circuit.dt)
+
     def spikes(self, scene: Scene, rng: np.random.Generator) -> tuple[Floats, Cells]:
         """Group by group."""
         parts = []
         for name, (fibers, latency) in self.fibers(scene).items():
-            course = self._course(self.groups[name], latency)
-            parts.append(poisson(fibers, self.groups[name].peak.si, course, self.steps(scene), scene.circuit.dt, rng))
+            peaks = self.peaks(scene, name, len(fibers))
+            course = self._course(self.groups[name], peaks, latency)
+            highest = float(peaks.max(initial=0.0))
+            parts.append(poisson(fibers, highest, course, self.steps(scene), scene.circuit.dt, rng))
         return np.concatenate([when for when, _ in parts]), np.concatenate([who for _, who in parts])
 
-    def _course(self, group: FiberGroup, latency: Floats) -> Course:
+    def _course(self, group: FiberGroup, peaks: Floats, latency: Floats) -> Course:
         def rate(time: Floats, place: Ints) -> Floats:
             since = time - latency[place]
             fallen = np.exp(-np.maximum(since, 0.0) / group.tau.si) if group.tau is not None else 1.0
-            return np.where(since >= 0, group.peak.si * fallen, 0.0)
+            return np.where(since >= 0, peaks[place] * fallen, 0.0)
 
         return rate
 

@@ -71,7 +71,7 @@ def table_of(kind: str) -> type[Receptor]:
     optional = {field.name for field in fields(model) if field.default is not MISSING}
     keys: dict[str, Any] = {}
     for name, dimension in model.parameters.items():
-        low = None if dimension in ("voltage", "current") else 0.0
+        low = None if dimension in ("voltage", "current") and name not in model.positive else 0.0
         value = Annotated[Value, *quantity(dimension, low=low, strict=name in model.positive)]
         keys[name] = (value | None, None) if name in optional else (value, ...)
     return create_model("Receptor", __base__=Receptor, __doc__=model.__doc__, kind=(str, kind), **keys)

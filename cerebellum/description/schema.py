@@ -230,6 +230,17 @@ def parse(kind: type[T], tables: dict[str, Any], where: str, error: type[InputEr
         raise error("\n".join(lines)) from None
 
 
+WANTED = {
+    **dict.fromkeys(("list_type", "tuple_type"), "wanted a list, [...]"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "wanted a table"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "wanted true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "wanted a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "wanted a number"),
+    "string_type": 'wanted text, "..."',
+}
+"""Pydantic's kind of fault -> what would have been right, in the words of TOML: no dictionaries, no strings."""
+
+
 def _lines(found: ValidationError, tables: dict[str, Any]) -> Iterator[str]:
     for fault in found.errors():
         if "union[" in str(fault["loc"][-1:]) and isinstance(fault["input"], list):
@@ -242,9 +253,14 @@ def _lines(found: ValidationError, tables: dict[str, Any]) -> Iterator[str]:
         elif fault["type"] == "value_error":
             text = str(fault["ctx"]["error"])
         else:
-            text = f"{fault['msg']}; found {brief(fault['input'])}"
+            text = f"found {brief(fault['input'])}; {WANTED.get(fault['type'], _plain(fault['msg']))}"
         for line in text.splitlines():
             yield shortened(f"{place}: {line}" if place else line, 1200)
+
+
+def _plain(said: str) -> str:
+    """Pydantic's words for the rest, without its grammar."""
+    return said.replace("Input should be", "wanted").replace("Input tag", "wanted another kind:")
 
 
 def _place(loc: tuple[int | str, ...], tables: Any) -> str:

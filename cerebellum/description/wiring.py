@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 
-from cerebellum.description.edges import Edges, by_source, distinct, zone_of
-from cerebellum.description.schema import ByKind, Count, Table
+from cerebellum.description.edges import Edges, by_source, distinct, popularity, zone_of
+from cerebellum.description.schema import ByKind, Count, Fraction, Table
 from cerebellum.plugins import Registry
 from cerebellum.typing import Floats
 
@@ -140,10 +140,13 @@ class Dendrites(WiringRule):
 
     kind: Literal["dendrites"]
     dendrites: Count
+    uneven: Fraction | None = None
+    """Coefficient of variation of how often a line is chosen; not given: all alike."""
 
     def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
         """Different lines for every cell, and a fair bit for each."""
-        lines = distinct(ends.targets, ends.sources // 2, int(self.dendrites.number), rng)
+        weight = None if self.uneven is None else popularity(ends.sources // 2, self.uneven.number, rng)
+        lines = distinct(ends.targets, ends.sources // 2, int(self.dendrites.number), rng, weight)
         return by_source(2 * lines + rng.integers(0, 2, lines.shape, dtype=np.int32))
 
     def expected(self, ends: Ends) -> int:
@@ -179,14 +182,17 @@ class AllToAll(WiringRule):
 
 
 class Convergence(WiringRule):
-    """Each target cell gets `convergence` different source cells, drawn evenly."""
+    """Each target cell gets `convergence` different source cells, drawn evenly, or some more often than others."""
 
     kind: Literal["convergence"]
     convergence: Count
+    uneven: Fraction | None = None
+    """Coefficient of variation of how often a source cell is chosen; not given: all alike."""
 
     def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
         """Different sources for every cell."""
-        return by_source(distinct(ends.targets, ends.sources, int(self.convergence.number), rng))
+        weight = None if self.uneven is None else popularity(ends.sources, self.uneven.number, rng)
+        return by_source(distinct(ends.targets, ends.sources, int(self.convergence.number), rng, weight))
 
     def expected(self, ends: Ends) -> int:
         """`convergence` a cell."""

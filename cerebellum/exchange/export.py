@@ -88,7 +88,7 @@ def _left_out(connectome: Connectome, schedule: Schedule | None) -> Iterator[str
     projections = connectome.circuit.projection.items()
     kinds = {
         "plasticity of": [name for name, projection in projections if projection.plasticity is not None],
-        "short-term plasticity of": [name for name, projection in projections if projection.short_term is not None],
+        "short-term plasticity of": [name for name, projection in projections if projection.release],
         "gap junctions": list(connectome.gaps),
     }
     for noun, names in kinds.items():

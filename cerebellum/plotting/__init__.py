@@ -16,6 +16,7 @@ from cerebellum.plotting.panels import (
     f_i,
     learning_curve,
     placement,
+    plastic_weights,
     psth,
     raster,
     rates,
@@ -23,6 +24,6 @@ from cerebellum.plotting.panels import (
 )
 
 __all__ = [
-    "agreement", "circuit", "connectivity", "f_i", "figure", "learning_curve", "letters", "placement", "psth", "raster",
-    "rates", "save", "size", "styled", "weights",
+    "agreement", "circuit", "connectivity", "f_i", "figure", "learning_curve", "letters", "placement",
+    "plastic_weights", "psth", "raster", "rates", "save", "size", "styled", "weights",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from cerebellum.plotting import current_frequency, learning, network, records
+from cerebellum.plotting import current_frequency, eyelid, learning, network, records
 from cerebellum.plotting.activity import activity_figure, raster_figure
 from cerebellum.plotting.engine_courses import engines_figure
 from cerebellum.plotting.in_degrees import in_degrees_figure
@@ -32,6 +32,8 @@ def _makers(result: Result) -> dict[str, Callable[[Result], Figure]]:
         makers["records"] = records.records_figure
     if learning.has_curves(result):
         makers["trials"] = learning.curves_figure
+    if result.responses:
+        makers["eyelid"] = eyelid.eyelid_figure
     if any(len(found["blocks"]) > 1 for found in result.summary.get("learning", {}).values()):
         makers["learning"] = learning.weights_after_figure
     if result.connectome is not None and result.connectome.positions:

@@ -27,6 +27,7 @@ PANELS: dict[str, tuple[tuple[Callable[..., Axes], ...], float]] = {
     "activity": ((panels.raster, panels.psth), 0.8),
     "rates": ((panels.rates,), 0.7),
     "weights": ((panels.weights,), 0.6),
+    "plastic_weights": ((panels.plastic_weights,), 0.6),
     "f_i": ((panels.f_i,), 0.65),
     "learning_curve": ((panels.learning_curve,), 0.55),
     "connectivity": ((panels.connectivity,), 0.95),

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from cerebellum.description.circuit import Circuit
 from cerebellum.plotting.style import CYCLE, words
 from cerebellum.results import trials
 from cerebellum.results.result import Result
@@ -45,10 +46,10 @@ def curves_figure(result: Result) -> Figure:
 def draw_curves(ax: Axes, table: dict[str, list[Any]], population: str) -> Axes:
     """One population's rates against the trial's number."""
     number, block, kind = (np.array(table[key]) for key in ("trial", "block", "kind"))
-    windows = [key.partition(".")[2] for key in table if key.startswith(f"{population}.") and not key.endswith(".rate")]
-    named = [one for one in windows if one != trials.WHOLE] or windows
-    for colour, window in zip(cycle(CYCLE), named, strict=False):
-        rate = np.array(table[f"{population}.{window}"], dtype=float)
+    windows = trials.rate_columns(table, population)
+    named = {one: key for one, key in windows.items() if one != trials.WHOLE} or windows
+    for colour, (window, key) in zip(cycle(CYCLE), named.items(), strict=False):
+        rate = np.array(table[key], dtype=float)
         for marker, of in zip(cycle(MARKERS), dict.fromkeys(kind.tolist()), strict=False):
             mine = (kind == of) & ~np.isnan(rate)
             if mine.any():
@@ -67,19 +68,19 @@ def weights_after_figure(result: Result) -> Figure:
     figure = Figure(figsize=(7.0, 1.9 * len(learning) + 0.5), layout="constrained")
     axes = figure.subplots(len(learning), 2, squeeze=False)
     for (left, right), (name, found) in zip(axes, learning.items(), strict=True):
-        unit, scale = ("nS", 1e9) if _conducts(result, name) else ("pA", 1e12)
+        unit, scale = unit_of(result.circuit, name)
         draw_means(left, found, scale)
-        draw_histograms(right, found, scale)
+        draw_histograms(right, found, unit, scale)
         left.set_ylabel(f"{words(name)}\nmean (sd), {unit}", fontsize=7)
-        right.set_xlabel(f"weight ({unit})")
-        right.set_ylabel("share of synapses")
     axes[0, 1].legend(fontsize=7, frameon=False)
     return figure
 
 
-def _conducts(result: Result, projection: str) -> bool:
-    rule = result.circuit.projection[projection].plasticity
-    return rule is not None and rule.w_max.dimension == "conductance"
+def unit_of(circuit: Circuit, projection: str) -> tuple[str, float]:
+    """Unit of a plastic projection's weights, and how many of it are one in SI."""
+    rule = circuit.projection[projection].plasticity
+    conducts = rule is not None and rule.w_max.dimension == "conductance"
+    return ("nS", 1e9) if conducts else ("pA", 1e12)
 
 
 def draw_means(ax: Axes, found: dict[str, Any], scale: float) -> Axes:
@@ -93,9 +94,10 @@ def draw_means(ax: Axes, found: dict[str, Any], scale: float) -> Axes:
     return ax
 
 
-def draw_histograms(ax: Axes, found: dict[str, Any], scale: float) -> Axes:
+def draw_histograms(ax: Axes, found: dict[str, Any], unit: str, scale: float) -> Axes:
     """Distribution of the weights at the begin and at the end."""
     blocks, edges = found["blocks"], scale * np.array(found["edges"])
     for colour, name in zip(("0.6", CYCLE[1]), dict.fromkeys((next(iter(blocks)), [*blocks][-1])), strict=False):
         ax.stairs(blocks[name]["histogram"], edges, color=colour, fill=colour == "0.6", label=words(name))
+    ax.set(xlabel=f"weight ({unit})", ylabel="share of synapses")
     return ax

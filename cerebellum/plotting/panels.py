@@ -26,8 +26,8 @@ from cerebellum.activity.statistics import psth as histogram
 from cerebellum.description.appearance import colours, words
 from cerebellum.errors import InputError, UnknownNameError
 from cerebellum.experiment.schedule import Trial
-from cerebellum.plotting import network
-from cerebellum.results import Result, Run, current_frequency, trials
+from cerebellum.plotting import learning, network
+from cerebellum.results import Run, current_frequency, trials
 from cerebellum.results.names import READER_COLOURS, READER_NAMES
 from cerebellum.results.readings import by_distance
 
@@ -68,17 +68,21 @@ def raster(
     return ax
 
 
-def psth(run: Run, ax: Axes, populations: Sequence[str] | None = None, block: str | None = None) -> Axes:
+def psth(
+    run: Run, ax: Axes, populations: Sequence[str] | None = None, block: str | None = None, kind: str | None = None
+) -> Axes:
     """Mean rate of a cell over the trials of a block, in bins of 5 ms, a line a population.
 
     Parameters
     ----------
     block : default the last
+    kind : of its trials, where it has several; default all
     """
     names = _chosen(run, populations, run.spikes, "spikes")
     own = _last_block(run) if block is None else [trial for trial in run.trials if trial.block == block]
     if not own:
         raise UnknownNameError.of("block", str(block), list(run.protocol.block))
+    own = _of_kind(own, kind)
     length = min(trial.stop - trial.start for trial in own)
     colour = colours(run.circuit)
     for name in names:
@@ -157,33 +161,51 @@ def f_i(run: Run, ax: Axes, populations: Sequence[str] | None = None) -> Axes:
     return ax
 
 
-def learning_curve(run: Run, ax: Axes, population: str | None = None) -> Axes:
+def learning_curve(run: Run, ax: Axes, population: str | None = None, kind: str | None = None) -> Axes:
     """Rate of a population in each named window of every trial, a line a window, blocks parted by lines.
 
     Parameters
     ----------
     population : default the Purkinje cells, or the first that has rates
+    kind : of trials; default all
     """
-    table = trials.columns(run) if isinstance(run, Result) else run.trial_table
-    rated = (
-        [] if table is None else [str(key) for key in table if "." in str(key) and not str(key).startswith("onset.")]
-    )
+    table = run.trial_table
+    rated = [] if table is None else trials.rated(table)
     if table is None or len(run.trials) < 3 or not rated:
         raise _nothing(run, "course of trials", "a protocol of three trials or more")
     names = list(dict.fromkeys(key.split(".")[0] for key in rated))
     name = population or run.circuit.with_role("purkinje") or names[0]
     if name not in names:
         raise UnknownNameError.of("population with rates", name, names)
-    windows = [key for key in rated if key.split(".")[0] == name and not key.endswith(".rate")]
-    named = [key for key in windows if key != f"{name}.trial"] or windows
-    for key in named:
-        label = words(key.partition(".")[2])
-        ax.plot(np.arange(1, len(run.trials) + 1), np.array(table[key], dtype=float), "o-", ms=2.5, lw=0.8, label=label)
+    windows = trials.rate_columns(table, name)
+    named = {window: key for window, key in windows.items() if window != trials.WHOLE} or windows
+    shown = [run.trials.index(trial) for trial in _of_kind(run.trials, kind)]
+    for window, key in named.items():
+        rate = np.array(table[key], dtype=float)[shown]
+        ax.plot(np.array(shown) + 1, rate, "o-", ms=2.5, lw=0.8, label=words(window))
     for number, (trial, next_one) in enumerate(zip(run.trials[:-1], run.trials[1:], strict=True), start=1):
         if trial.block != next_one.block:
             ax.axvline(number + 0.5, color="0.8", lw=0.6, zorder=0)
     ax.set(xlabel="trial", ylabel=f"rate of {words(name)} cells (Hz)")
     ax.set_ylim(bottom=0)
+    _legend(ax)
+    return ax
+
+
+def plastic_weights(run: Run, ax: Axes, projection: str | None = None) -> Axes:
+    """Weights of a plastic projection at the begin (filled) and after the last block that learns.
+
+    Parameters
+    ----------
+    projection : default the first that learned
+    """
+    found = run.summary.get("learning") or {}
+    if not found:
+        raise _nothing(run, "learned weights", "a protocol with plasticity on a model that learns, as mouse_plastic")
+    name = projection or next(iter(found))
+    if name not in found:
+        raise UnknownNameError.of("projection that learned", name, list(found))
+    learning.draw_histograms(ax, found[name], *learning.unit_of(run.circuit, name)).set_title(words(name))
     _legend(ax)
     return ax
 
@@ -247,6 +269,14 @@ def _chosen(run: Run, wanted: Sequence[str] | None, there: Any, what: str) -> li
         if name not in known:
             raise UnknownNameError.of(f"population with {what}", name, known)
     return known if wanted is None else [name for name in known if name in wanted]
+
+
+def _of_kind(listed: list[Trial], kind: str | None) -> list[Trial]:
+    """Trials of a kind; all, if none is asked for."""
+    found = [trial for trial in listed if kind in (None, trial.kind)]
+    if not found:
+        raise UnknownNameError.of("kind of trial", str(kind), sorted({trial.kind for trial in listed if trial.kind}))
+    return found
 
 
 def _last_block(run: Run) -> list[Trial]:

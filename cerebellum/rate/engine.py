@@ -16,6 +16,7 @@ from cerebellum.errors import ArgumentError, ProtocolFileError, ResourceError
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.machine.device import choose_device, free_bytes
 from cerebellum.machine.progress import Progress
+from cerebellum.rate.lacking import refuse_what_it_lacks
 from cerebellum.rate.time_step import steps_within
 
 DTYPES = ("float32", "float64")
@@ -91,6 +92,7 @@ class RateEngine:
             wanted = "wanted 0: no population of this model has sampled = true, so there are no spikes to draw"
             raise ArgumentError("draws", options.draws, wanted)
         steps_within(circuit.dt)
+        refuse_what_it_lacks(circuit, protocol.lesion)
         if any(stimulus.injects for stimulus in protocol.stimuli.values()):
             raise ProtocolFileError("the rate engine knows cells by their conductances and cannot inject currents")
         if options.device == "cuda":

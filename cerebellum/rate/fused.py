@@ -164,11 +164,12 @@ class FusedCircuit:
         made.first, made.column, made.begin, made.row = (one.ctypes.data for one in (first, column, begin, row))
         if value is not None:
             made.value, made.onto = self.layout.array(value).ctypes.data, self.layout.array(onto).ctypes.data
-        if (rule := described.short_term) is not None:
+        if (rule := module.connectome.release.get(name)) is not None:
             lanes = (source.blocks + 1) * c.LANES
             made.used, made.sent = self.layout.none(lanes).ctypes.data, self.layout.none(lanes).ctypes.data
             made.recovered = self.layout.array(np.ones(lanes)).ctypes.data
-            made.U, made.keep_used, made.keep_recovered = rule.U.si, kept(rule.tau_fac.si), kept(rule.tau_rec.si)
+            shares = (rule.U, kept(rule.tau_fac), kept(rule.tau_rec))
+            made.U, made.keep_used, made.keep_recovered = (self.layout.lanes(one, source.cells) for one in shares)
 
     def _plastic(self, name: str, spans: list[tuple[float, float]]) -> _Plastic:
         """Synapses that learn."""
@@ -178,7 +179,7 @@ class FusedCircuit:
         cells, options = self.described.size(described.source), module.tensor_options
         silent = torch.zeros(cells, **options)
         synapses = PlasticSynapses(module.connectome, name, module.weight[name].detach(), spans, options)
-        rule = described.short_term
+        rule = module.connectome.release.get(name)
         release = None if rule is None else TsodyksMarkram(rule, cells, options)
         return _Plastic(synapses, deque([(silent, silent)] * module.delay[name]), slots[0], release)
 

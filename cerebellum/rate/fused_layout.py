@@ -78,7 +78,7 @@ class Projection(ctypes.Structure):
     _fields_ = [
         ("arrive", Input),
         *_fields("source target first column value begin row onto used recovered sent", c_void_p),
-        *_fields("U keep_used keep_recovered", c_double),
+        *_fields("U keep_used keep_recovered", c_void_p),
     ]  # fmt: skip
 
 
@@ -160,6 +160,10 @@ class Layout:
     def broadcast(self, values: Any) -> NDArray[Any]:
         """Numbers, each in every lane of a block."""
         return self.array(np.repeat(np.asarray(values, dtype=float), LANES))
+
+    def lanes(self, values: float | Floats, cells: int) -> int:
+        """Address of numbers of all cells or of each, one for every lane."""
+        return self.array(np.repeat(np.broadcast_to(values, cells), self.width)).ctypes.data
 
     def pointers(self, structures: list[Any]) -> int:
         """Address of an array of their addresses."""

@@ -72,7 +72,7 @@ typedef struct {
     const int32_t *row;
     const real *onto;           /* contacts in that order */
     real *used, *recovered, *sent;   /* Tsodyks-Markram state, or none */
-    double U, keep_used, keep_recovered;
+    const real *U, *keep_used, *keep_recovered;   /* of each source cell */
 } Projection;
 
 typedef struct {
@@ -393,13 +393,13 @@ static void list_active(Population *p, int64_t width)
 /* Tsodyks-Markram (rate/synapses.py): spikes of one step come one after another. */
 static void release(Projection *j, real bin)
 {
-    const real U = j->U, keep_used = j->keep_used, keep_recovered = j->keep_recovered;
+    const real *restrict U = j->U, *restrict keep_used = j->keep_used, *restrict keep_recovered = j->keep_recovered;
     const real *restrict rate = j->source->rate;
     real *restrict used = j->used, *restrict recovered = j->recovered, *restrict sent = j->sent;
     for (int64_t i = 0; i < j->source->lanes; i++) {
-        real left = rate[i] * bin, u = used[i] * keep_used, x = 1 + (recovered[i] - 1) * keep_recovered, sum = 0;
+        real left = rate[i] * bin, u = used[i] * keep_used[i], x = 1 + (recovered[i] - 1) * keep_recovered[i], sum = 0;
         do {
-            real spikes = least(left, 1), then = u + U * (1 - u), out = spikes * then * x;
+            real spikes = least(left, 1), then = u + U[i] * (1 - u), out = spikes * then * x;
             u += spikes * (then - u);
             x -= out;
             left -= spikes;

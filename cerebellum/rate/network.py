@@ -30,6 +30,7 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ProtocolFileError
 from cerebellum.experiment.schedule import Events, Schedule
 from cerebellum.rate import time_step
+from cerebellum.rate.lacking import refuse_what_it_lacks
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.state import State
 from cerebellum.rate.synapses import Fan
@@ -96,7 +97,7 @@ class RateCircuit(torch.nn.Module):
     def _static(self, population: str) -> list[list[str]]:
         """Projections of a population that do not learn, as they share one product: all plain ones, others alone."""
         fixed = [n for n in self.names if n not in self.plastic and self.circuit.projection[n].source == population]
-        plain = [n for n in fixed if self.circuit.projection[n].short_term is None]
+        plain = [n for n in fixed if not self.circuit.projection[n].release]
         return [plain] * bool(plain) + [[n] for n in fixed if n not in plain]
 
     def driven(
@@ -210,13 +211,7 @@ def _refuse(connectome: Connectome, surfaces: dict[str, TransferSurface], lesion
         raise ProtocolFileError(
             f"draws: found {draws}; wanted 0, or 1 or more and a population with sampled = true in the model file"
         )
-    if set(connectome.gaps) - lesions.gap_junctions(set(lesion), circuit):
-        raise ProtocolFileError("gap junctions couple voltages, which the rate engine has none of: lesion them")
-    if striped := [name for name, population in circuit.population.items() if population.stripes]:
-        raise ProtocolFileError(
-            f"population.{striped[0]}.stripes: the rate engine measures one transfer function for a population, not "
-            "one for each microzone: use the spiking engine"
-        )
+    refuse_what_it_lacks(circuit, lesion)
 
 
 def _parameters(tensors: dict[str, Tensor]) -> torch.nn.ParameterDict:

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from cerebellum.cells import MODELS, Receptors
 from cerebellum.connectome.connectome import Connectome, expected_synapses
+from cerebellum.description.circuit import Circuit
 from cerebellum.description.population import Population
+from cerebellum.description.projection import Projection
 from cerebellum.errors import ArgumentError
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate.time_step import BIN, steps_within
@@ -53,8 +55,18 @@ def spike_weight(connectome: Connectome, projection: str) -> float:
     """Peak conductance (S) that one spike opens, all contacts together; of short-term plastic synapses when rested."""
     described = connectome.circuit.projection[projection]
     contacts = described.contacts.mean.number if described.contacts is not None else 1.0
-    released = described.short_term.U.si if described.short_term is not None else 1.0
-    return connectome.weight[projection] * contacts * released
+    return connectome.weight[projection] * contacts * _released(connectome.circuit, described)
+
+
+def _released(circuit: Circuit, described: Projection) -> float:
+    """Share of its weight that a rested synapse transmits at a spike; of groups of fibres their mean, sites and all."""
+    if described.groups is not None:
+        share = circuit.population[described.groups.of].group
+        return sum(
+            share[name].fraction.si * group.sites.number * (group.short_term.U.si if group.short_term else 1.0)
+            for name, group in described.groups.synapses.items()
+        )
+    return described.short_term.U.si if described.short_term is not None else 1.0
 
 
 def inputs(connectome: Connectome, population: str, drawn: bool = False) -> dict[str, Input]:

@@ -40,9 +40,8 @@ class State:
                 self.emitted[name] = deque([(silent, silent)] * circuit.delay[name])
                 weight = circuit.weight[name]
                 self.plastic[name] = PlasticSynapses(circuit.connectome, name, weight, spans, tensor_options)
-            if projection.short_term is not None:
-                cells = described.size(projection.source)
-                self.release[name] = TsodyksMarkram(projection.short_term, cells, tensor_options)
+            if (rule := circuit.connectome.release.get(name)) is not None:
+                self.release[name] = TsodyksMarkram(rule, described.size(projection.source), tensor_options)
         self.conductances = {
             name: {key: PortConductance(one, none(name)) for key, one in membrane.receptors.items()}
             for name, membrane in circuit.membranes.items()

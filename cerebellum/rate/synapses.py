@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cerebellum.cells import ConductanceReceptor
 from cerebellum.connectome.connectome import Connectome
-from cerebellum.description.projection import ShortTerm
+from cerebellum.description.projection import Release
 from cerebellum.rate.time_step import BIN
 from cerebellum.typing import Floats
 
@@ -100,9 +100,10 @@ def _csr(
         ).to(device)
 
 
-def kept(tau: float) -> float:
-    """What a time step leaves of a state with this time constant (s); 0: nothing."""
-    return float(np.exp(-BIN / tau)) if tau else 0.0
+def kept(tau: float | Floats) -> Floats:
+    """What a time step leaves of states with these time constants (s); 0: nothing."""
+    with np.errstate(divide="ignore"):
+        return np.exp(-BIN / np.asarray(tau, float))
 
 
 class TsodyksMarkram:
@@ -112,9 +113,10 @@ class TsodyksMarkram:
     10:821): at 3 to 200 Hz, with the mouse's synapses, up to 6 % more than Poisson spikes release.
     """
 
-    def __init__(self, rule: ShortTerm, cells: int, tensor_options: dict[str, Any]) -> None:
-        self.rule = rule
-        self.kept_facilitation, self.kept_depression = kept(rule.tau_fac.si), kept(rule.tau_rec.si)
+    def __init__(self, rule: Release, cells: int, tensor_options: dict[str, Any]) -> None:
+        self.U = torch.as_tensor(rule.U, **tensor_options)
+        self.kept_facilitation = torch.as_tensor(kept(rule.tau_fac), **tensor_options)
+        self.kept_depression = torch.as_tensor(kept(rule.tau_rec), **tensor_options)
         self.used, self.recovered = torch.zeros(cells, **tensor_options), torch.ones(cells, **tensor_options)
 
     def __call__(self, rate: Tensor) -> Tensor:
@@ -124,7 +126,7 @@ class TsodyksMarkram:
         self.recovered = 1 + (self.recovered - 1) * self.kept_depression
         while True:
             spikes = left.clamp(max=1.0)
-            then = self.used + self.rule.U.si * (1 - self.used)
+            then = self.used + self.U * (1 - self.used)
             sent = spikes * then * self.recovered
             self.used = self.used + spikes * (then - self.used)
             self.recovered = self.recovered - sent

@@ -114,12 +114,12 @@ def learning(run: Run) -> Chart | None:
 
 def _courses(run: Run) -> dict[str, Floats]:
     """`POPULATION.WINDOW` -> mean rate (Hz) in every trial, nan where it has no such window, as trials.csv has it."""
-    table = trials.columns(run) if isinstance(run, Result) else run.trial_table
+    table = run.trial_table
     if table is None:  # a folder from before there was one
         return trial_rates(run)
-    rated = [str(key) for key in table if "." in str(key) and not str(key).startswith("onset.")]
-    courses = {key: np.asarray(table[key], dtype=float) for key in rated}
-    return {key: values for key, values in courses.items() if np.isfinite(values).any()}
+    courses = {key: np.asarray(table[key], dtype=float) for key in trials.rated(table)}
+    found = {key: values for key, values in courses.items() if np.isfinite(values).any()}
+    return dict(sorted(found.items(), key=lambda one: f".{trials.WHOLE}" in one[0]))  # named windows first
 
 
 def weight_curves(run: Run) -> Chart | None:
@@ -199,13 +199,13 @@ def synapses(run: Run) -> Chart | None:
         data.append(
             {
                 "type": "scatter", "mode": "lines", "fill": "tozeroy",
-                "line": {"shape": "hvh", "color": colour[run.circuit.projection[name].source]},
+                "line": {"shape": "hvh", "color": colour[run.circuit.projection[name].target]},
                 "name": words(name), "x": (0.5 * (edges[1:] + edges[:-1])).tolist(),
                 "y": (number / max(1, number.sum())).tolist(),
             }
         )  # fmt: skip
     layout = {"xaxis": axis("weight at the end / naive weight"), "yaxis": axis("share of synapses", rangemode="tozero")}
-    label = "Histogram of the plastic weights at the end of the run, as multiples of the naive weight."
+    label = "Histogram of the plastic weights at the end of the run, over the naive weight, in the target's colour."
     return Chart("synapses", "Plastic synapses", label, {"data": data, "layout": layout}, 340)
 
 
@@ -229,11 +229,12 @@ def places(run: Run) -> Chart | None:
             }
         )  # fmt: skip
     scene = {
-        "xaxis": axis("x, along parallel fibres (um)", nticks=4), "yaxis": axis("y (um)", nticks=3),
-        "zaxis": axis("z, to the pia (um)"),
+        "xaxis": axis("x (um)", nticks=4), "yaxis": axis("y (um)", nticks=3),
+        "zaxis": axis("z (um)"),
         "aspectmode": "manual", "aspectratio": _aspect(somata), "camera": {"eye": {"x": 1.15, "y": 1.15, "z": 0.4}},
     }  # fmt: skip
-    label = "Somata in the volume, one colour a population; drag to turn. Dots are not to scale."
+    label = "Somata in the volume, one colour a population; x is along parallel fibres, z to the pia. Drag to turn. "
+    label += "Dots are not to scale."
     return Chart(
         "places",
         "Places of the cells",

@@ -24,7 +24,11 @@ def facts(run: Run) -> Table:
         ("engine", ", ".join(told.get("engines") or [str(told.get("engine", "not known"))])),
         ("seed", str(told.get("seed", "not known"))),
         ("size", f"{cells:,} cells in {len(circuit.population)} populations, {len(circuit.projection)} projections"),
-        ("biological time", f"{run.trials[-1].stop:g} s in {len(run.trials):,} trials; time step {circuit.time_step}"),
+        (
+            "biological time",
+            f"{run.trials[-1].stop:g} s in {len(run.trials):,} trial{'s' * (len(run.trials) > 1)}; "
+            f"time step {circuit.time_step}",
+        ),
         ("computing time", seconds),
         ("lesions", ", ".join(protocol.lesion) or "none"),
         ("started", str(told.get("started", "not known"))),

@@ -45,7 +45,7 @@ def _run(run: Run, spans: dict[str, list[Trial]]) -> Chart:
         for name, trials in list(spans.items())[:LISTED_BLOCKS]
     )
     order = {"categoryorder": "array", "categoryarray": list(spans)[::-1], "automargin": True}
-    layout = {"barmode": "overlay", "xaxis": axis("time (s)"), "yaxis": order, "showlegend": True}
+    layout = {"barmode": "overlay", "xaxis": axis("time (s)"), "yaxis": order, "showlegend": len(data) > 1}
     label = f"Blocks of the protocol along {run.trials[-1].stop:g} s: {listed}."
     return Chart("timeline", "Blocks", label, {"data": data, "layout": layout}, 110 + 26 * len(spans))
 

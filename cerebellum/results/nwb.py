@@ -15,6 +15,7 @@ from cerebellum.activity.spikes import Spikes
 from cerebellum.clock import NANOSECOND
 from cerebellum.machine import cache
 from cerebellum.results import nwb_records, trials
+from cerebellum.typing import Floats
 
 if TYPE_CHECKING:
     from pynwb.epoch import TimeIntervals
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from cerebellum.results.result import Result
 
 
+STORED_PARTS = 64  # of a time step, by which a stored spike time is late at most
+
+
 def write_spikes(result: Result, path: Path) -> None:
     """Write all spikes and trials of a result.
 
-    Cells that never fired are rows with no spike times, and every row says in which interval it was observed: so rates
-    over all cells and the whole run can be computed from the file. `epochs` has that interval for readers which look
-    for none in the units.
+    Spike times are those of `stored`. Cells that never fired are rows with no spike times, and every row says in which
+    interval it was observed: so rates over all cells and the whole run can be computed from the file. `epochs` has that
+    interval for readers which look for none in the units.
     """
     _import_pynwb()
     import h5py
@@ -70,6 +74,16 @@ def write_spikes(result: Result, path: Path) -> None:
         path.write_bytes(memory.id.get_file_image())
 
 
+def stored(time: Floats, dt: float) -> Floats:
+    """Times (s) on the next multiple of a power of 1/2 that is at most 1/64 of the time step: short numbers.
+
+    A multiple of 0.1 ms fills all digits of a double, of which six bytes of eight remain when compressed; of these two.
+    As none moves to before its own step's begin, every [start, stop) on the grid of steps holds the same spikes.
+    """
+    fine = 2.0 ** np.ceil(np.log2(STORED_PARTS / dt))
+    return np.asarray(np.ceil(time * fine) / fine, dtype=np.float64)
+
+
 def _units(result: Result) -> Units:
     """One row a cell, population after population."""
     from pynwb import H5DataIO
@@ -77,23 +91,22 @@ def _units(result: Result) -> Units:
     from pynwb.misc import Units
 
     def packed(values: Any) -> H5DataIO:
-        return H5DataIO(values, compression="gzip", compression_opts=2, shuffle=True)
+        return H5DataIO(values, compression="gzip", compression_opts=2, shuffle=True, chunks=True)
 
-    times, index, population, number = [], [], [], []
+    times, index, population, cell = [], [], [], []
     total = 0
     for name, spikes in result.spikes.items():
         order = np.lexsort((spikes.time, spikes.cell))
-        times.append(spikes.time[order])
+        times.append(stored(spikes.time[order], result.circuit.dt))
         cells = result.circuit.size(name)
         ends = total + np.cumsum(np.bincount(spikes.cell, minlength=cells))
         index.append(ends)
         total = int(ends[-1])
         population += [name] * cells
-        number.append(np.arange(cells))
+        cell.append(np.arange(cells))
     observed = np.tile([0.0, result.schedule.duration], (len(population), 1))
-    spike_times = VectorData(
-        name="spike_times", description="spike times in seconds", data=packed(np.concatenate(times))
-    )
+    said = f"spike times in seconds: begins of time steps, up to 1/{STORED_PARTS} of one later"
+    spike_times = VectorData(name="spike_times", description=said, data=packed(np.concatenate(times)))
     intervals = VectorData(name="obs_intervals", description="the whole run, in seconds", data=packed(observed))
     columns = [
         spike_times,
@@ -101,7 +114,7 @@ def _units(result: Result) -> Units:
         intervals,
         VectorIndex(name="obs_intervals_index", data=np.arange(1, len(population) + 1), target=intervals),
         VectorData(name="population", description="population of the cell", data=population),
-        VectorData(name="cell", description="number of the cell in its population", data=np.concatenate(number)),
+        VectorData(name="cell", description="number of the cell in its population", data=packed(np.concatenate(cell))),
     ]
     if result.connectome is not None and result.connectome.positions:
         places = np.concatenate([result.connectome.positions[name] for name in result.spikes])
@@ -138,7 +151,7 @@ def _trials(table: dict[str, list[Any]]) -> TimeIntervals:
 def _meaning(column: str) -> str:
     if column.startswith("onset."):
         return "begin of this stimulus, in seconds; nan where the trial has none"
-    return DESCRIBED.get(column, "mean rate of the population in this window of the trial, in Hz")
+    return (DESCRIBED | trials.RESPONSES).get(column, "mean rate of the population in this window of the trial, in Hz")
 
 
 def read_spikes(path: Path, dt: float = NANOSECOND) -> dict[str, Spikes]:
@@ -154,6 +167,8 @@ def read_spikes(path: Path, dt: float = NANOSECOND) -> dict[str, Spikes]:
         cell = np.asarray(units["cell"].data[:])
         ends = np.asarray(units["spike_times_index"].data[:])
         times = np.asarray(units["spike_times"].target.data[:])
+        if units.resolution:  # of a file of ours: on the grid of steps again
+            times = np.rint(times / units.resolution) * units.resolution
     counts = np.diff(ends, prepend=0)
     names, cells = np.repeat(population, counts), np.repeat(cell, counts)
     out = {}

@@ -37,6 +37,7 @@ class Result:
     weights : reader -> effective weights, shape (cues, patterns), rows sum to 1
     blocks : readout and weights of every block that asks; the two above are the last one's
     plastic : plastic projection -> weights at the end of the first engine's run, A or S, in the order of the edges
+    responses : what a readout says of every trial, further columns of trials.csv, shape (trials,)
     summary : the numbers of summary.json
     provenance : the contents of run.json
     """
@@ -51,6 +52,7 @@ class Result:
     weights: dict[str, Floats] = field(default_factory=dict)
     blocks: list[Readings] = field(default_factory=list)
     plastic: dict[str, Floats] = field(default_factory=dict)
+    responses: dict[str, Floats] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     connectome: Connectome | None = None
@@ -87,6 +89,13 @@ class Result:
         """The cues of the last read block, and what was stored before it."""
         assert self.patterns is not None
         return self.patterns.of_block(len(self.patterns.written) - 1)
+
+    @property
+    def trial_table(self) -> pd.DataFrame:
+        """What trials.csv says of each trial (`results.trials.columns`)."""
+        from cerebellum.results import trials
+
+        return trials.table(self)
 
     def to_pandas(self) -> dict[str, pd.DataFrame]:
         """Tables: trials, spikes, rates, numbers (`results.views.to_pandas`)."""

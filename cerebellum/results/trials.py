@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,25 @@ from cerebellum.experiment.schedule import Trial
 from cerebellum.typing import Floats
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cerebellum.results.result import Result
 
-__all__ = ["MAIN", "PLAIN", "WHOLE", "columns", "read", "write"]
+__all__ = [
+    "MAIN", "PLAIN", "RESPONSES", "WHOLE", "columns", "described", "rate_columns", "rated", "read", "table", "write",
+]  # fmt: skip
 
 PLAIN = ("trial", "block", "kind", "role", "shown", "start", "stop")
 """Columns that every run has; times in s, `shown` the number of the stored pattern or cue, -1 for none."""
+
+RESPONSES = {
+    "eyelid.cr": "1 for a conditioned response of the eyelid, 0 for none; nan without a conditioned stimulus",
+    "eyelid.cr_rate": "1 for a conditioned response of the nuclear rate, 0 for none",
+    "eyelid.onset": "first closure at the criterion, in seconds after the conditioned stimulus; nan for no response",
+    "eyelid.peak": "largest closure, in seconds after the conditioned stimulus; nan for no response",
+    "eyelid.closure": "largest closure before the unconditioned stimulus, or where it would be; 1 is shut",
+}
+"""Columns of runs that are judged, and what they mean."""
 
 
 def columns(result: Result) -> dict[str, list[Any]]:
@@ -28,10 +42,23 @@ def columns(result: Result) -> dict[str, list[Any]]:
 
     Beside `PLAIN`: `onset.STIMULUS`, when it began (s), and `POPULATION.WINDOW`, the mean rate of all cells (Hz) in the
     trial's window of that name. `trial` is the whole trial, `window` the protocol's main window. Of a run of two
-    engines the rates are of spikes, and those of the other engine are in `POPULATION.WINDOW.rate`.
+    engines the rates are of spikes, and those of the other engine are in `POPULATION.WINDOW.rate`. Last what a readout
+    says of each trial (`RESPONSES`).
     """
     listed = result.schedule.trials
-    out: dict[str, list[Any]] = {
+    out = described(listed)
+    for key in dict.fromkeys(key for trial in listed for key in trial.onsets):
+        out[f"onset.{key}"] = [trial.onsets.get(key, np.nan) for trial in listed]
+    engines = [one for one in result.outcomes.values() if one.spikes]
+    engines += [one for one in result.outcomes.values() if not one.spikes and one.rates]
+    for number, outcome in enumerate(engines):
+        out |= {f"{key}{'.rate' if number else ''}": list(found) for key, found in _rates(outcome, listed).items()}
+    return out | {key: found.tolist() for key, found in result.responses.items()}
+
+
+def described(listed: list[Trial]) -> dict[str, list[Any]]:
+    """The columns `PLAIN` of trials."""
+    return {
         "trial": list(range(len(listed))),
         "block": [trial.block for trial in listed],
         "kind": [trial.kind or trial.block for trial in listed],
@@ -40,13 +67,24 @@ def columns(result: Result) -> dict[str, list[Any]]:
         "start": [trial.start for trial in listed],
         "stop": [trial.stop for trial in listed],
     }
-    for key in dict.fromkeys(key for trial in listed for key in trial.onsets):
-        out[f"onset.{key}"] = [trial.onsets.get(key, np.nan) for trial in listed]
-    engines = [one for one in result.outcomes.values() if one.spikes]
-    engines += [one for one in result.outcomes.values() if not one.spikes and one.rates]
-    for number, outcome in enumerate(engines):
-        out |= {f"{key}{'.rate' if number else ''}": list(found) for key, found in _rates(outcome, listed).items()}
-    return out
+
+
+def rated(columns: Iterable[Any]) -> list[str]:
+    """Columns that are rates of a population in a window."""
+    return [key for key in map(str, columns) if "." in key and not key.startswith("onset.") and key not in RESPONSES]
+
+
+def rate_columns(columns: Iterable[Any], population: str) -> dict[str, str]:
+    """Window -> column of a population's rates in it, by the first engine of the run."""
+    parts = [key.split(".") for key in rated(columns)]  # three where a second engine's
+    return {window[0]: f"{name}.{window[0]}" for name, *window in parts if name == population and len(window) == 1}
+
+
+def table(result: Result) -> pd.DataFrame:
+    """`columns` as a pandas data frame."""
+    import pandas as pd
+
+    return pd.DataFrame(columns(result))
 
 
 def _rates(outcome: Outcome, listed: list[Trial]) -> dict[str, Floats]:
@@ -62,11 +100,11 @@ def _rates(outcome: Outcome, listed: list[Trial]) -> dict[str, Floats]:
 
 def write(result: Result, path: Path) -> None:
     """The table as CSV; nan is empty."""
-    table = columns(result)
+    listed = columns(result)
     with path.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(table)
-        rows.writerows([_written(item) for item in row] for row in zip(*table.values(), strict=True))
+        rows.writerow(listed)
+        rows.writerows([_written(item) for item in row] for row in zip(*listed.values(), strict=True))
 
 
 def _written(item: Any) -> str:
@@ -75,7 +113,7 @@ def _written(item: Any) -> str:
     return str(item)
 
 
-def read(path: Path) -> Any:
+def read(path: Path) -> pd.DataFrame:
     """What `write` wrote, as a pandas data frame.
 
     Raises
@@ -86,9 +124,9 @@ def read(path: Path) -> Any:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path)
+        found = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: damaged, cannot be read: run again with --force") from error
-    if missing := [name for name in PLAIN if name not in table]:
+    if missing := [name for name in PLAIN if name not in found]:
         raise InputError(f"{path}: damaged, it has no column {missing[0]}: run again with --force")
-    return table
+    return found

@@ -14,6 +14,7 @@ from cerebellum.clock import nearest
 from cerebellum.errors import InputError
 from cerebellum.results.names import READER_NAMES
 from cerebellum.results.numbers import numbers_of
+from cerebellum.results.trials import MAIN, described
 from cerebellum.typing import Floats
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def headline(summary: Mapping[str, Any], model: Mapping[str, Any]) -> list[str]:
             said.append(f"Weights by {READER_NAMES[reader]} against expected SDM: {_agreement(pair)}.")
     if said:
         return said
+    if blocks := summary.get("eyelid"):
+        found = ", ".join(f"{name.replace('_', ' ')} {one['cr']:.0%}" for name, one in blocks.items())
+        return [f"Conditioned responses of the eyelid: {found}."]
     relays = [name for name, population in model.get("population", {}).items() if population.get("cell") == "relay"]
     means = [
         f"{name.replace('_', ' ')} {one['window']['mean']:.1f}"
@@ -86,20 +90,18 @@ def to_pandas(run: Result | SavedRun) -> dict[str, pd.DataFrame]:
 
     Returns
     -------
-    trials : a row a trial: block, role, start, stop, window_start, window_stop (s), plasticity, pattern, and the mean
-        rate (Hz) of each population in the window
+    trials : a row a trial, `trial_table`: that of trials.csv, or, of a folder from before there was one, its columns
+        of the main window, made anew
     spikes : a row a spike: population, cell, time (s)
     rates : a row a population, as in summary.json: mean_hz, and mean, sd, ... in the window of the last block
     numbers : every number of summary.json: key, value
     """
     import pandas as pd
 
-    columns = ("block", "role", "start", "stop", "plasticity", "pattern")
-    trials = pd.DataFrame([{key: getattr(trial, key) for key in columns} for trial in run.trials])
-    trials.insert(4, "window_start", [trial.window[0] for trial in run.trials])
-    trials.insert(5, "window_stop", [trial.window[1] for trial in run.trials])
-    for name, rate in trial_rates(run).items():
-        trials[name] = rate
+    trials = run.trial_table
+    if trials is None:
+        of_window = {f"{name}.{MAIN}": rate for name, rate in trial_rates(run).items()}
+        trials = pd.DataFrame(described(run.trials) | of_window)
     spikes = [
         pd.DataFrame({"population": name, "cell": one.cell, "time": one.time}) for name, one in run.spikes.items()
     ]

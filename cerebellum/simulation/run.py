@@ -21,7 +21,7 @@ from cerebellum.experiment import loop as loops
 from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, shown, silent
 from cerebellum.readout import controls, engine_agreement, microzones, readers, recorded
-from cerebellum.results import current_frequency, weights
+from cerebellum.results import current_frequency, eyelid, weights
 from cerebellum.results.folder import refuse_existing, whole_folder, write_json
 from cerebellum.results.result import ENGINE_READERS, Result
 from cerebellum.simulation import checks, engines, memory
@@ -189,9 +189,21 @@ def read_off(
         result.summary["f_i"] = steps
     if result.plastic:
         result.summary["learning"] = weights.summary(result.outcomes[ran[0].name], experiment.connectome)
+    _judge(result)
     if experiment.reads:
         progress("comparing readers", None)
         _read(result, experiment, ran, seed)
+
+
+def _judge(result: Result) -> None:
+    """Conditioned responses, of the first engine."""
+    described, outcome = result.protocol.eyelid, next(iter(result.outcomes.values()))
+    name = None if described is None else result.circuit.find(described.population)
+    if described is not None and name is not None and (name in outcome.spikes or name in outcome.rates):
+        course = outcome.spikes[name] if name in outcome.spikes else outcome.rates[name]
+        listed = result.schedule.trials
+        result.responses.update(eyelid.columns(described, listed, course, outcome.size[name]))
+        result.summary["eyelid"] = eyelid.summary(listed, result.responses)
 
 
 def _report_rates(result: Result) -> None:

@@ -136,7 +136,7 @@ def _remembered(text: _Text, circuit: Circuit, name: str) -> None:
     text.equations += [f"{time} : second" for time in times]
     text.begin |= dict.fromkeys(times, NEVER * b2.second)
     for key, projection in circuit.projection.items():
-        if projection.source == name and projection.short_term is not None:
+        if projection.source == name and projection.release:
             text.equations += [f"{state}_{key} : 1" for state in ("used", "recovered", "sent")]
             text.equations += [f"last_{key} : second"]
             text.begin |= {f"recovered_{key}": 1.0, f"last_{key}": NEVER * b2.second}

@@ -13,12 +13,13 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.plasticity import PlasticityRule
 from cerebellum.description.population import Afferent
-from cerebellum.description.projection import Projection, ShortTerm
+from cerebellum.description.projection import Projection, Release
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.spiking import plasticity, receptors, run_time_data
 from cerebellum.spiking.neurons import taught_at, teachers
 
 # Order within a time step of what arrives in it; Brian2 gives -1 to all others, and then goes by name.
+NOTHING = 1e-9  # s; a time constant of which a time step leaves nothing
 RELEASE = -3  # before the synapses transmit what is released
 TEACHING = -2  # before synapses learn, so that a teacher's spike at the window's edge counts
 
@@ -29,12 +30,10 @@ def make(name: str, connectome: Connectome, schedule: Schedule, source: Any, tar
     projection, edges = circuit.projection[name], connectome.edges[name]
     delay = _delay(projection, circuit) * b2.second
     common = {"source": source, "target": target, "clock": clock, "name": name}
-    rule = projection.plasticity
+    rule, release = projection.plasticity, connectome.release.get(name)
+    beside = [] if release is None else [_release(name, release, source, delay, clock)]
     if rule is not None:
-        made = [_plastic(projection, rule, connectome, schedule, common)]
-        if projection.short_term is not None:
-            made.append(_release(name, projection.short_term, source, delay, clock))
-        return made
+        return [_plastic(projection, rule, connectome, schedule, common), *beside]
     kept = teachers(circuit, projection.target).get(name, 0)
     namespace = receptors.namespace(circuit, projection.target, projection.receptor)
     amount, equations = "weight", ""
@@ -42,7 +41,7 @@ def make(name: str, connectome: Connectome, schedule: Schedule, source: Any, tar
         namespace["weight"] = connectome.weight[name]
     if edges.contacts is not None:
         amount, equations = "w", "w : 1 (constant)"
-    if projection.short_term is not None:
+    if release is not None:
         amount += f" * sent_{name}_pre"
     lines = [receptors.arrival(circuit, projection.target, projection.receptor, amount)]
     if kept:
@@ -60,9 +59,7 @@ def make(name: str, connectome: Connectome, schedule: Schedule, source: Any, tar
     synapses.connect(i=edges.pre, j=edges.post)
     if edges.contacts is not None:
         synapses.w = edges.contacts * connectome.weight[name]
-    if projection.short_term is None:
-        return [synapses]
-    return [synapses, _release(name, projection.short_term, source, delay, clock)]
+    return [synapses, *beside]
 
 
 def _delay(projection: Projection, circuit: Circuit) -> float:
@@ -106,14 +103,18 @@ def gap_junction(name: str, connectome: Connectome, group: Any, clock: Any) -> A
     return synapses
 
 
-def _release(name: str, rule: ShortTerm, source: Any, delay: Any, clock: Any) -> Any:
+def _release(name: str, rule: Release, source: Any, delay: Any, clock: Any) -> Any:
     """Updates what each source cell's synapses transmit, at a spike's arrival and before it.
 
     All synapses of a source cell share their history, so one update a spike serves them all.
     """
     # A time constant of 0 leaves nothing of what was: no division by it.
     kept = {tau: f" * exp(-(t - last_{name}_post) / {tau})" for tau in ("tau_fac", "tau_rec")}
-    kept |= {tau: " * 0" for tau in kept if getattr(rule, tau).si == 0}
+    numbers = {"U": rule.U, "tau_rec": rule.tau_rec * b2.second, "tau_fac": rule.tau_fac * b2.second}
+    if rule.apart:
+        numbers |= {tau: np.maximum(getattr(rule, tau), NOTHING) * b2.second for tau in kept}
+    else:
+        kept |= {tau: " * 0" for tau in kept if getattr(rule, tau) == 0}
     lines = [
         f"used_{name}_post = used_{name}_post{kept['tau_fac']}",
         f"used_{name}_post += U * (1 - used_{name}_post)",
@@ -125,15 +126,19 @@ def _release(name: str, rule: ShortTerm, source: Any, delay: Any, clock: Any) ->
     release = b2.Synapses(
         source,
         source,
+        model="U : 1 (constant)\ntau_rec : second (constant)\ntau_fac : second (constant)" if rule.apart else "",
         on_pre="\n".join(lines),
         delay=delay,
-        namespace={"U": rule.U.si, "tau_rec": rule.tau_rec.si * b2.second, "tau_fac": rule.tau_fac.si * b2.second},
+        namespace={} if rule.apart else numbers,
         clock=clock,
         name=f"release_{name}",
     )
     release.pre.order = RELEASE
     cells = np.arange(len(source))
     release.connect(i=cells, j=cells)
+    if rule.apart:
+        for key, value in numbers.items():
+            setattr(release, key, value)
     return release
 
 
@@ -151,7 +156,7 @@ def _plastic(
     transmitted, model = (
         ("w", "w : 1") if edges.contacts is None else ("contacts * w", "w : 1\ncontacts : 1 (constant)")
     )
-    transmitted += "" if projection.short_term is None else f" * sent_{name}_pre"
+    transmitted += f" * sent_{name}_pre" if projection.release else ""
     synapses = b2.Synapses(
         model=model,
         on_pre={

@@ -105,15 +105,15 @@ def critical_distance(
 ) -> int:
     """The first distance of a query from a stored pattern at which a read no longer brings it nearer, in bits.
 
+    A read fails at distance v if the two balls have parted there, or if the expected distance after it,
+    `distance_after_read`, exceeds v; at v = 0, if it exceeds half a bit. Beyond n/2 the query is no cue for the
+    pattern, so the answer is at most n // 2 + 1. Raises ArgumentError for values out of range.
+
     Parameters
     ----------
     patterns : stored random patterns, the target among them.
     neurons : with random addresses; default one at every address, 2^n.
     interference : "binomial" or "half", where the other patterns lie (see the module).
-
-    A read fails at distance v if the two balls have parted there, or if the expected distance after it,
-    `distance_after_read`, exceeds v; at v = 0, if it exceeds half a bit. Beyond n/2 the query is no cue for the
-    pattern, so the answer is at most n // 2 + 1. Raises ArgumentError for values out of range.
     """
     after = distance_after_read(n, radius, patterns, neurons, interference)
     v = np.arange(n // 2 + 1)

@@ -44,20 +44,23 @@ class NMDA(ConductanceReceptor):
         return float(1 / (np.exp(-peak / self.tau_decay) - np.exp(-peak / self.tau_rise)))
 
     def states(self, name: str) -> list[str]:
-        """Both exponentials."""
-        return [f"slow_{name}", f"fast_{name}"]
+        """Conductance, and the fast exponential that is missing from the slow one."""
+        return [f"g_{name}", f"fast_{name}"]
 
     def jumps(self, name: str) -> dict[str, str]:
-        """Both."""
-        return dict.fromkeys(self.states(name), f"scale_{name}")
+        """The fast one: their difference is 0 yet."""
+        return {f"fast_{name}": f"scale_{name}"}
 
     def mean(self, name: str) -> str:
-        """Their difference's integral over the step."""
-        return f"mean_slow_{name} * slow_{name} - mean_fast_{name} * fast_{name}"
+        """The integral over the step."""
+        return f"mean_slow_{name} * (g_{name} + fast_{name}) - mean_fast_{name} * fast_{name}"
 
     def decays(self, name: str) -> list[str]:
         """Of both."""
-        return [f"{stage}_{name} = keep_{stage}_{name} * {stage}_{name}" for stage in ("slow", "fast")]
+        return [
+            f"g_{name} = keep_slow_{name} * (g_{name} + fast_{name}) - keep_fast_{name} * fast_{name}",
+            f"fast_{name} = keep_fast_{name} * fast_{name}",
+        ]
 
     def constants(self, name: str, dt: float) -> dict[str, float]:
         """Numbers of the lines above."""

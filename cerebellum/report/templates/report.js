@@ -62,7 +62,7 @@
     const out = { font: narrow() ? { ...font, size: 12 } : font, paper_bgcolor: "#fff", plot_bgcolor: "#fff", dragmode: "zoom", hovermode: "closest", bargap: 0.25,
       margin: { l: 60, r: 15, t: layout.annotations ? 28 : 12, b: 50 },
       ...layout,
-      legend: { ...layout.legend, ...(narrow() ? { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" } : {}) } };
+      legend: { ...layout.legend, ...(narrow() ? { orientation: "h", x: 0, y: layout.annotations ? 1.1 : 1.02, yanchor: "bottom" } : {}) } };
     for (const key of Object.keys(out)) {
       if (!/^[xy]axis\d*$/.test(key)) continue;
       const own = out[key];
@@ -185,7 +185,7 @@
       const domain = [1 - (place + 1) * share + (place < populations.length - 1 ? 0.22 * share : 0), 1 - place * share];
       layout[key] = { domain, rangemode: "tozero", nticks: 4, fixedrange: true };
       layout.annotations.push({ text: `${population.name.replace(" ", "<br>")}<br>(Hz)`, xref: "paper", x: 0, xanchor: "right", xshift: -44,
-        yref: "paper", y: (domain[0] + domain[1]) / 2, showarrow: false, align: "right" });
+        yref: "paper", yanchor: "middle", y: (domain[0] + domain[1]) / 2, showarrow: false, align: "right" });
       layout.shapes.push({ type: "rect", x0: from, x1: to, yref: `${y} domain`, y0: 0, y1: 1, fillcolor: "#000", opacity: 0.06,
         line: { width: 0 }, layer: "below" });
       const spikes = block.spikes[population.name];
