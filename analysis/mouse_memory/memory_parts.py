@@ -1,10 +1,10 @@
 """Claim: every part of the mouse circuit has a part in its memory, and Golgi cells are its gain control.
 
 One part of `mouse_memory` is switched off or varied at a time, at a quarter of its size for time (scale 2, 23
-microzones), twelve pairings a pattern, cues clean and with a fifth of the fibres moved, three seeds each: tonic and Golgi
-inhibition, the strength of the input, interneurons, dendrites a granule cell, fibres on in a pattern, parallel fibres
-a Purkinje cell, width of microzones, pairings, nucleo-cortical feedback. For each the r2 of Purkinje and of nuclear
-weights against what the measured granule response predicts, the beta, and recall. The parts as parts of sparse
+microzones), cues clean and with a fifth of the fibres moved, three seeds each: tonic and Golgi inhibition, the
+strength of the input, interneurons, dendrites a granule cell, fibres on in a pattern, parallel fibres a Purkinje cell,
+width of microzones, pairings, nucleo-cortical feedback. For each the r2 of Purkinje and of nuclear weights against
+what the measured granule response predicts, the beta, and recall. The parts as parts of sparse
 distributed memory: Bricken & Pehlevan 2021, arXiv:2111.05498, section 4. A difference is called one if it exceeds
 twice its standard error over the seeds, of differences within a seed. Patterns are random, so r2 says how well
 patterns are found, not whose weights are carried (`analysis.circuit.power_of_patterns`). Run time: about 90 minutes on
