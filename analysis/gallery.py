@@ -88,7 +88,7 @@ FIGURES = {
 }
 EARLIER = (
     "memory_parts", "circuit_capacity",
-    "plasticity_balance", "rate_matches_spiking", "rate_recalls_as_spiking", "rate_circuit_models", "fit_awake_rates",
+    "rate_matches_spiking", "rate_recalls_as_spiking", "rate_circuit_models", "fit_awake_rates",
     "heads_through_circuit",
 )  # fmt: skip
 """Measured before the changes that `BEFORE` names; a claim that is run again goes from here."""

@@ -297,7 +297,7 @@ def test_ten_runs_killed_at_random_instants(
             except subprocess.TimeoutExpired:
                 code, printed, _ = command.stop(number)
                 assert code in (0, CODES[number], -number), printed
-                assert "Traceback" not in printed or time.monotonic() - begun < 2  # before Python has come to our code
+                assert "Traceback" not in printed or ", in main\n" not in printed  # before Python has come to `main`
         assert whole(out)
         if command.process.returncode:
             assert (out / "run.json").read_bytes() == earlier or whole(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,15 @@ def _run(wired: connectome.Connectome, target: Any) -> Mapping[str, Any]:
     step, cell = np.nonzero(rng.random((800, wired.circuit.size("mossy_fiber"))) < 0.006)
     made = Schedule([], {"mossy_fiber": Events(step, cell.astype(np.int32))}, 0.08)
     return simulate(wired, made, target=working_target(target)).spikes
+
+
+def test_a_synapse_with_two_receptors_is_one_pair_and_is_described_as_that(wired: connectome.Connectome) -> None:
+    """NMDA receptors lie where the AMPA receptors lie, and reports set the same in-degrees and spread beside both."""
+    degrees = {degree.projection: degree for degree in connectome.degrees(wired)}
+    for name, other in (("parallel_fiber", "stellate"), ("parallel_fiber", "basket"), ("ascending_axon", "golgi")):
+        ampa, nmda = degrees[f"{name}_to_{other}"], degrees[f"{name}_nmda_to_{other}"]
+        assert replace(nmda, projection=ampa.projection) == ampa
+        assert nmda.described_sd > 0
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from cerebellum.description.circuit import load_model
 from cerebellum.description.projection import ShortTerm
 from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import ProtocolFileError
-from cerebellum.rate import measured_transfer, recording, simulate, single_cell
+from cerebellum.rate import mean_cell, measured_transfer, recording, simulate
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.synapses import TsodyksMarkram
 from cerebellum.rate.time_step import BIN
@@ -238,7 +238,11 @@ def test_the_rate_engine_alone_compares_its_memory_with_the_theories(remembered:
     summary = remembered.summary
     assert {"rate_vs_sdm", "rate_vs_sdm_exact", "rate_vs_attention", "granule_vs_rate"} <= set(summary["agreement"])
     assert set(summary["agreement"]["rivals"]) == {"rate"}
-    assert all(found["reached"] < 1 for found in summary["agreement"]["controls"].values())
+    controls = summary["agreement"]["controls"]
+    # No draw without what was learned comes near. The other controls say little of two patterns: a shuffle of two
+    # writes is right half of the time.
+    assert controls["no_plasticity"]["reached"] == controls["weights_shuffled"]["reached"] == 0
+    assert controls["weights_shuffled"]["high"] < 0.5 * controls["weights_shuffled"]["own"]
     assert set(summary["recall"]) == set(remembered.readout)
     # Chance is 0.5; the transfer function is made up. Exactly 0.75 since learning synapses transmit folded contacts.
     assert summary["recall"]["rate"]["by_flips"]["0"]["bits"] >= 0.75
@@ -263,6 +267,6 @@ def test_plastic_weights_have_the_gradients_of_finite_differences() -> None:
 
 def test_short_term_synapses_are_measured_as_rested() -> None:
     """One spike of a glomerulus opens U of the weight, as much as in the static circuit; no cell fires at one."""
-    found = single_cell.inputs(sample(load_model("mouse_stp", {"scale": "0.1"}), 1), "granule")
+    found = mean_cell.inputs(sample(load_model("mouse_stp", {"scale": "0.1"}), 1), "granule")
     assert set(found) == {"glomerulus_to_granule", "golgi_to_granule"}
     assert found["glomerulus_to_granule"].weight == pytest.approx(0.43 * 0.53e-9)

@@ -19,7 +19,7 @@ from cerebellum.description.rate_stimulus import FiberGroups
 from cerebellum.description.schema import parse
 from cerebellum.description.where import Scene
 from cerebellum.errors import InputError, ModelFileError
-from cerebellum.rate.single_cell import spike_weight
+from cerebellum.rate.mean_cell import spike_weight
 from cerebellum.rate.synapses import TsodyksMarkram
 from cerebellum.rate.time_step import BIN
 

@@ -15,7 +15,7 @@ from cerebellum.cells.alpha import AlphaConductance
 from cerebellum.connectome import weights
 from cerebellum.connectome.connectome import Connectome, sample
 from cerebellum.description.circuit import load_model
-from cerebellum.rate import measured_transfer, single_cell, transfer
+from cerebellum.rate import mean_cell, measured_transfer, single_cell, transfer
 from cerebellum.rate.membrane import Membrane
 from cerebellum.rate.refractory_density import RefractoryDensity
 from cerebellum.rate.time_step import BIN
@@ -138,16 +138,14 @@ def test_the_wandering_rate_keeps_its_mean() -> None:
 
 
 def test_spikes_are_known_of_what_the_protocol_drives(mouse: Connectome) -> None:
-    found = {name: single_cell.inputs(mouse, name) for name in mouse.circuit.population}
+    found = {name: mean_cell.inputs(mouse, name) for name in mouse.circuit.population}
     names = {name for given in found.values() for name in given if name}
     assert names == {name for name, p in mouse.circuit.projection.items() if p.receptor}
     assert found["granule"]["glomerulus_to_granule"].known
     assert not found["granule"]["golgi_to_granule"].known
     assert found["purkinje"]["climbing_fiber_to_purkinje"].known
     assert {name: given[""].known for name, given in found.items() if "" in given} == {"inferior_olive": True}
-    drawn = {
-        key: one for name in mouse.circuit.population for key, one in single_cell.inputs(mouse, name, True).items()
-    }
+    drawn = {key: one for name in mouse.circuit.population for key, one in mean_cell.inputs(mouse, name, True).items()}
     assert {one.source for one in drawn.values() if not one.known} == {"purkinje", "nucleo_olivary"}
 
 
@@ -258,6 +256,13 @@ def test_shipped_tables_are_small_and_say_where_they_come_from() -> None:
         assert where["hash"] == path.stem
         assert {"population", "cell", "parameters", "inputs", "version", "command", "seconds"} <= set(where)
         assert measured_transfer.read(path) is not None
+
+
+def test_what_is_shipped_is_what_shipped_models_want(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else code or numbers have changed, and cells that have a table are measured again by every user."""
+    monkeypatch.setattr(transfer, "CELLS", FULL[0])
+    monkeypatch.setattr(transfer, "DURATION", FULL[1])
+    assert {path.stem for path in measured_transfer.SHIPPED.glob("*.json")} <= measured_transfer.wanted().keys()
 
 
 def test_a_damaged_table_is_as_good_as_none(tmp_path: Path) -> None:

@@ -165,6 +165,9 @@ def run(
         str | None, typer.Option(help="Of the spiking engine: standalone (default), runtime or numpy.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="OpenMP threads of the standalone target.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes for the trials of independent blocks; the spikes are the same.")
+    ] = None,
     loop: Annotated[
         str | None, typer.Option(metavar="FILE.py:NAME", help="A cerebellum.loop.Loop to close around the circuit.")
     ] = None,
@@ -183,7 +186,7 @@ def run(
     from cerebellum.simulation import run
 
     model = _model(protocol, model)
-    options = {"device": device, "dtype": dtype, "draws": draws, "target": target, "threads": threads}
+    options = {"device": device, "dtype": dtype, "draws": draws, "target": target, "threads": threads, "jobs": jobs}
     model = _with(model, overlay)
     stem = "-".join([Path(protocol).stem, overlays.stem(model), engine, str(seed)])
     folder = out or Path("runs") / stem

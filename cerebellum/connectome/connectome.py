@@ -139,6 +139,7 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
     circuit, full = connectome.circuit, connectome.circuit.at_full_scale
     for name, edges in connectome.edges.items():
         projection = circuit.projection[name]
+        at_full = Ends(full, projection)
         incoming = np.bincount(edges.post, minlength=circuit.size(projection.target))
         outgoing = np.bincount(edges.pre, minlength=circuit.size(projection.source))
         yield Degree(
@@ -148,6 +149,6 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
             float(incoming.std()),
             float(outgoing.mean()),
             float(outgoing.std()),
-            projection.rule.convergence_at_full_scale(Ends(full, projection)),
-            projection.rule.spread_at_full_scale(),
+            projection.rule.convergence_at_full_scale(at_full),
+            projection.rule.spread_at_full_scale(at_full),
         )

@@ -34,6 +34,10 @@ class Block(Table):
     interval_jitter: Time | None = None
     """The interval is drawn for every trial, evenly within so much of `interval` to both sides."""
     plasticity: bool = False
+    independent: bool = False
+    """Every trial begins in the state at the block's begin, whatever the trials before it did, and so does what comes
+    after the block: its trials can run in any order, or at once (`--jobs`). None of them learns.
+    """
     role: Literal["baseline", "write", "read", "other"] = "other"
     window: Window | None = None
     windows: dict[Word, Window] = Field(default_factory=dict)
@@ -62,6 +66,10 @@ class Block(Table):
             raise InputError(f"repeats: wanted with over = 'patterns' or 'kinds' only; found over = {self.over!r}")
         if self.interval_jitter is not None and self.interval_jitter.si > (self.interval.si if self.interval else 0.0):
             raise InputError(f"interval_jitter: found {self.interval_jitter}; wanted at most the interval")
+        if self.independent and self.plasticity:
+            raise InputError(
+                "independent: found true, and plasticity = true; what is learned would be lost: wanted one"
+            )
         return self
 
     @model_validator(mode="after")

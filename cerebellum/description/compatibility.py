@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from cerebellum.clock import nearest
@@ -13,6 +14,7 @@ from cerebellum.description.trial import MAIN, Window, windows_by_name
 from cerebellum.description.units import Value, steps
 from cerebellum.errors import InputError, ProtocolFileError, brief
 
+SETTLED = 1e-3  # s; beside the delay and the support of a rule, for times on the grids of either engine
 MOST_STEPS = 1e9  # of a run; at 0.1 ms a day of biological time
 
 
@@ -50,6 +52,7 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         for key, window in _windows(protocol)
         if nearest(window.onset.si + window.duration.si, circuit.dt) <= nearest(window.onset.si, circuit.dt)
     ]
+    faults += _still_learning(protocol, circuit)
     if (steps_in_all := protocol.duration / circuit.dt) > MOST_STEPS:
         faults.append(
             f"block: {protocol.duration:g} s are {steps_in_all:.3g} time steps of {circuit.time_step}; wanted at most "
@@ -64,6 +67,31 @@ def check_together(protocol: Protocol, circuit: Circuit) -> None:
         )
     if faults:
         raise ProtocolFileError("\n".join(faults))
+
+
+def _still_learning(protocol: Protocol, circuit: Circuit) -> Iterator[str]:
+    """Independent trials that begin before all is learned of the spikes of an earlier block."""
+    late = max(
+        (p.delay.si + p.plasticity.timing.support + SETTLED for p in circuit.projection.values() if p.plasticity),
+        default=0.0,
+    )
+    since = math.inf
+    for name, block in protocol.block.items():
+        if block.independent:
+            if since < late:
+                yield (
+                    f"block.{name}.independent: begins {since * 1e3:g} ms after a trial that learns; weights change "
+                    f"for {late * 1e3:g} ms after it; wanted a block without plasticity and so long before it"
+                )
+            continue
+        kinds = protocol.kinds_of(name).values()
+        if any(one.plasticity for one, _ in kinds):
+            since = 0.0
+        else:
+            jitter = block.interval_jitter.si if block.interval_jitter else 0.0
+            pause = (block.interval.si if block.interval else 0.0) - jitter
+            rounds = int(block.repeats.number) if block.repeats and block.over == "kinds" else 1
+            since += sum(rounds * count * (one.duration + pause) for one, count in kinds)
 
 
 def _windows(protocol: Protocol) -> Iterator[tuple[str, Window]]:

@@ -61,6 +61,8 @@ class Protocol(Table):
             if unknown := [kind for kind in block.kinds if kind not in self.trial]:
                 known = shortened(", ".join(self.trial), 400) or "none"
                 raise InputError(f"block.{name}.kinds: no [trial.{unknown[0]}]; there is: {known}")
+            if block.independent:
+                self._check_independent(name, block)
         if (number := sum(self.trials_in(block) for block in self.block.values())) > MOST_TRIALS:
             raise InputError(f"block: found {number:,} trials in all; wanted at most {MOST_TRIALS:,}")
         if len(found := [name for name, block in self.block.items() if block.role == "baseline"]) > 1:
@@ -101,6 +103,17 @@ class Protocol(Table):
         check_sources(self, self.sources)
         return self
 
+    def _check_independent(self, name: str, block: Block) -> None:
+        if learning := [kind for kind in block.kinds if self.trial[kind].plasticity]:
+            raise InputError(
+                f"block.{name}.independent: found true, and trial.{learning[0]}.plasticity = true; what is learned "
+                "would be lost: wanted one"
+            )
+        if self.loop is not None:
+            raise InputError(
+                f"block.{name}.independent: found true, and a [loop], which goes on over trials: wanted one"
+            )
+
     def _check_cues(self, name: str, block: Block) -> None:
         if self.file_cues is None and (not block.noise or block.cues_per_pattern is None):
             raise InputError(
@@ -138,6 +151,11 @@ class Protocol(Table):
     def blocks_of(self, role: str) -> list[str]:
         """Names of all blocks with this role, in order."""
         return [name for name, block in self.block.items() if block.role == role]
+
+    @property
+    def independent(self) -> list[str]:
+        """Names of the blocks whose trials each begin in the state at the block's begin."""
+        return [name for name, block in self.block.items() if block.independent]
 
     def trials_in(self, block: Block) -> int:
         """Number of trials of a block."""

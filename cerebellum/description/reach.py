@@ -134,7 +134,7 @@ class Reach(WiringRule):
         """`convergence`."""
         return self.convergence.number
 
-    def spread_at_full_scale(self) -> float:
+    def spread_at_full_scale(self, ends: Ends) -> float:
         """`sd`."""
         return 0.0 if self.sd is None else self.sd.number
 

@@ -119,7 +119,7 @@ class WiringRule(Table):
         """Source cells of a target cell that the file asks for; `ends` are of the circuit at scale 1."""
         return self.expected(ends) / ends.targets
 
-    def spread_at_full_scale(self) -> float:
+    def spread_at_full_scale(self, ends: Ends) -> float:
         """Standard deviation over target cells of the convergence that the file asks for; 0 if it asks for none."""
         return 0.0
 
@@ -254,6 +254,11 @@ class Alongside(WiringRule):
         """As many."""
         other = ends.other(self.of)
         return other.projection.rule.convergence_at_full_scale(other)
+
+    def spread_at_full_scale(self, ends: Ends) -> float:
+        """As much."""
+        other = ends.other(self.of)
+        return other.projection.rule.spread_at_full_scale(other)
 
     def faults(self, place: str, ends: Ends) -> list[str]:
         """Both join the same populations."""

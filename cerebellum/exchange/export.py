@@ -101,6 +101,8 @@ def _left_out(connectome: Connectome, schedule: Schedule | None) -> Iterator[str
         yield f"currents into {', '.join(schedule.currents)}"
     if schedule is not None and schedule.lesion:
         yield f"lesions {', '.join(schedule.lesion)}"
+    if schedule is not None and (apart := {trial.block: None for trial in schedule.trials if trial.independent}):
+        yield f"independent trials of {', '.join(apart)}: one begins where the one before ended"
     if schedule is not None and schedule.loop is not None:
         yield f"what a closed loop sends into {', '.join(schedule.loop.drive)}"
 

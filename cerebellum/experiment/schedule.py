@@ -32,6 +32,7 @@ class Trial:
     until : when the next begins, after the interval between them; `stop` where it is not given
     windows : all by name, that of the whole trial ('trial') first
     onsets : stimulus -> when it begins
+    independent : whether it begins in the state at its block's begin
     """
 
     block: str
@@ -45,6 +46,7 @@ class Trial:
     until: float = -1.0
     windows: Mapping[str, Window] = field(default_factory=dict)
     onsets: Mapping[str, float] = field(default_factory=dict)
+    independent: bool = False
 
     def __post_init__(self) -> None:
         if self.until < self.stop:
@@ -139,8 +141,8 @@ def trials(protocol: Protocol, dt: float = NANOSECOND, seed: int = 1) -> list[Tr
                 windows[key] = (first * dt, last * dt)
             main = windows[MAIN] if MAIN in windows else windows[WHOLE]
             begins = {key: (now + step) * dt for key, step in onsets[number].items()}
-            span = (now * dt, stop * dt)
-            out.append(Trial(name, block.role, *span, main, one.plasticity, pattern, kind, until * dt, windows, begins))
+            listed = (main, one.plasticity, pattern, kind, until * dt, windows, begins)
+            out.append(Trial(name, block.role, now * dt, stop * dt, *listed, independent=block.independent))
             now = until
     return out
 

@@ -45,7 +45,7 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
             target, length = _target(stimulus, connectome), trial.until - trial.start
             moved = nearest(trial.onsets[key], circuit.dt) - bounds[row, 0] - nearest(stimulus.onset.si, circuit.dt)
             scene = Scene(circuit, target, connectome.positions.get(target), address, pointer, length, seed)
-            chance = _chance(rng, seed, trial.block, key, stimulus.frozen)
+            chance = _chance(rng, seed, trial, key, number, stimulus.frozen)
             if stimulus.injects:
                 cells, amperes = stimulus.current(scene, number, chance)
                 first = nearest(trial.onsets[key], circuit.dt)
@@ -64,12 +64,14 @@ def schedule(protocol: Protocol, connectome: Connectome, patterns: Patterns | No
 
 
 def _chance(
-    streams: dict[tuple[str, str], np.random.Generator], seed: int, block: str, key: str, frozen: bool
+    streams: dict[tuple[str, str], np.random.Generator], seed: int, trial: Trial, key: str, number: int, frozen: bool
 ) -> np.random.Generator:
-    """The stream of a stimulus in a block, or, of a frozen one, the begin of its stream in all."""
+    """The stream of a stimulus in a block, or an independent trial; of a frozen one the begin of its stream in all."""
     if frozen:
         return generator(seed, "stimulus", "frozen", key)
-    return streams.setdefault((block, key), generator(seed, "stimulus", block, key))
+    if trial.independent:
+        return generator(seed, "stimulus", trial.block, key, str(number))
+    return streams.setdefault((trial.block, key), generator(seed, "stimulus", trial.block, key))
 
 
 def _given_spikes(protocol: Protocol, connectome: Connectome) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections import deque
 from collections.abc import Callable, Sequence
+from copy import copy, deepcopy
 from ctypes import addressof
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from torch import Tensor
 from cerebellum.cells import MODELS
 from cerebellum.clock import nearest
 from cerebellum.experiment.schedule import Events, Schedule
+from cerebellum.experiment.stretches import step_before, steps_back, stretches
 from cerebellum.machine import compiler
 from cerebellum.machine.progress import Progress
 from cerebellum.rate import fused_layout as c
@@ -85,6 +87,27 @@ class _Plastic:
     release: TsodyksMarkram | None
 
 
+class _Saved:
+    """The state of a circuit, and of what learns beside it."""
+
+    def __init__(self, circuit: FusedCircuit) -> None:
+        self.circuit = circuit
+        self.states = [one.copy() for one in circuit.layout.states]
+        self.past = {
+            name: (copy(one.emitted), deepcopy(one.release), copy(one.synapses.active), copy(one.synapses.taught))
+            for name, one in circuit.plastic.items()
+        }
+
+    def restore(self) -> None:
+        """Put it back."""
+        for state, saved in zip(self.circuit.layout.states, self.states, strict=True):
+            np.copyto(state, saved)
+        for name, (emitted, release, active, taught) in self.past.items():
+            one = self.circuit.plastic[name]
+            one.emitted, one.release = copy(emitted), deepcopy(release)
+            one.synapses.active, one.synapses.taught = copy(active), copy(taught)
+
+
 class FusedCircuit:
     """A rate circuit at time 0, in the compiled step.
 
@@ -102,6 +125,8 @@ class FusedCircuit:
         assert found is not None
         self.library, self.module, self.described, self.seed = found, module, module.circuit, seed
         self.steps, self.width = nearest(schedules[0].duration, BIN), module.draws or len(schedules)
+        self.parts = stretches(schedules[0].trials, schedules[0].duration, BIN)
+        self.before = step_before(self.parts, self.steps)
         single = module.tensor_options["dtype"] == torch.float32
         self.layout = c.Layout(np.float32 if single else np.float64, self.width)
         names = [name for name in module.names if name not in module.plastic]
@@ -136,7 +161,7 @@ class FusedCircuit:
         population, cells = self.population[name], self.described.size(name)
         population.cells, population.lanes = cells, cells * self.width
         population.blocks = c.padded(population.lanes) // c.LANES
-        self.rate[name] = self.layout.none((population.blocks + 1) * c.LANES)
+        self.rate[name] = self.layout.still((population.blocks + 1) * c.LANES)
         population.rate = self.rate[name].ctypes.data
         population.active = self.layout.none(cells // SPARSE + 1, kind=np.int64).ctypes.data
 
@@ -144,7 +169,7 @@ class FusedCircuit:
         """A way into a population, of so many slots; the slots."""
         made = self.layout.hold(c.Input()) if made is None else made
         lanes = c.padded(self.described.size(target) * self.width)
-        slots, filled = self.layout.none(delay, lanes), self.layout.none(delay, kind=np.uint8)
+        slots, filled = self.layout.still(delay, lanes), self.layout.still(delay, kind=np.uint8)
         made.arriving, made.filled = slots.ctypes.data, filled.ctypes.data
         made.delay, made.lanes, made.weight = delay, lanes, weight
         self.inputs[target].append((receptor, made))
@@ -166,8 +191,8 @@ class FusedCircuit:
             made.value, made.onto = self.layout.array(value).ctypes.data, self.layout.array(onto).ctypes.data
         if (rule := module.connectome.release.get(name)) is not None:
             lanes = (source.blocks + 1) * c.LANES
-            made.used, made.sent = self.layout.none(lanes).ctypes.data, self.layout.none(lanes).ctypes.data
-            made.recovered = self.layout.array(np.ones(lanes)).ctypes.data
+            made.used, made.sent = self.layout.still(lanes).ctypes.data, self.layout.still(lanes).ctypes.data
+            made.recovered = self.layout.state(np.ones(lanes)).ctypes.data
             shares = (rule.U, kept(rule.tau_fac), kept(rule.tau_rec))
             made.U, made.keep_used, made.keep_recovered = (self.layout.lanes(one, source.cells) for one in shares)
 
@@ -197,11 +222,13 @@ class FusedCircuit:
             step, lane = step[order], (lane + number)[order]
         begins = self.layout.array(np.searchsorted(step, np.arange(self.steps + 1)), np.int64)
         outside, value = self.described.population[name].afferent, 1 / BIN
-        into = self.rate[name]
+        into, late = self.rate[name], 0
         if outside is not None:
             slots, filled = self._arrive(f"{name}'s outside fibre", outside.receptor, name, 1, 1.0)
             into, filled[0], value = slots[0], 1, outside.weight.si / BIN
-            made.late = nearest(outside.delay.si, BIN)
+            late = nearest(outside.delay.si, BIN)
+        now, past = (steps_back(self.before, number) for number in (late, late + 1))
+        made.now, made.past = (self.layout.array(one, np.int64).ctypes.data for one in (now, past))
         made.begins, made.lane = begins.ctypes.data, self.layout.array(lane, np.int64).ctypes.data
         made.value, made.into = self.layout.array(np.full(len(lane), value)).ctypes.data, into.ctypes.data
 
@@ -224,7 +251,7 @@ class FusedCircuit:
         population.kind, population.hold = c.DRAWN if drawn else c.EXPECTED, membrane.hold
         stays = classes(population.cells, membrane.hold)
         population.classes = 1 if drawn else len(stays)
-        state = self.layout.none(population.blocks, population.classes, STATES, c.LANES)
+        state = self.layout.still(population.blocks, population.classes, STATES, c.LANES)
         if drawn:
             population.key = key_of(self.seed, name)
         else:
@@ -255,7 +282,7 @@ class FusedCircuit:
             assert step is not None
             port.inputs, port.input = len(inputs), self.layout.pointers(inputs)
             lanes = population.blocks * c.LANES
-            port.first, port.second = (self.layout.none(lanes).ctypes.data for _ in range(2))
+            port.first, port.second = (self.layout.still(lanes).ctypes.data for _ in range(2))
             port.step = self.layout.broadcast([*step.ravel(), 2 * receptor.reversal, receptor.tonic]).ctypes.data
 
     def record(self, name: str, keepers: Sequence[Keeper], tallies: Sequence[Tally]) -> None:
@@ -276,17 +303,25 @@ class FusedCircuit:
     def run(self, after: Callable[[int], None], watched: bool, progress: Progress) -> None:
         """All steps; `after` is called after each, if it is watched or learns."""
         each = 1 if self.plastic or watched else BLOCK
-        for first in range(0, self.steps, each):
-            last = min(first + each, self.steps)
-            if self.plastic:
-                self._learning_step(first)
-                after(first)
-            else:
-                self._advance(first, last)
-                if watched:
+        saved: _Saved | None = None
+        for part in self.parts:
+            if part.trial >= 0 and saved is None:
+                saved = _Saved(self)
+            if saved is not None:
+                saved.restore()
+            saved = saved if part.trial >= 0 else None
+            self.circuit.behind = part.behind
+            for first in range(part.first, part.last, each):
+                last = min(first + each, part.last)
+                if self.plastic:
+                    self._learning_step(first)
                     after(first)
-            if first % BLOCK == 0:
-                progress("rate engine", first / self.steps)
+                else:
+                    self._advance(first, last)
+                    if watched:
+                        after(first)
+                if (first - part.first) % BLOCK == 0:
+                    progress("rate engine", first / self.steps)
         for record in self.records.values():
             record.write()
 
@@ -326,7 +361,7 @@ class FusedCircuit:
         if teacher not in self.slots:
             return torch.zeros(len(synapses.number), **self.module.tensor_options)
         slots, filled = self.slots[teacher]
-        slot = step % len(slots)
+        slot = (step - self.circuit.behind) % len(slots)
         arrived = torch.from_numpy(self._lanes(slots[slot], teacher).T * float(filled[slot]))
         arrived = arrived / self.module.contacts(teacher)
         return arrived[0] if self.width == 1 else arrived

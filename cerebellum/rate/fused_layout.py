@@ -38,7 +38,7 @@ def _fields(words: str, kind: Any) -> list[tuple[str, Any]]:
 class Events(ctypes.Structure):
     """Given spikes; as in C."""
 
-    _fields_ = [*_fields("begins lane value into", c_void_p), *_fields("late", c_int64)]
+    _fields_ = _fields("begins lane value into now past", c_void_p)
 
 
 class Input(ctypes.Structure):
@@ -86,7 +86,7 @@ class Circuit(ctypes.Structure):
     """All of them; as in C."""
 
     _fields_ = [
-        *_fields("populations projections events width", c_int64), ("bin", c_double),
+        *_fields("populations projections events width behind", c_int64), ("bin", c_double),
         *_fields("population projection event", c_void_p),
     ]  # fmt: skip
 
@@ -140,7 +140,7 @@ class Layout:
     """Arrays at fixed addresses, in one precision."""
 
     def __init__(self, real: Any, width: int) -> None:
-        self.real, self.width, self.kept = real, width, list[Any]()
+        self.real, self.width, self.kept, self.states = real, width, list[Any](), list[NDArray[Any]]()
 
     def array(self, values: Any, kind: Any = None) -> NDArray[Any]:
         """A copy of `values`, kept alive; of the precision of the circuit if not said."""
@@ -151,6 +151,15 @@ class Layout:
     def none(self, *shape: int, kind: Any = None) -> NDArray[Any]:
         """Zeros."""
         return self.array(np.zeros(shape), kind)
+
+    def state(self, values: Any, kind: Any = None) -> NDArray[Any]:
+        """The same of what changes from step to step, and is the circuit's state."""
+        self.states.append(self.array(values, kind))
+        return self.states[-1]
+
+    def still(self, *shape: int, kind: Any = None) -> NDArray[Any]:
+        """Such zeros."""
+        return self.state(np.zeros(shape), kind)
 
     def hold(self, structure: Any) -> Any:
         """Keep a structure alive."""

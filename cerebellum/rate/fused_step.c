@@ -26,7 +26,7 @@ typedef struct {                /* spikes that the protocol gives */
     const int64_t *lane;
     const real *value;          /* Hz, or S Hz */
     real *into;
-    int64_t late;               /* steps */
+    const int64_t *now, *past;  /* step of the spikes that come in each, and in the one before; -1 for none: [steps] */
 } Events;
 
 typedef struct {                /* what reaches a population through one projection */
@@ -77,6 +77,7 @@ typedef struct {
 
 typedef struct {
     int64_t populations, projections, events, width;
+    int64_t behind;             /* steps that the state has not lived through: trials that begin in an earlier one */
     double bin;
     Population *population;
     Projection *projection;
@@ -317,7 +318,7 @@ static void words(uint64_t first, uint64_t high, uint64_t key, uint32_t out[4][L
 }
 
 /* Cells that spike or do not (rate/sampled_cells.py): v, I_adap, I_dep and the steps still held, of a block. */
-static void drawn(Population *p, int64_t step, real bin)
+static void drawn(Population *p, int64_t step, int64_t number, real bin)
 {
     uint32_t random[4][LANES];
     int64_t known = -1;
@@ -336,7 +337,7 @@ static void drawn(Population *p, int64_t step, real bin)
         EACH chance[i] = held[i] > 0 ? 0 : chance[i];
         if (known != block / 4) {
             known = block / 4;
-            words((uint64_t)known * LANES, (uint64_t)step, p->key, random);
+            words((uint64_t)known * LANES, (uint64_t)number, p->key, random);
         }
         const uint32_t *restrict word = random[block % 4];
         const real hold = p->hold, spike = 1 / bin;
@@ -538,29 +539,30 @@ void steps(Circuit *c, int64_t first, int64_t last)
 #endif
     const real bin = c->bin;
     for (int64_t step = first; step < last; step++) {
+        const int64_t lived = step - c->behind;
         for (int64_t k = 0; k < c->events; k++) {   /* what was given for the step before has gone */
             const Events *e = c->event + k;
-            const int64_t then = step - e->late;
-            if (then > 0)
-                for (int64_t n = e->begins[then - 1]; n < e->begins[then]; n++)
+            const int64_t now = e->now[step], past = e->past[step];
+            if (past >= 0)
+                for (int64_t n = e->begins[past]; n < e->begins[past + 1]; n++)
                     e->into[e->lane[n]] = 0;
-            if (then >= 0)
-                for (int64_t n = e->begins[then]; n < e->begins[then + 1]; n++)
+            if (now >= 0)
+                for (int64_t n = e->begins[now]; n < e->begins[now + 1]; n++)
                     e->into[e->lane[n]] += e->value[n];
         }
         for (int64_t k = 0; k < c->populations; k++) {
             Population *p = c->population + k;
             if (p->kind == RELAYED)
-                relayed(p, step);
+                relayed(p, lived);
             else if (p->kind == EXPECTED)
-                expected(p, step, bin);
+                expected(p, lived, bin);
             else if (p->kind == DRAWN)
-                drawn(p, step, bin);
+                drawn(p, lived, step, bin);
             list_active(p, c->width);
             record(p, step, c->width, bin);
         }
         for (int64_t k = 0; k < c->projections; k++)
-            send(c->projection + k, step, c->width, bin);
+            send(c->projection + k, lived, c->width, bin);
     }
 #ifdef __SSE2__
     _mm_setcsr(before);

@@ -29,7 +29,7 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.population import Population
 from cerebellum.machine import cache
 from cerebellum.machine.progress import Progress, bar, silent
-from cerebellum.rate import membrane, single_cell, transfer
+from cerebellum.rate import mean_cell, membrane, single_cell, transfer
 from cerebellum.rate.transfer import Transfer
 
 SHIPPED = Path(__file__).with_name("measured")
@@ -40,10 +40,10 @@ DIGITS = 9  # of the numbers that a hash is of: units are converted by products,
 def of(connectome: Connectome, population: str, drawn: bool = False, progress: Progress = silent) -> Transfer:
     """The transfer function of a population's cells: shipped, from the cache, or measured now (some 20 s).
 
-    `drawn` : as of `single_cell.inputs`
+    `drawn` : as of `mean_cell.inputs`
     """
     circuit = connectome.circuit
-    described, given = circuit.population[population], single_cell.inputs(connectome, population, drawn)
+    described, given = circuit.population[population], mean_cell.inputs(connectome, population, drawn)
     name = key(described, given, circuit.dt)
     shipped = SHIPPED / f"{name}.json"
     for path in (shipped, cache.find("transfer", name)):
@@ -98,7 +98,7 @@ def meaning(path: Path) -> str:
 
 def text(found: Transfer, connectome: Connectome, population: str, drawn: bool) -> str:
     """A table as JSON, with where it comes from; coefficients exactly, errors to three digits."""
-    circuit, given = connectome.circuit, single_cell.inputs(connectome, population, drawn)
+    circuit, given = connectome.circuit, mean_cell.inputs(connectome, population, drawn)
     where = {
         "population": population, "cell": circuit.population[population].cell, "circuit": circuit.title,
         "drawn": drawn, "parameters": circuit.population[population].si(),
@@ -138,7 +138,7 @@ def wanted() -> dict[str, tuple[Connectome, str, bool]]:
         for drawn in (False, True):
             for population, described in circuit.population.items():
                 if MODELS[described.cell].has_membrane:
-                    given = single_cell.inputs(undrawn, population, drawn)
+                    given = mean_cell.inputs(undrawn, population, drawn)
                     out.setdefault(key(described, given, circuit.dt), (undrawn, population, drawn))
     return out
 

@@ -36,6 +36,7 @@ from cerebellum.rate.state import State
 from cerebellum.rate.synapses import Fan
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
+from cerebellum.typing import Ints
 
 
 class RateCircuit(torch.nn.Module):
@@ -101,9 +102,12 @@ class RateCircuit(torch.nn.Module):
         return [plain] * bool(plain) + [[n] for n in fixed if n not in plain]
 
     def driven(
-        self, given: dict[str, list[tuple[Tensor, Tensor] | None]], step: int
+        self, given: dict[str, list[tuple[Tensor, Tensor] | None]], step: int, before: Ints | None = None
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Rates (Hz) that `given_rates` has for a step: of source populations, and of others' outside fibres."""
+        """Rates (Hz) that `given_rates` has for a step: of source populations, and of others' outside fibres.
+
+        `before` : the step that goes before each (`stretches.step_before`), if not the one before it
+        """
         sources: dict[str, Tensor] = {}
         afferents: dict[str, Tensor] = {}
         for name, events in given.items():
@@ -112,7 +116,12 @@ class RateCircuit(torch.nn.Module):
             described = self.circuit.population[name]
             is_source = described.afferent is None
             late = 0 if described.afferent is None else nearest(described.afferent.delay.si, BIN)
-            now = events[step - late] if step >= late else None
+            then = step - late
+            if before is not None:
+                then = step
+                for _ in range(late):
+                    then = int(before[then]) if then >= 0 else -1
+            now = events[then] if then >= 0 else None
             if is_source or now is not None:
                 rate = torch.zeros(self.circuit.size(name), **self.tensor_options)
                 if now is not None:

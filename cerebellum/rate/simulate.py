@@ -25,12 +25,14 @@ from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.errors import ArgumentError, ProtocolFileError
 from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
+from cerebellum.experiment.stretches import Stretch, step_before, stretches
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate import fused, measured_transfer, records, time_step
 from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
 from cerebellum.rate.plasticity import PlasticSynapses
 from cerebellum.rate.recording import Keeper, Tally, over_draws
+from cerebellum.rate.state import State
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
 from cerebellum.typing import Floats
@@ -247,6 +249,7 @@ def alike(schedule: Schedule) -> object:
         sorted(schedule.counted),
         plastic_spans(schedule.trials),
         ends,
+        stretches(schedule.trials, schedule.duration, BIN),
     )
 
 
@@ -286,8 +289,10 @@ def _in_torch(
     state = module.begin(plastic_spans(schedules[0].trials), module.connectome.seed, several)
     learnt = Learnt(module, schedules, state.plastic)
     steps = nearest(schedules[0].duration, BIN)
-    for step in range(steps):
-        driven, afferent = _side_by_side([module.driven(one, step) for one in given])
+    parts = stretches(schedules[0].trials, schedules[0].duration, BIN)
+    before = step_before(parts, steps)
+    for step in _steps(parts, state):
+        driven, afferent = _side_by_side([module.driven(one, step, before) for one in given])
         if closed is not None:
             closed.drive(step, driven, afferent)
         found = module(state, driven, afferent)
@@ -301,6 +306,19 @@ def _in_torch(
         if step % 100 == 0:
             progress("rate engine", step / steps)
     return learnt
+
+
+def _steps(parts: Sequence[Stretch], state: State) -> Iterator[int]:
+    """All steps of a run, with the state in which each begins."""
+    saved: dict[str, Any] | None = None
+    for part in parts:
+        if part.trial >= 0 and saved is None:
+            saved = state.saved()
+        if saved is not None:
+            state.restore(saved)
+        saved = saved if part.trial >= 0 else None
+        state.go_to(part.first)
+        yield from range(part.first, part.last)
 
 
 def _side_by_side(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from copy import copy, deepcopy
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -52,6 +54,30 @@ class State:
                 self.cells[name] = SampledCells(membrane, described.size(name), circuit.draws, key_of(seed, name))
             else:
                 self.cells[name] = RefractoryDensity(membrane, described.size(name), circuit.draws or several)
+
+    def saved(self) -> dict[str, Any]:
+        """A copy of it all but the plastic weights, for `restore`."""
+        past = {name: (copy(one.active), copy(one.taught)) for name, one in self.plastic.items()}
+        return {**deepcopy(vars(self), self._shared()), "past": past}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go back to what was saved."""
+        copied = deepcopy(dict(saved), self._shared())
+        for name, (active, taught) in copied.pop("past").items():
+            self.plastic[name].active, self.plastic[name].taught = active, taught
+        vars(self).update(copied)
+
+    def _shared(self) -> dict[int, Any]:
+        """What no copy is made of, as `deepcopy` wants it."""
+        kept = [self.circuit, self.plastic, *self.plastic.values(), *self.circuit.membranes.values()]
+        return {id(one): one for one in kept}
+
+    def go_to(self, step: int) -> None:
+        """The next step's number, by which spikes are given and drawn."""
+        self.step = step
+        for cells in self.cells.values():
+            if isinstance(cells, SampledCells):
+                cells.step = step
 
     def none(self, projection: str) -> Tensor:
         """No spikes at the projection's target cells."""

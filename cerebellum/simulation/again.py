@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cerebellum.errors import InputError
+from cerebellum.machine.process import cores
 from cerebellum.machine.progress import Progress
 from cerebellum.results import Result, SavedRun, open_run
 from cerebellum.results.folder import plain
@@ -75,6 +76,8 @@ def run_again(
     if saved.exchanges is not None and saved.protocol.loop is None:
         raise InputError(f"{saved.folder}: a loop was closed around this run; run it again from Python, with the loop")
     options = {key: value for own in engines.values() for key, value in own.items() if value is not None}
+    if "jobs" in options:
+        options["jobs"] = min(int(options["jobs"]), cores())  # the spikes are the same
     earlier = (told.get("start_from") or {}).get("folder")
     result = run(
         saved.protocol, saved.circuit, wanted, seed=saved.seed, out=out, force=force, start_from=earlier,

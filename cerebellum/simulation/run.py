@@ -16,7 +16,7 @@ from cerebellum.connectome.connectome import degrees, generator
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.compatibility import check_together, other_model
 from cerebellum.description.protocol import Protocol, default_model
-from cerebellum.errors import ProtocolFileError
+from cerebellum.errors import ArgumentError, ProtocolFileError
 from cerebellum.experiment import loop as loops
 from cerebellum.experiment.loop import Loop
 from cerebellum.machine.progress import Progress, shown, silent
@@ -59,7 +59,8 @@ def run(
         the weights that it ended with; `seed` is of all else that is drawn
     loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
     progress : told what is being done; None is a bar on a terminal, a line in a notebook, nothing elsewhere
-    options : of the engines: `target`, `threads` of spiking; `device`, `dtype` of rate and volley; `draws` of rate
+    options : of the engines: `target`, `threads`, `jobs` of spiking; `device`, `dtype` of rate and volley; `draws` of
+        rate
 
     Raises
     ------
@@ -174,6 +175,10 @@ def _refuse(circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any
         raise ProtocolFileError("block: a protocol with a read block wants one with role = 'baseline' too")
     for engine, options in chosen:
         engine.check(circuit, plan, options)
+    if loop is not None and plan.independent:
+        raise ArgumentError(
+            "loop", loop.step, f"it goes on over trials, and block.{plan.independent[0]} is independent"
+        )
     _refuse_loop(loop, circuit, chosen)
     memory.check(circuit, chosen, plan)
 

@@ -13,6 +13,7 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
 from cerebellum.errors import ArgumentError
 from cerebellum.experiment.schedule import Schedule
+from cerebellum.machine.process import cores
 from cerebellum.machine.progress import Progress
 
 TARGETS = ("standalone", "runtime", "numpy")
@@ -27,16 +28,20 @@ class SpikingOptions:
 
     target : 'standalone' (compiled C++, fastest), 'runtime' (Cython) or 'numpy' (no compiler, tens of times slower)
     threads : OpenMP threads, standalone only
+    jobs : processes that share out the trials of independent blocks, standalone only
     """
 
     target: Literal["standalone", "runtime", "numpy"] = "standalone"
     threads: int = 1
+    jobs: int = 1
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
             raise ArgumentError("target", self.target, f"wanted one of {', '.join(TARGETS)}")
         if self.threads < 1:
             raise ArgumentError("threads", self.threads, "wanted 1 or more")
+        if self.jobs < 1:
+            raise ArgumentError("jobs", self.jobs, "wanted 1 or more")
 
 
 class SpikingEngine:
@@ -52,7 +57,27 @@ class SpikingEngine:
         return True
 
     def check(self, circuit: Circuit, protocol: Protocol, options: SpikingOptions) -> None:
-        """Every protocol."""
+        """Every protocol; refuse jobs and threads that it or the machine has no use for.
+
+        Raises
+        ------
+        InputError
+            With the reason.
+        """
+        if options.threads > 1 and protocol.independent:
+            wanted = (
+                f"wanted 1: block.{protocol.independent[0]} is independent, and its trials are run by processes (jobs)"
+            )
+            raise ArgumentError("threads", options.threads, wanted)
+        if options.jobs == 1:
+            return
+        if not protocol.independent:
+            wanted = "wanted 1: trials of this protocol begin where the one before ended; those of a block with "
+            raise ArgumentError("jobs", options.jobs, wanted + "independent = true could be shared out")
+        if options.target != "standalone":
+            raise ArgumentError("jobs", options.jobs, f"wanted 1 on the target {options.target}, or target standalone")
+        if options.jobs > cores():
+            raise ArgumentError("jobs", options.jobs, f"wanted at most the {cores()} cores that there are here")
 
     def memory(self, circuit: Circuit, options: SpikingOptions) -> float:
         """Bytes needed beside the interpreter, roughly."""
@@ -67,7 +92,9 @@ class SpikingEngine:
         from cerebellum.spiking import network
 
         target = network.working_target(options.target)
-        return network.simulate(connectome, schedule, target=target, threads=options.threads, progress=progress)
+        return network.simulate(
+            connectome, schedule, target=target, threads=options.threads, jobs=options.jobs, progress=progress
+        )
 
 
 ENGINE = SpikingEngine()

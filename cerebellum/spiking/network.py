@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.spikes import Spikes
+from cerebellum.cells.renewal import RENEWAL
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description import lesions
 from cerebellum.description.circuit import Circuit
@@ -29,10 +31,11 @@ from cerebellum.description.edges import Edges
 from cerebellum.errors import CerebellumError
 from cerebellum.experiment.loop import Exchange
 from cerebellum.experiment.schedule import Schedule, plastic_ends
+from cerebellum.experiment.stretches import jumps, stretches
 from cerebellum.machine.atomic import scratch_folder, temporary_files_in
 from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.machine.progress import Progress, silent
-from cerebellum.spiking import neurons, plasticity, records, run_time_data, standalone, synapses
+from cerebellum.spiking import independent, neurons, plasticity, records, run_time_data, standalone, synapses
 from cerebellum.spiking.loop import Link
 from cerebellum.spiking.recorder import Recorder
 
@@ -45,6 +48,7 @@ def simulate(
     *,
     target: Target = "standalone",
     threads: int = 1,
+    jobs: int = 1,
     progress: Progress = silent,
 ) -> Outcome:
     """Run a schedule.
@@ -53,6 +57,7 @@ def simulate(
     ----------
     target : 'standalone' (compiled C++, fastest), 'runtime' (Cython) or 'numpy' (no compiler, tens of times slower)
     threads : OpenMP threads, standalone only; 0 or 1 is none
+    jobs : processes that share out the trials of independent blocks, standalone only; the spikes are the same
     """
     seconds: dict[str, float] = {}
     started = time.perf_counter()
@@ -71,7 +76,14 @@ def simulate(
             for recorder in recorders:
                 recorder.write_plan(folder)
             run_time_data.edges(schedule.trials, connectome.circuit.dt).tofile(folder / run_time_data.LEARNING)
-            seconds |= standalone.compile_and_run(folder, schedule.duration, threads, progress, network.link)
+            independent.write_header(folder)
+            driven = None
+            if (apart := network.apart) is not None:
+                apart.write_plan(folder)
+                driven = partial(apart.driven, copies=[recorder.file for recorder in recorders])
+            seconds |= standalone.compile_and_run(
+                folder, schedule.duration, threads, progress, network.link, driven, jobs
+            )
             for recorder in recorders:
                 recorder.read(folder)
         else:
@@ -116,9 +128,9 @@ def _device(target: Target, folder: Path, threads: int) -> Iterator[None]:
         b2.set_device("runtime")
 
 
-def _runtime_report(progress: Progress) -> Any:
+def _runtime_report(progress: Progress, whole: float) -> Any:
     def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
-        progress("simulating", float(completed))
+        progress("simulating", min(1.0, float(start / b2.second + completed * (duration / b2.second)) / whole))
 
     return report
 
@@ -162,6 +174,25 @@ class _Network:
         self.keepers = self._keepers(connectome.edges, schedule)
         self.recorders = records.recorders(schedule.records, connectome, self.groups, self.synapses)
         self.brian = b2.Network(*self.groups.values(), *self.synapses.values(), *self.monitors.values(), *others)
+        self.apart = self._independent(connectome, schedule, others)
+
+    def _independent(
+        self, connectome: Connectome, schedule: Schedule, others: list[Any]
+    ) -> independent.IndependentTrials | None:
+        """What the run's independent trials want, if it has any."""
+        if not any(trial.independent for trial in schedule.trials):
+            return None
+        dt = self.circuit.dt
+        groups = self.groups | {each.name: each for each in others if isinstance(each, b2.SpikeGeneratorGroup)}
+        cells = {name: self.circuit.population[name].cell for name in self.groups}
+        return independent.IndependentTrials(
+            stretches(schedule.trials, schedule.duration, dt),
+            jumps(schedule.trials, connectome.seed),
+            groups,
+            {name: RENEWAL[cell] for name, cell in cells.items() if cell in RENEWAL},
+            self.monitors,
+            dt,
+        )
 
     def _afferents(self, connectome: Connectome, schedule: Schedule, clock: Any) -> dict[str, list[Any]]:
         """Outside fibres onto cells that the protocol or the loop drives, first, and what goes with them."""
@@ -180,7 +211,15 @@ class _Network:
         if self.link is not None:
             self.brian.add(self.link.operation())
         try:
-            self.brian.run(duration * b2.second, report=_runtime_report(progress), report_period=0.5 * b2.second)
+            report = _runtime_report(progress, duration)
+
+            def on(seconds: float) -> None:
+                self.brian.run(seconds * b2.second, report=report, report_period=0.5 * b2.second)
+
+            if self.apart is not None:
+                self.apart.run(self.brian, on)
+            else:
+                on(duration)
         except Exception:
             if self.link is not None and self.link.failure is not None:
                 raise self.link.failure from None
@@ -196,6 +235,8 @@ class _Network:
             found[name] = Spikes(np.asarray(monitor.t / b2.second), np.asarray(monitor.i, np.int32), dt)
             if not len(found[name].time) == len(found[name].cell) == monitor.num_spikes:
                 raise CerebellumError(f"{name}: not all its spikes came back from the simulation; is the disk full?")
+            if self.apart is not None:
+                found[name] = self.apart.joined(name, found[name])
         return found
 
     def weights(self) -> dict[str, NDArray[np.float64]]:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cerebellum.cells import MODELS, CellModel
+from cerebellum.cells.renewal import RENEWAL
 from cerebellum.clock import nearest
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.experiment.schedule import Events, Pulse, Schedule
 from cerebellum.machine.streams import generator
-from cerebellum.spiking import loop, run_time_data
+from cerebellum.spiking import independent, loop, run_time_data
 
 NEVER = -1e6  # s; the time of a teacher's spike that has not come, and of a release before the first
 
@@ -110,6 +111,9 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
             text.equations.append(f"{loop.COUNTED} : 1")
             reset += f"\n{loop.COUNTED} += 1"
     _remembered(text, circuit, name)
+    renewal = RENEWAL.get(population.cell) if any(trial.independent for trial in schedule.trials) else None
+    if renewal:
+        text.equations.append(independent.JUMPS)
     update = model.update(receptors, " + ".join(beside)) if model.update is not None else ""
     group = b2.NeuronGroup(
         cells,
@@ -120,6 +124,8 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
         clock=clock,
         name=name,
     )
+    if renewal:
+        independent.renewing(group, renewal)
     if update:
         _step_and_threshold(group, update)
     for key, value in text.drawn.items():

@@ -16,6 +16,7 @@ import numpy as np
 
 from cerebellum.errors import CerebellumError
 from cerebellum.experiment.records import Span
+from cerebellum.spiking.independent import HEADER
 from cerebellum.typing import Floats, Ints
 
 
@@ -44,6 +45,11 @@ class Recorder:
         """The steps of the copies, shape (copies,)."""
         return np.concatenate([np.empty(0, np.int64), *(np.arange(*span) for span in self.spans)])
 
+    @property
+    def file(self) -> str:
+        """Name of the file that the compiled program writes."""
+        return f"{self.name}.copies"
+
     def operation(self, clock: Any) -> Any:
         """The Brian2 object that copies, on a target in Python."""
         due = set(self.steps.tolist())
@@ -63,7 +69,8 @@ class Recorder:
     def compiled_operation(self, clock: Any) -> Any:
         """The Brian2 object that copies, as part of a compiled program."""
         copy = b2.Function(lambda step: step, arg_units=[1], return_unit=1, stateless=False)
-        copy.implementations.add_implementation("cpp", self._text(), name=f"copy_{self.name}")
+        headers = {"headers": [f'"{HEADER}"']}
+        copy.implementations.add_implementation("cpp", self._text(), name=f"copy_{self.name}", compiler_kwds=headers)
         group = b2.NeuronGroup(
             1, "copied : 1", namespace={f"copy_{self.name}": copy}, clock=clock, name=f"copies_{self.name}"
         )
@@ -97,7 +104,7 @@ class Recorder:
         """
         widths = {key: size if self.cells is None else len(self.cells) for key, (*_, size) in self.variables.items()}
         total, copies = sum(widths.values()), len(self.steps)
-        path = folder / f"{self.name}.copies"
+        path = folder / self.file
         if not copies * total:
             rows = np.empty((copies, total))
         elif not path.exists() or path.stat().st_size != 8 * copies * total:
@@ -116,7 +123,9 @@ struct Copies_NAME {
     int64_t at = 0, spans = 0;
     bool all = true;
     std::ofstream out;
-    Copies_NAME() : out("NAME.copies", std::ios::binary) {
+    std::string at_line = "none yet";
+    Copies_NAME() {
+        written().push_back(&out);
         std::ifstream file("NAME.plan", std::ios::binary);
         int64_t number;
         while (file.read(reinterpret_cast<char*>(&number), sizeof(number))) plan.push_back(number);
@@ -131,6 +140,11 @@ struct Copies_NAME {
         return step >= first && (step - first) % plan[3 * at + 3] == 0;
     }
     void put(const double* values, size_t size) {
+        if (at_line != line()) {  // a file for the main line of the run, and one for each independent trial
+            at_line = line();
+            out.close();
+            out.open("NAME.copies" + at_line, std::ios::binary | std::ios::app);
+        }
         if (all) out.write(reinterpret_cast<const char*>(values), size * sizeof(double));
         else for (int64_t cell : cells) out.write(reinterpret_cast<const char*>(values + cell), sizeof(double));
     }

@@ -14,7 +14,7 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from cerebellum.machine import compiler
 from cerebellum.machine.compiler import Unit
 from cerebellum.machine.process import child
 from cerebellum.machine.progress import Progress
-from cerebellum.spiking import run_time_data
+from cerebellum.spiking import independent, run_time_data
 from cerebellum.spiking.loop import Link
 
 # Files that run once, before or after the simulation.
@@ -50,11 +50,21 @@ def own_templates() -> Iterator[None]:
 
 
 def compile_and_run(
-    folder: Path, duration: float, threads: int, progress: Progress, link: Link | None = None
+    folder: Path,
+    duration: float,
+    threads: int,
+    progress: Progress,
+    link: Link | None = None,
+    driven: Callable[[str], str] | None = None,
+    jobs: int = 1,
 ) -> dict[str, float]:
     """Generate, compile and run the project of the active Brian2 device in `folder`; seconds of each part.
 
-    `link` closes a loop around it.
+    Parameters
+    ----------
+    link : closes a loop around it
+    driven : changes the text of what runs once
+    jobs : independent trials at a time
 
     Raises
     ------
@@ -65,9 +75,9 @@ def compile_and_run(
     progress("writing C++", None)
     b2.get_device().build(directory=str(folder), compile=False, run=False, with_output=False)
     written = time.perf_counter()
-    _compile(folder, progress)
+    _compile(folder, progress, driven)
     compiled = time.perf_counter()
-    _run(folder, duration, threads, progress, link)
+    _run(folder, duration, threads, progress, link, jobs)
     # Brian2 reads results from disk once it believes that it has run the program.
     b2.get_device().has_been_run = True
     finished = time.perf_counter()
@@ -83,7 +93,7 @@ def compile_and_run(
     }
 
 
-def _compile(folder: Path, progress: Progress) -> None:
+def _compile(folder: Path, progress: Progress, driven: Callable[[str], str] | None) -> None:
     command = compiler.cpp_compiler()
     flags, link_flags = _flags(folder, compiler.identity(command))
     sources = [
@@ -93,6 +103,7 @@ def _compile(folder: Path, progress: Progress) -> None:
     headers = "".join(path.read_text() for path in sorted([*folder.glob("*.h"), *folder.glob("brianlib/*.h")]))
     hot = _unit(path for path in sources if not RUN_ONCE.search(path.name))
     cold = run_time_data.found_at_start(_unit(path for path in sources if RUN_ONCE.search(path.name)))
+    cold = cold if driven is None else driven(cold)
     units = [Unit("hot.cpp", hot, (*flags, "-O3"), headers), Unit("cold.cpp", cold, (*flags, "-O0"), headers)]
     objects = compiler.compiled(command, units, folder, progress)
     # Hot first: of an inline function that both units have, the linker keeps the first copy.
@@ -127,8 +138,10 @@ def _flags(folder: Path, identity: str) -> tuple[list[str], list[str]]:
     return shlex.split(text) + vectorised, [*shlex.split(lines["LFLAGS"]), "-ffast-math"]
 
 
-def _run(folder: Path, duration: float, threads: int, progress: Progress, link: Link | None) -> None:
+def _run(folder: Path, duration: float, threads: int, progress: Progress, link: Link | None, jobs: int) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": str(max(threads, 1)), run_time_data.DURATION: repr(duration)}
+    environment[independent.JOBS] = str(jobs)
+    reached = 0.0
     command = [str(folder / "main"), "--results_dir", b2.get_device().results_dir]
     progress("simulating", 0.0)
     with ExitStack() as stack:
@@ -143,7 +156,8 @@ def _run(folder: Path, duration: float, threads: int, progress: Progress, link: 
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("at ") and link is None:
-                progress("simulating", min(1.0, float(line.split()[1]) / duration))
+                reached = max(reached, min(1.0, float(line.split()[1]) / duration))
+                progress("simulating", reached)
         code = process.wait()
         errors.seek(0)
         if code:

@@ -109,11 +109,13 @@ def session() -> dict[str, float]:
     """Seconds of 300 trials on 0.3 of `mouse_plastic`, its folder included, after ten that compiled the circuit."""
     out = {}
     with tempfile.TemporaryDirectory() as folder:
+        plan = Path(folder) / "session.toml"
+        plan.write_text(SESSION)
         for number, repeats in enumerate(("1", "30")):
             settings = SCALE | {"block.acquisition.repeats": repeats}
             begun = time.perf_counter()
             path = Path(folder) / repeats
-            result = cerebellum.run(protocol(SESSION), "mouse_plastic", seed=1, settings=settings, out=path)
+            result = cerebellum.run(str(plan), "mouse_plastic", seed=1, settings=settings, out=path)
             out = {"whole": time.perf_counter() - begun, **result.summary["timing"]["spiking"]}
             assert len(result.trials) == 10 * int(repeats)
             if number:
