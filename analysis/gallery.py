@@ -56,6 +56,10 @@ GROUPS = {
         "olive_synchrony",
         "purkinje_ceiling",
         "zebrin_bands",
+        "temporal_basis",
+        "structured_wiring",
+        "golgi_coupling",
+        "brush_cells",
     ),
     "The mouse circuit as a memory": (
         "mouse_is_sdm",
@@ -64,6 +68,7 @@ GROUPS = {
         "circuit_capacity",
         "plasticity_balance",
     ),
+    "Behaviour": ("eyeblink", "eyeblink_controls", "eye_movements"),
     "The rate circuit": (
         "rate_matches_spiking",
         "rate_recalls_as_spiking",

@@ -102,17 +102,25 @@ class LinearCerebellum:
         return np.repeat(50.0 - self.weight @ centred, 18)
 
 
+HELD = math.pi * 0.5 * 0.010  # of a sine of 0.5 Hz, what half an interval of 10 ms leaves out
+
+
 def test_a_linear_cerebellum_learns_what_the_slip_asks_for(flocculus: Circuit) -> None:
-    """Signs and latencies of the loop: any one of them turned around drives the gain away from what is asked."""
+    """Signs and latencies of the loop: any one of them turned around drives the gain away from what is asked.
+
+    The command that is asked for is a weighted sum of the fibres, and nothing is noisy: in a hundred time constants
+    (2 / (0.25 x 2 x 2e-5 x 200 Hz^2 x 35 fibres) exchanges, of 3,600) least squares leave no slip but what comes of
+    velocities that are held over an interval, `HELD` of those that are asked for.
+    """
     fibers = flocculus.size("mossy_fiber")
     _, found = closed(load_protocol("okr"), flocculus, LinearCerebellum(fibers, 2e-5))
-    assert found["naive"]["gain"][-1] == pytest.approx(0.4, abs=0.02)
-    assert found["train"]["gain"][-1] == pytest.approx(1.0, abs=0.02)
-    assert found["test"]["gain"][-1] == pytest.approx(1.0, abs=0.02)
-    assert abs(found["test"]["phase"][-1]) < 5
+    assert found["naive"]["gain"][-1] == pytest.approx(0.4, abs=HELD)
+    assert found["train"]["gain"][-1] == pytest.approx(1.0, abs=HELD)
+    assert found["test"]["gain"][-1] == pytest.approx(1.0, abs=HELD)
+    assert abs(math.radians(found["test"]["phase"][-1])) < HELD
     _, found = closed(load_protocol("vor"), flocculus, LinearCerebellum(fibers, 2e-5))
-    assert found["after_up"]["gain"][-1] == pytest.approx(2.0, abs=0.04)
-    assert found["after_down"]["gain"][-1] < 0.04
+    assert found["after_up"]["gain"][-1] == pytest.approx(2.0, abs=2 * HELD)
+    assert found["after_down"]["gain"][-1] < 2 * HELD  # what is to be cancelled changed by twice the head's velocity
 
 
 STILL = "{head = [0, 'deg/s', 'assumed: x'], screen = [0, 'deg/s', 'assumed: x'], light = true}"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import STEP, Rates
 from cerebellum.activity.spikes import Spikes
 from cerebellum.description.circuit import load_model
@@ -14,9 +15,15 @@ from cerebellum.description.compatibility import check_together
 from cerebellum.description.eyelid import Eyelid
 from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import InputError
-from cerebellum.experiment.schedule import Trial
-from cerebellum.results import eyelid
+from cerebellum.experiment.schedule import Schedule, Trial
+from cerebellum.experiment.schedule import trials as made_trials
+from cerebellum.plotting.eyelid import eyelid_figure
+from cerebellum.report.eyelid_charts import responses
+from cerebellum.report.parts import Chart, Table
+from cerebellum.results import Result, eyelid
 from cerebellum.results.trials import RESPONSES
+from cerebellum.results.trials import columns as trial_columns
+from cerebellum.simulation.run import judge
 from cerebellum.typing import Floats
 
 DURATION, TONE, REST = 0.6, 0.1, 50.0
@@ -147,3 +154,25 @@ def test_a_learning_curve_is_of_tens_of_trials() -> None:
 def test_what_does_not_fit_is_a_fault(settings: dict[str, str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         check_together(load_protocol("eyeblink", settings), load_model("mouse"))
+
+
+def test_a_result_is_judged_and_drawn() -> None:
+    """Of rates made here: two trials with a late rise, two without."""
+    plan = load_protocol("eyeblink", {"session": '["naive", "trained"]', "block.naive.kinds.probe": "2"})
+    model = load_model("mouse_conditioning")
+    schedule = Schedule(made_trials(plan, model.dt), {}, plan.duration)
+    flat, risen = (rates(steps, 2).mean for steps in ([], [(0.15, 0.28, 40.0)]))
+    mean = np.concatenate([flat, risen])
+    outcome = Outcome({"nuclear": 10}, rates={"nuclear": Rates(mean, mean[:, None], STEP)})
+    result = Result(model, plan, schedule, None, rates=dict(outcome.rates), outcomes={"rate": outcome})
+    judge(result)
+    table = trial_columns(result)
+    assert table["eyelid.cr"] == table["eyelid.cr_rate"] == [0, 0, 1, 1]
+    assert result.summary["eyelid"]["trained"]["trials"] == 2
+    left, right = eyelid_figure(result).axes
+    assert (len(left.lines), len(right.lines)) == (5, 4)  # two courses and three lines; two criteria and two begins
+    curve, blocks = responses(result)
+    assert isinstance(curve, Chart)
+    assert [line["y"] for line in curve.figure["data"]] == [[0, 100]] * 2
+    assert isinstance(blocks, Table)
+    assert [row[:4] for row in blocks.rows] == [("naive", "2", "0%", "0%"), ("trained", "2", "100%", "100%")]

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 D = TypeVar("D", bound="BaseModel")
 TABLES = (
-    "agreement", "beta", "checks", "convergence", "curve", "engines", "machine", "model", "names", "protocol", "rates",
-    "recall", "recall_by_block", "start_from", "timing", "versions",
+    "agreement", "beta", "checks", "convergence", "curve", "engines", "eyelid", "machine", "model", "names", "protocol",
+    "rates", "recall", "recall_by_block", "start_from", "timing", "versions",
 )  # fmt: skip
 """Keys of run.json and summary.json that are tables where they are there."""
 

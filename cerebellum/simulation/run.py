@@ -194,14 +194,14 @@ def read_off(
         result.summary["f_i"] = steps
     if result.plastic:
         result.summary["learning"] = weights.summary(result.outcomes[ran[0].name], experiment.connectome)
-    _judge(result)
+    judge(result)
     if experiment.reads:
         progress("comparing readers", None)
         _read(result, experiment, ran, seed)
 
 
-def _judge(result: Result) -> None:
-    """Conditioned responses, of the first engine."""
+def judge(result: Result) -> None:
+    """Conditioned responses by the first engine, into a result that has its outcome."""
     described, outcome = result.protocol.eyelid, next(iter(result.outcomes.values()))
     name = None if described is None else result.circuit.find(described.population)
     if described is not None and name is not None and (name in outcome.spikes or name in outcome.rates):
