@@ -11,7 +11,7 @@ import torch
 from cerebellum.activity import statistics
 from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome import groups
-from cerebellum.connectome.connectome import Connectome, sample
+from cerebellum.connectome.connectome import Connectome, degrees, sample
 from cerebellum.description import overlays
 from cerebellum.description.circuit import Circuit, load_model
 from cerebellum.description.projection import Release
@@ -64,6 +64,9 @@ def test_a_fibre_s_group_holds_for_all_its_glomeruli_and_sites_multiply_the_weig
     with_slow = group[fast.pre] != 3  # the fourth group has no slow pool, and so no synapses there
     np.testing.assert_array_equal(slow.pre, fast.pre[with_slow])
     np.testing.assert_array_equal(slow.post, fast.post[with_slow])
+    described = {degree.projection: degree.described_convergence for degree in degrees(made)}
+    assert described[FAST] == 4
+    assert described[SLOW] == pytest.approx(4 * 0.76)
     np.testing.assert_allclose(made.release[FAST].tau_fac, np.array([12, 12, 0, 12, 30])[group] * 1e-3)
     np.testing.assert_allclose(made.release[SLOW].U, np.array([0.9, 0.8, 0.4, 1, 0.4])[group])
     shares = np.array([0.06, 0.16, 0.38, 0.24, 0.16])

@@ -142,6 +142,7 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
         at_full = Ends(full, projection)
         incoming = np.bincount(edges.post, minlength=circuit.size(projection.target))
         outgoing = np.bincount(edges.pre, minlength=circuit.size(projection.source))
+        made = 1.0 if projection.groups is None else projection.groups.made(circuit)
         yield Degree(
             name,
             len(edges),
@@ -149,6 +150,6 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
             float(incoming.std()),
             float(outgoing.mean()),
             float(outgoing.std()),
-            projection.rule.convergence_at_full_scale(at_full),
+            projection.rule.convergence_at_full_scale(at_full) * made,
             projection.rule.spread_at_full_scale(at_full),
         )

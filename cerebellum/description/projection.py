@@ -142,6 +142,11 @@ class SynapseGroups(Table):
         """Whether any has short-term plasticity."""
         return any(group.short_term is not None for group in self.synapses.values())
 
+    def made(self, circuit: Circuit) -> float:
+        """Share of the fibres that have synapses at all."""
+        groups = circuit.population[self.of].group
+        return sum(groups[name].fraction.si for name, group in self.synapses.items() if group.sites.number > 0)
+
     def faults(self, place: str, circuit: Circuit, source: str) -> list[str]:
         """What does not fit the circuit, a line each, begun with the key at fault (`place` is these groups')."""
         if self.of not in circuit.population:
