@@ -3,9 +3,10 @@
 Claim: with one gap junction of the measured conductance a pair (`mouse_golgi_coupled`: 0.9 nS, Szoboszlay et al. 2016),
 coupled Golgi cells fire together, as they do in the slice (Vervaeke et al. 2010, doi:10.1016/j.neuron.2010.06.028). A
 common mode of the population's rates disappears when coupling is removed (Gurnani & Silver 2021,
-doi:10.1016/j.neuron.2021.03.027), and mean rates of Golgi and granule cells do not change (Simoes de Souza & De Schutter
-2011, doi:10.1186/2042-1001-1-7). The granular layer at rest; Purkinje cells and all beyond are lesioned. The slice itself
-is no test here: without input cells of this model keep the phase that they all begin with. Run time: two minutes.
+doi:10.1016/j.neuron.2021.03.027), and mean rates of Golgi and granule cells do not change (Simoes de Souza and De
+Schutter 2011, doi:10.1186/2042-1001-1-7). The granular layer at rest; Purkinje cells and all beyond are lesioned. The
+slice itself is no test here: without input cells of this model keep the phase that they all begin with. Run time: two
+minutes.
 
 What would refute it: pairs that fire no more often within 5 ms of each other than with gap junctions blocked; a first
 principal component of the rates no larger; rates that change by more than a tenth. Rivals that would pass a comparison
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLAIM = (
-    "Gap junctions of the measured conductance make Golgi cells fire within 5 ms of each other, raise the common mode of"
-    " their rates, and leave mean rates of Golgi and granule cells where they are."
+    "Gap junctions of the measured conductance make Golgi cells fire within 5 ms of each other, raise the common mode"
+    " of their rates, and leave mean rates of Golgi and granule cells where they are."
 )
 CAPTION = (
-    "Golgi cells of the granular layer at rest, with gap junctions and with these blocked, three connectomes. Left: pairs"
-    " of coupled cells that fire so far apart, over chance (bins of 2 ms). Middle: share of the variance of rates in 50"
-    " ms that the first principal component has. Right: mean rates."
+    "Golgi cells of the granular layer at rest, with gap junctions and with these blocked, three connectomes. Left:"
+    " pairs of coupled cells that fire so far apart, over chance (bins of 2 ms). Middle: share of the variance of"
+    " rates in 50 ms that the first principal component has. Right: mean rates."
 )
 SEEDS, SECONDS, SCALE = 3, 10.0, "0.3"
 LAG, WIDTH, TOGETHER, BIN = 0.04, 0.002, 0.005, 0.05  # s
