@@ -5,8 +5,9 @@ coupled Golgi cells fire together, as they do in the slice (Vervaeke et al. 2010
 common mode of the population's rates disappears when coupling is removed (Gurnani & Silver 2021,
 doi:10.1016/j.neuron.2021.03.027), and mean rates of Golgi and granule cells do not change (Simoes de Souza and De
 Schutter 2011, doi:10.1186/2042-1001-1-7). The granular layer at rest; Purkinje cells and all beyond are lesioned. The
-slice itself is no test here: without input cells of this model keep the phase that they all begin with. Run time: two
-minutes.
+slice itself is no test here: without input cells of this model keep the phase that they all begin with. Found: shared
+input does most of the synchrony, gap junctions add a sixth; the common mode is there without them, and granule cells
+fire a seventh more. Run time: two minutes.
 
 What would refute it: pairs that fire no more often within 5 ms of each other than with gap junctions blocked; a first
 principal component of the rates no larger; rates that change by more than a tenth. Rivals that would pass a comparison
@@ -134,7 +135,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
     left.set(xlabel="lag (ms)", ylabel="pairs over chance", ylim=(0, None))
     left.legend(fontsize=8, frameon=False)
     middle.set_xticks([0, 1], list(numbers), fontsize=8)
-    middle.set(ylabel="share of the first component", ylim=(0, None), xlim=(-0.5, 1.5))
+    middle.set(ylabel="share of the first component", ylim=(0, 0.5), xlim=(-0.5, 1.5))
     right.set_xticks([0.07, 1.07], ["Golgi", "granule"], fontsize=8)
     right.set(ylabel="mean rate (Hz)", ylim=(0, None), xlim=(-0.4, 1.6))
     return figure
