@@ -101,6 +101,12 @@ BEFORE = (
     "*Measured before relays lost their extra step and outside fibres their lost spikes, and before `mouse` had the"
     " in-degrees of a reconstruction (CHANGELOG); not run again since.*"
 )
+UNBALANCED = ("memory_parts", "mouse_beta", "circuit_capacity", "rate_recalls_as_spiking")
+"""Measured on an earlier `mouse_memory`; a claim that is run again goes from here."""
+MOVED = (
+    "*Measured on `mouse_memory` as it was before its Purkinje cells were brought into balance (CHANGELOG); not run"
+    " again since.*"
+)
 LONGEST = 24  # numbers of a list that still go into numbers.json
 HEAD = """# Gallery
 
@@ -189,6 +195,7 @@ def _section(name: str, content: dict[str, Any]) -> str:
             "",
             f"`python -m {evidence.module_name(name)}`, {content['seconds']:.0f} s\n",
             *([f"{BEFORE}\n"] if name in EARLIER else []),
+            *([f"{MOVED}\n"] if name in UNBALANCED else []),
         ]
     )
 

@@ -20,7 +20,7 @@ from cerebellum.description.compatibility import check_together
 from cerebellum.description.protocol import load_protocol
 
 LONGEST = 20  # lines of an example
-SMALL = {"scale=0.3": "scale=0.1", "scale=0.1": "scale=0.05"}
+SMALL = {"howto.md": {"scale=0.3": "scale=0.1", "scale=0.1": "scale=0.05"}, "jobs.md": {"scale=0.3": "scale=0.1"}}
 PAGES = ("howto.md", "jobs.md")
 BLOCK = re.compile(r"^```(toml|python|bash)\n(.*?)^```$", re.M | re.S)
 CIRCUITS = ("candelabrum.toml", "tired.toml")  # the files that are models
@@ -44,7 +44,12 @@ def files(root: Path, page: str = "howto.md") -> dict[str, str]:
 
 
 def commands(root: Path, page: str) -> list[list[str]]:
-    return [shlex.split(line) for kind, text in examples(root, page) if kind == "bash" for line in text.splitlines()]
+    return [
+        shlex.split(line, comments=True)
+        for kind, text in examples(root, page)
+        if kind == "bash"
+        for line in text.splitlines()
+    ]
 
 
 def test_every_job_has_a_path_and_none_is_long(root: Path) -> None:
@@ -102,8 +107,8 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shortened(words: list[str], page: str) -> list[str]:
-    """A command of the how-to at a third of its scale, and of long sessions fewer trials."""
-    words = [SMALL.get(word, word) for word in words] if page == "howto.md" else words
+    """A command at a third of its scale, and of long sessions fewer trials."""
+    words = [SMALL[page].get(word, word) for word in words]
     return words + (["--set", "block.acquisition.repeats=1"] if "blink.toml" in words and "run" in words else [])
 
 
@@ -112,7 +117,7 @@ def shortened(words: list[str], page: str) -> list[str]:
 def test_the_page_runs_from_top_to_bottom(
     page: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With fewer trials of long sessions; the how-to at a third of its scale."""
+    """With fewer trials of long sessions, at a third of the scale."""
     monkeypatch.chdir(tmp_path)
     for kind, text in examples(root, page):
         if name := name_of(text):
@@ -120,7 +125,7 @@ def test_the_page_runs_from_top_to_bottom(
         elif kind == "python":
             exec(compile(text, page, "exec"), {"__name__": "__main__"})
         for line in text.splitlines() if kind == "bash" else ():
-            words = shlex.split(line)
+            words = shlex.split(line, comments=True)
             if words[0] == "pip":
                 install(tmp_path, monkeypatch)
                 continue

@@ -16,7 +16,12 @@ from cerebellum.experiment.patterns import Patterns, make_patterns
 from cerebellum.readout import granule_code, readers
 from cerebellum.results.result import Result
 
-MODEL = {"scale": "1", "microzones": "4"}
+# A third of the pairings, in larger steps, for 17 Purkinje cells a microzone.
+MODEL = {
+    "scale": "1",
+    "microzones": "4",
+    "projection.parallel_fiber_to_purkinje.plasticity.depression": "0.01",
+}
 SHORT = {
     "patterns.count": "2",
     "patterns.active": "14",
@@ -108,11 +113,13 @@ def test_granule_cells_answer_to_two_inputs_not_to_one(remembered: Result) -> No
 
 
 def test_climbing_fibres_write_what_purkinje_cells_read(remembered: Result) -> None:
-    """Four microzones of two patterns: each microzone's rate falls for the pattern whose pointer bit was 1."""
+    """Four microzones of two patterns: each falls below its rate at rest for the pattern whose pointer bit was 1."""
     assert remembered.summary["recall"]["purkinje"]["by_flips"]["0"]["bits"] == 1.0
     weights = remembered.weights["purkinje"]
     rows = np.arange(len(weights))
     assert (weights[rows, remembered.recalled.target] > weights[rows, 1 - remembered.recalled.target]).all()
+    patterns = remembered.recalled
+    assert (remembered.readout["purkinje"][patterns.pointers[patterns.target]] > 0).all()  # a pause
     assert (remembered.plastic["parallel_fiber_to_purkinje"] >= 0).all()
     assert set(remembered.readout) >= {"purkinje", "nuclear", "granule", "sdm", "sdm_exact", "attention"}
 

@@ -64,9 +64,9 @@ def test_an_overlay_of_another_model_or_of_no_name_is_refused() -> None:
 
 
 def test_changes_are_marked_with_their_file_and_what_was_before() -> None:
-    found = overlays.changes("mouse+vitro+feedback")
-    change = found["population.purkinje.parameters.I_e"]
+    change = overlays.changes("mouse+vitro+meanfield_wiring")["population.purkinje.parameters.I_e"]
     assert (change.file, overlays.said(change.before)) == ("mouse_vitro", "700 pA")
+    found = overlays.changes("mouse+feedback")
     new = found["projection.nuclear_to_granule.weight"]
     assert (new.file, new.before) == ("mouse_feedback", None)
     assert found["microzones"].file == "mouse_memory"

@@ -179,4 +179,4 @@ def test_a_subset_is_what_a_block_shows_and_a_repeat_shows_it_again() -> None:
     asked = [trial.pattern for trial in trials(plan) if trial.role == "read"]
     assert asked == list(range(16 + 32 + 64 + 128 + 256))  # numbers of cues run on over the blocks
     rounds = [trial.pattern for trial in trials(load_protocol("mouse_recall")) if trial.block == "write"]
-    assert rounds == list(range(8)) * 10
+    assert rounds == list(range(8)) * 12

@@ -4,8 +4,9 @@ Claim: what `eyeblink` shows is of the pairing and its time. Purkinje cells are 
 where the tone is 40 Hz on all fibres; puffs at any time of the trial teach less than half; another interval moves the
 response; the longer the tone is over when the puff comes, the less is learned (with mossy fibres stimulated as a tone,
 five of seven rats learn a gap of 150 ms, three of nine one of 350 ms, none one of 500 ms: Li et al. 2019, PMC6465343);
-interneurons alone learn as well, as in another model (Geminiani et al. 2024). Tones without late fibres are shown, and
-nothing is asked of them: they say how much of the time code the stimulus brings. Run time: half an hour on one core.
+interneurons alone learn as well, as in another model (Geminiani et al. 2024, doi:10.1371/journal.pcbi.1011277). Tones
+without late fibres are shown, and nothing is asked of them: they say how much of the time code the stimulus brings. Run
+time: half an hour on one core, some minutes a seed.
 
 The model is frozen as in `eyeblink`, the seeds are the same; bars were set before any of these was run.
 """

@@ -1,10 +1,10 @@
 """Claim: every part of the mouse circuit has a part in its memory, and Golgi cells are its gain control.
 
 One part of `mouse_memory` is switched off or varied at a time, at a quarter of its size for time (scale 2, 23
-microzones), six pairings a pattern, cues clean and with a fifth of the fibres moved, three seeds each: tonic and Golgi
-inhibition, the strength of the input, interneurons, dendrites a granule cell, fibres on in a pattern, parallel fibres
-a Purkinje cell, width of microzones, pairings, nucleo-cortical feedback. For each the r2 of Purkinje and of nuclear
-weights against what the measured granule response predicts, the beta, and recall. The parts as parts of sparse
+microzones), cues clean and with a fifth of the fibres moved, three seeds each: tonic and Golgi inhibition, the
+strength of the input, interneurons, dendrites a granule cell, fibres on in a pattern, parallel fibres a Purkinje cell,
+width of microzones, pairings, nucleo-cortical feedback. For each the r2 of Purkinje and of nuclear weights against
+what the measured granule response predicts, the beta, and recall. The parts as parts of sparse
 distributed memory: Bricken & Pehlevan 2021, arXiv:2111.05498, section 4. A difference is called one if it exceeds
 twice its standard error over the seeds, of differences within a seed. Patterns are random, so r2 says how well
 patterns are found, not whose weights are carried (`analysis.circuit.power_of_patterns`). Run time: about 90 minutes on
@@ -37,17 +37,8 @@ CAPTION = (
     " spikes), and below the beta of the kernel (line) and of Purkinje weights (dots)."
 )
 SEEDS = 3
-MODEL = {"scale": "2", "microzones": "16", "projection.parallel_fiber_to_purkinje.plasticity.depression": "0.004"}
-PROTOCOL = {
-    "patterns.active": "28",
-    "block.write.repeats": "6",
-    "block.read.noise": "[0, 6]",
-    "block.read.trial_duration": "650",
-    "block.read.window.duration": "490",
-    "block.read.stimulus.cue.duration": "500",
-    "block.read.stimulus.background.duration": "650",
-    "block.read.stimulus.complex_spikes.duration": "650",
-}
+MODEL = {"scale": "2", "microzones": "16"}
+PROTOCOL = {"patterns.active": "28", "block.read.noise": "[0, 6]"}
 TONIC = "population.granule.receptor.inhibitory.tonic"
 GOLGI_OFF = {"lesion": '["golgi_to_granule"]'}
 DENDRITES = "projection.glomerulus_to_granule.rule.dendrites"
@@ -77,9 +68,9 @@ PARTS: dict[str, dict[str, dict[str, str]]] = {
         "12 %": WHOLE,
         "24 %": {"patterns.active": "56", "block.read.noise": "[0, 11]"},
     },
-    "parallel fibres": {"732": {FIBERS: "732"}, "3000": {FIBERS: "3000"}, "12000": WHOLE},
+    "parallel fibres": {"500": {FIBERS: "500"}, "1500": {FIBERS: "1500"}, "4000": WHOLE},
     "microzones": {"17": {"microzones": "12"}, "23": WHOLE, "27": {"microzones": "19"}},
-    "pairings": {"1": {"block.write.repeats": "1"}, "3": {"block.write.repeats": "3"}, "6": WHOLE},
+    "pairings": {"1": {"block.write.repeats": "1"}, "4": {"block.write.repeats": "4"}, "12": WHOLE},
     "feedback": {"none": WHOLE, "nuclear": {"model": "mouse_feedback"}},
 }
 

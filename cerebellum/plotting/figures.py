@@ -58,6 +58,7 @@ def write_figures(result: Result, folder: Path) -> list[Path]:
             for suffix in ("png", "svg"):
                 path = folder / f"{name}.{suffix}"
                 figure.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
+                figure.set_layout_engine("none")  # laid out once, and so alike in both files
                 written.append(path)
     return written
 
