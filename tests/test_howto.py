@@ -44,7 +44,12 @@ def files(root: Path, page: str = "howto.md") -> dict[str, str]:
 
 
 def commands(root: Path, page: str) -> list[list[str]]:
-    return [shlex.split(line, comments=True) for kind, text in examples(root, page) if kind == "bash" for line in text.splitlines()]
+    return [
+        shlex.split(line, comments=True)
+        for kind, text in examples(root, page)
+        if kind == "bash"
+        for line in text.splitlines()
+    ]
 
 
 def test_every_job_has_a_path_and_none_is_long(root: Path) -> None:

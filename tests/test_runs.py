@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from cerebellum.description.protocol import default_model, load_protocol
 from cerebellum.errors import InputError, ProtocolFileError
 from cerebellum.machine import progress
 from cerebellum.results import Result, SavedRun, open_run
-from cerebellum.simulation import again
+from cerebellum.simulation import again, provenance
 from cerebellum.simulation.again import run_again
 from cerebellum.simulation.provenance import commit
 
@@ -145,3 +146,13 @@ def test_a_loop_that_the_protocol_brings_is_closed_again(tmp_path: Path, monkeyp
     monkeypatch.setattr(SavedRun, "protocol", load_protocol("background"))
     with pytest.raises(InputError, match="a loop was closed around this run"):
         run_again(tmp_path)
+
+
+def test_a_library_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch on a Python for which there is none: the spiking engine needs none of it."""
+    monkeypatch.setattr(provenance, "LIBRARIES", ("numpy", "no-such-library"))
+    made = cerebellum.prepare("recall", "jaeckel", 1, {"patterns.source": "random", "patterns.count": "2"})
+    result = Result(made.circuit, made.protocol, made.schedule, None, summary={"timing": {}})
+    told = provenance.provenance(result, "spiking", [], 1, datetime(2026, 1, 1, tzinfo=UTC))
+    assert told["versions"]["numpy"] == np.__version__
+    assert "no-such-library" not in told["versions"]

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def provenance(
         "versions": {
             "python": platform.python_version(),
             "cerebellum": cerebellum.__version__,
-            **{name: version(name) for name in LIBRARIES},
+            **{name: found for name in LIBRARIES if (found := _installed(name))},
         },
         "commit": commit(),
         "machine": {"system": platform.system(), "processor": platform.machine()},
@@ -54,6 +54,14 @@ def provenance(
         "model": result.circuit.model_dump(mode="json", by_alias=True),
         "protocol": result.protocol.model_dump(mode="json"),
     }
+
+
+def _installed(name: str) -> str | None:
+    """A library's version; None where a Python without torch runs what needs none."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def commit(package: Path | None = None) -> str | None:
