@@ -178,6 +178,11 @@ def test_every_model_runs_on_the_rate_engine(model: str, draws: int) -> None:
 
 SMALL = {
     "scale": "0.3", "microzones": "8", "patterns.count": "2", "patterns.active": "4",
+    # Made-up transfer functions know nothing of the file's balance: weak inhibition, and steps for three writes.
+    "projection.basket_to_purkinje.weight": "0.8", "projection.stellate_to_purkinje.weight": "0.17",
+    "projection.parallel_fiber_to_purkinje.weight": "0.14",
+    "projection.parallel_fiber_to_purkinje.rule.convergence": "12000",
+    "projection.parallel_fiber_to_purkinje.plasticity.depression": "0.004",
     "block.baseline.trial_duration": "150",
     "block.baseline.window.onset": "50", "block.baseline.window.duration": "100",
     "block.baseline.stimulus.background.duration": "150", "block.baseline.stimulus.complex_spikes.duration": "150",
