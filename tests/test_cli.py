@@ -152,7 +152,7 @@ def test_cite_prints_the_references_of_the_values_used(call) -> None:
         (["run", "recal"], ["no protocol named 'recal'", "recall"]),
         (
             ["run", "recall", "--model", "kanevra"],
-            ["no model named 'kanevra' (did you mean 'kanerva'?)", "jaeckel, kanerva"],
+            ["no model named 'kanevra' (did you mean 'kanerva'?)", "jaeckel, jaeckel_structured, kanerva"],
         ),
         (["run", "recall", "--engine", "analog"], ["analog", "spiking, rate, both"]),
         (["run", "recall", "--device", "tpu", "--engine", "rate"], ["tpu", "cpu"]),
@@ -170,7 +170,7 @@ def test_cite_prints_the_references_of_the_values_used(call) -> None:
         (["run", "recall", "--set", "lesion=3"], ["lesion: found 3; wanted a list"]),
         (["run", "recall", "--set", 'block.read.noise=["a"]'], ["noise.0: found 'a'; wanted a whole number"]),
         (["walk"], ["walk"]),
-        (["graph", "kanevra", "--out", "x.graphml"], ["jaeckel, kanerva"]),
+        (["graph", "kanevra", "--out", "x.graphml"], ["jaeckel, jaeckel_structured, kanerva"]),
         (["graph", "jaeckel", "--out", "x.graphml", "--cells", "nothing"], ["no projection named 'nothing'"]),
         (["compare", "nothing", "nowhere"], ["nothing", "not a run folder"]),
     ],

@@ -299,7 +299,7 @@ def test_weights_stay_without_plasticity_and_between_their_bounds() -> None:
 def test_a_cell_without_conductances_is_refused() -> None:
     from cerebellum.errors import ArgumentError
 
-    with pytest.raises(ArgumentError, match="eglif or conductance_lif"):
+    with pytest.raises(ArgumentError, match="eglif or eglif_multirec or conductance_lif"):
         Membrane("lif", {}, {}, {"dtype": torch.float64, "device": "cpu"})
 
 

@@ -100,7 +100,7 @@ def test_a_run_that_would_not_fit_is_refused_before_anything_is_built(engine: st
     ("arguments", "error", "words"),
     [
         ({"protocol": "recal"}, UnknownNameError, "no protocol named 'recal'"),
-        ({"model": "kanevra"}, UnknownNameError, "jaeckel, kanerva"),
+        ({"model": "kanevra"}, UnknownNameError, "jaeckel, jaeckel_structured, kanerva"),
         ({"engine": "analog"}, ArgumentError, "spiking, rate, both"),
         ({"target": "gpu"}, ArgumentError, "standalone, runtime, numpy"),
         ({"dtype": "int8", "engine": "volley"}, ArgumentError, "float32, float64"),

@@ -47,7 +47,7 @@ def project(connectome: Connectome, scheduled: Schedule, tmp_path_factory: pytes
     """The C++ project that Brian2 writes for a small circuit."""
     kept = tmp_path_factory.mktemp("brian") / "project"
 
-    def keep(folder: Path, _: object) -> None:
+    def keep(folder: Path, *_: object) -> None:
         shutil.copytree(folder, kept)
         raise Written
 

@@ -1,6 +1,6 @@
 """What experiments cost beside the bare run: recording, a closed loop, a long session of trials.
 
-`python -m tests.benchmarks.test_experiments [record] [loop] [session]` prints the table of docs/benchmarks.md.
+`python -m tests.benchmarks.test_sessions_cost [record] [loop] [session]` prints the table of docs/benchmarks.md.
 """
 
 from __future__ import annotations
