@@ -175,6 +175,7 @@ def test_the_rate_form_takes_the_references_steps(circuit: Circuit) -> None:
     assert float(slow[0]) == pytest.approx(w, rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_run_on_both_engines_with_figures(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """3 s; the transfer function is measured on 300 cells for 2 s: mean rates agree within 10 %."""
     monkeypatch.setattr(transfer, "CELLS", 300)

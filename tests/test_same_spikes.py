@@ -82,7 +82,7 @@ def test_targets_and_threads_give_the_same_spikes_and_weights(model: str, target
     assert digest(outcome_of(small(model), model, target, threads)) == plain(model)
 
 
-SEEDS = [("jaeckel", "1"), ("mouse_plastic", "1"), *(pytest.param(model, "271828", marks=SLOW) for model in OF_MODEL)]
+SEEDS = [("jaeckel", "1"), *(pytest.param(model, "271828", marks=SLOW) for model in OF_MODEL)]
 
 
 @pytest.mark.parametrize(("model", "seed"), SEEDS)

@@ -22,8 +22,9 @@ HEAD = """\
 # {title}
 
 Made from the classes that check the files; [Writing models and protocols](../files.md) explains them. A value is
-`[number, "unit", "source"]`, its dimension stands here. Keys in **bold** are required. `extends` (another file) and
-`like` (another table of the same kind) are laid under a file and a table before they are checked.
+`[number, "unit", "source"]`, its dimension stands here. Keys in **bold** are required. `extends` (another file),
+`like` (another table of the same kind), `without` (keys that it leaves out) and `session` (the order of blocks) put a
+file together before it is checked.
 
 """
 
