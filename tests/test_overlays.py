@@ -71,7 +71,7 @@ def test_changes_are_marked_with_their_file_and_what_was_before() -> None:
     assert (new.file, new.before) == ("mouse_feedback", None)
     assert found["microzones"].file == "mouse_memory"
     assert overlays.changes("kanerva") == {}
-    assert overlays.stem("mouse+/tmp/x.toml") == "mouse+x"
+    assert overlays.stem("mouse+folder/x.toml") == "mouse+x"
 
 
 def test_a_number_that_stays_is_no_change_and_another_cell_is_one() -> None:

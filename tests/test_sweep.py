@@ -22,10 +22,10 @@ DELAY = "projection.parallel_fiber_to_purkinje.delay"
 
 
 def command(out: Path, settings: dict[str, str]) -> list[str]:
-    """Two points of spikes, by one worker."""
+    """Two points in both engines, by one worker."""
     fixed = [part for key, text in settings.items() for part in ("--set", f"{key}={text}")]
     return [
-        sys.executable, "-m", "cerebellum", "sweep", "recall", "--model", "jaeckel", "--engine", "spiking",
+        sys.executable, "-m", "cerebellum", "sweep", "recall", "--model", "jaeckel", "--engine", "both",
         "--vary", f"{DELAY}=1,2", *fixed, "--workers", "1", "--out", str(out),
     ]  # fmt: skip
 
@@ -70,5 +70,6 @@ def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path: Path, small_settings:
     assert before.stat().st_mtime_ns == written  # not run twice
     table = pd.read_csv(out / "table.csv")
     assert sorted(table[DELAY]) == [1, 2]
+    assert table["agreement.rate_vs_sdm_exact.r2"].min() > 0.99
     assert table["agreement.purkinje_vs_sdm_exact.r2"].min() > 0.8
     assert (out / "sweep.png").stat().st_size > 0

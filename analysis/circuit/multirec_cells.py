@@ -8,7 +8,8 @@ others) and eglif_tuning/results_opt (errors of the fit). Of Golgi cells only th
 The circuit has the published weights of these cells. The preprint's own rates could not be read; beside it stand those
 of the same circuit with the older cells (cerebellar-models 4.2, in vitro), which the authors show to be alike. What
 would refute the single cells: another sign or size of any current, a threshold or refractory time that differs. Silence
-passes nowhere. Run time: four minutes on one core.
+passes nowhere. The bounds (the published error of the fit and one spike) were set after the spikes had been seen, so
+they say how close the cells are, not that they could have failed. Run time: four minutes on one core.
 """
 
 from __future__ import annotations
