@@ -416,8 +416,21 @@ def test_a_child_dies_with_all_it_started_when_the_block_ends(tmp_path: Path) ->
             time.sleep(0.01)
         assert len(family) >= 4  # the guard, the shell and two that sleep
         raise KeyboardInterrupt
-    # At once, as what the last of them wrote into is removed next; another process may yet have to take note.
-    assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def test_where_a_child_was_killed_nothing_is_written_any_more(tmp_path: Path) -> None:
+    forever = f"while :; do mkdir -p {tmp_path}/made; : > {tmp_path}/made/$1; done"
+    with pytest.raises(KeyboardInterrupt), child(["sh", "-c", f"for i in 1 2 3 4; do sh -c '{forever}' sh $i & done; wait"]):
+        until = time.monotonic() + 20
+        while len(list(tmp_path.glob("made/*"))) < 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    made = tmp_path / "made"
+    assert len(list(made.iterdir())) == 4
+    shutil.rmtree(made)  # at once: a write yet to come would make it fail, or make the folder again
+    time.sleep(0.2)
+    assert not made.exists()
 
 
 def test_a_child_dies_when_its_starter_is_killed(tmp_path: Path) -> None:
