@@ -35,7 +35,7 @@ RUN_ONCE = re.compile(r"(before_run_|after_run_|synapses_create_|group_variable_
 CLOCKS = re.compile(r"(?:^ *_array_\w*clock_(?:timestep|t)\[0\] = 0(?:\.0)?;\n)+", re.M)
 
 # Loops over cells, where their support code ends, what bounds a number there, and a number that is not whole.
-THRESHOLDER, BODY = "_spike_thresholder_codeobject.cpp", "////// HASH DEFINES ///////"
+THRESHOLDER, BODY = "_spike_thresholder_codeobject", "////// HASH DEFINES ///////"
 FLOATS = "float* __restrict"
 CLIP = "const T a_min, const T a_max"
 LITERAL = re.compile(r"(?<![\w.])(\d+\.\d*(?:e[-+]?\d+)?|\d+e[-+]?\d+)(?![\w.])")
@@ -133,7 +133,7 @@ def _unit(sources: Iterable[Path]) -> str:
     texts = []
     for number, path in enumerate(sources):
         text = CLOCKS.sub(lambda lines: "".join(sorted(lines.group().splitlines(True))), path.read_text())
-        if path.name.endswith(THRESHOLDER) and BODY in text and FLOATS in text:
+        if THRESHOLDER in path.name and BODY in text and FLOATS in text:
             text = _in_single(text)
         if path.parent.name == "code_objects":
             name = f"unit_{number}"
