@@ -68,7 +68,7 @@ GROUPS = {
         "circuit_capacity",
         "plasticity_balance",
     ),
-    "Behaviour": ("eyeblink", "eyeblink_controls", "eye_movements"),
+    "Behaviour": ("eyeblink", "eyeblink_controls", "savings", "eye_movements", "vor_gain"),
     "The rate circuit": (
         "rate_matches_spiking",
         "rate_recalls_as_spiking",

@@ -8,7 +8,7 @@ what the measured granule response predicts, the beta, and recall. The parts as 
 distributed memory: Bricken & Pehlevan 2021, arXiv:2111.05498, section 4. A difference is called one if it exceeds
 twice its standard error over the seeds, of differences within a seed. Patterns are random, so r2 says how well
 patterns are found, not whose weights are carried (`analysis.circuit.power_of_patterns`). Cells in single precision,
-which leaves rates as they are (docs/benchmarks.md). Run time: about an hour on one idle core.
+which leaves rates as they are (docs/benchmarks.md). Run time: some 60 minutes on one idle core.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ arXiv:2111.05498). The circuit's own parameters were chosen on seeds 1 and 2 (se
 What would refute the claim: a rival that explains the weights as well (the own pattern alone, the cosine, mossy fibres
 without granule cells, softmax at half or twice beta), a control that finds as much, Purkinje cells that do not pause.
 The bounds were set before any run at full size; the table of stages says what is lost where. Cells in single precision,
-for time (docs/benchmarks.md). An hour on one idle core; `QUARTER` are the settings of a quarter of the size.
+for time (docs/benchmarks.md). Some 60 minutes on one idle core; `QUARTER` are the settings of a quarter of the size.
 """
 
 from __future__ import annotations
