@@ -59,8 +59,8 @@ def run(
         the weights that it ended with; `seed` is of all else that is drawn
     loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
     progress : told what is being done; None is a bar on a terminal, a line in a notebook, nothing elsewhere
-    options : of the engines: `target`, `threads`, `jobs` of spiking; `device`, `dtype` of rate and volley; `draws` of
-        rate
+    options : of the engines: `target`, `threads`, `jobs`, `dtype` of spiking; `device`, `dtype` of rate and volley;
+        `draws` of rate
 
     Raises
     ------
