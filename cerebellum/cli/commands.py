@@ -157,7 +157,9 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/PROTOCOL-MODEL-ENGINE-SEED.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False,
     device: Annotated[str | None, typer.Option(help="Of engines of rates: cpu (default) or cuda.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float64 or float32; default float64 of spiking, float32 of rates.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float64 or float32; default float64 of spiking, float32 of rates.")
+    ] = None,
     draws: Annotated[
         int | None, typer.Option(min=0, help="Of the rate engine: realizations to average; 0: expectations (default).")
     ] = None,

@@ -122,9 +122,10 @@ def _simulate(
     result.summary["convergence"] = {
         degree.projection: {
             "described": degree.described_convergence,
-            "realised": degree.convergence_mean,
+            "realised": degree.realised_convergence,
             "described_sd": degree.described_sd,
-            "realised_sd": degree.convergence_sd,
+            "realised_sd": degree.realised_sd,
+            "source_cells": degree.convergence_mean,
         }
         for degree in degrees(experiment.connectome)
     }
