@@ -65,6 +65,7 @@ GROUPS = {
         "mouse_is_sdm",
         "memory_parts",
         "mouse_beta",
+        "sharper_granules",
         "circuit_capacity",
         "plasticity_balance",
     ),
