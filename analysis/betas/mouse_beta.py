@@ -4,7 +4,8 @@ The granule response f(m) measured in a running `mouse_memory` (and in one with 
 inhibition) gives the kernel E[f f], and the slope of its logarithm on the cosine is the beta of the softmax that the
 circuit approximates; Purkinje spikes give the same slope with an interval. Beside them the betas of SDM's optimal radii
 and of transformers (Bricken & Pehlevan 2021, arXiv:2111.05498, Fig. 4; Henry et al. 2020), and, by the theory of
-sparse codes alone, what the anatomy would have to change to get there. Run time: about four minutes on one idle core.
+sparse codes alone, what the anatomy would have to change to get there. Cells in single precision
+(docs/benchmarks.md). Run time: about three minutes on one idle core.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
     circuits = {}
     for name, changes in CIRCUITS.items():
-        result = run("mouse_recall", "mouse_memory", seed=seed + 1, settings={**MODEL, **PROTOCOL, **changes})
+        settings = {**MODEL, **PROTOCOL, **changes}
+        result = run("mouse_recall", "mouse_memory", seed=seed + 1, settings=settings, dtype="float32")
         assert result.patterns is not None
         lines, active = result.patterns.addresses.shape[1], int(result.patterns.addresses[0].sum())
         response = result.summary["granule_response"]["f_read"]

@@ -88,7 +88,7 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     bodies = [run["physiology"] for run in runs]
     said = {
         "Purkinje cells at 20 to 200 Hz in every microzone and window": all(
-            body["lowest"] >= 20 and body["highest"] <= 200 for body in bodies
+            round(body["lowest"], 9) >= 20 and body["highest"] <= 200 for body in bodies
         ),
         "written microzones pause: Purkinje cells below their rate at rest in three of four, every seed": all(
             body["below"] >= 0.75 for body in bodies
