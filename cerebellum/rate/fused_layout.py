@@ -23,6 +23,7 @@ from cerebellum.rate.transfer_table import TransferSurface
 from cerebellum.typing import Floats
 
 LANES = 16
+LINE = 64  # bytes of a line of a cache
 GIVEN, RELAYED, EXPECTED, DRAWN = range(4)
 NUMBERS = (
     "above", "below", "drive", "adap_sum", "dep_sum", "V_min", "adap_keep", "adap_gain", "twice_E_L", "dep_keep",
@@ -38,7 +39,7 @@ def _fields(words: str, kind: Any) -> list[tuple[str, Any]]:
 class Events(ctypes.Structure):
     """Given spikes; as in C."""
 
-    _fields_ = _fields("begins lane value into now past", c_void_p)
+    _fields_ = [*_fields("begins lane value into now past", c_void_p), ("outside", c_int64)]
 
 
 class Input(ctypes.Structure):
@@ -64,8 +65,8 @@ class Population(ctypes.Structure):
 
     _fields_ = [
         *_fields("kind cells lanes blocks classes hold period ports inputs wide per averaged windows", c_int64),
-        *_fields("rate state numbers leaves table", c_void_p),
-        *_fields("rows columns", c_int64),
+        *_fields("rates rate state numbers leaves table", c_void_p),
+        ("columns", c_int64),
         ("axes", c_void_p),
         ("key", c_uint64),
         *_fields("port input active", c_void_p), ("actives", c_int64), *_fields("mean kept within counts", c_void_p),
@@ -86,7 +87,7 @@ class Circuit(ctypes.Structure):
     """All of them; as in C."""
 
     _fields_ = [
-        *_fields("populations projections events width behind", c_int64), ("bin", c_double),
+        *_fields("populations projections events width chunk behind", c_int64), ("bin", c_double),
         *_fields("population projection event", c_void_p),
     ]  # fmt: skip
 
@@ -143,8 +144,12 @@ class Layout:
         self.real, self.width, self.kept, self.states = real, width, list[Any](), list[NDArray[Any]]()
 
     def array(self, values: Any, kind: Any = None) -> NDArray[Any]:
-        """A copy of `values`, kept alive; of the precision of the circuit if not said."""
-        made = np.array(values, dtype=self.real if kind is None else kind, order="C")
+        """A copy of `values`, kept alive; of the precision of the circuit if not said. A block is one line of a cache."""
+        given = np.asarray(values, dtype=self.real if kind is None else kind)
+        room = np.empty(given.nbytes + LINE, np.uint8)
+        begin = -room.ctypes.data % LINE
+        made = room[begin : begin + given.nbytes].view(given.dtype).reshape(given.shape)
+        made[...] = given
         self.kept.append(made)
         return made
 
