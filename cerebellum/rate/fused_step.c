@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #ifdef __SSE2__
-#include <xmmintrin.h>
+#include <immintrin.h>
 #endif
 #if defined __AVX512F__ && defined __GNUC__ && !defined __clang__
 #pragma GCC target("prefer-vector-width=512")   /* a block of floats in one register, which gcc would halve */
@@ -325,16 +325,36 @@ static void age(Population *p, int64_t block, int64_t step, real bin, real *rest
     }
 }
 
-/* Philox-4x32-10 of 16 counters (low, high, 0, 0): out[word][counter]. */
-static void words(uint64_t first, uint64_t high, uint64_t key, uint32_t out[4][LANES])
+/* Upper half of each product; by hand, where gcc would multiply 64 bits by 64. */
+static inline void upper(const uint32_t *x, uint32_t by, uint32_t *out)
 {
-    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES], k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-    EACH { c0[i] = (uint32_t)first + i; c1[i] = (uint32_t)high; c2[i] = 0; c3[i] = 0; }
+#ifdef __AVX512F__
+    const __m512i factor = _mm512_set1_epi32((int)by);
+    for (int i = 0; i < 2 * LANES; i += 16) {
+        const __m512i all = _mm512_loadu_si512(x + i), odd = _mm512_mul_epu32(_mm512_srli_epi64(all, 32), factor);
+        const __m512i even = _mm512_srli_epi64(_mm512_mul_epu32(all, factor), 32);
+        _mm512_storeu_si512(out + i, _mm512_mask_blend_epi32(0xAAAA, even, odd));
+    }
+#else
+    for (int i = 0; i < 2 * LANES; i++)
+        out[i] = (uint64_t)x[i] * by >> 32;
+#endif
+}
+
+/* Philox-4x32-10 of as many counters (low, high, 0, 0) as 8 blocks use words of: out[word][counter]. */
+static void words(uint64_t first, uint64_t high, uint64_t key, uint32_t out[4][2 * LANES])
+{
+    uint32_t c0[2 * LANES], c1[2 * LANES], c2[2 * LANES], c3[2 * LANES], k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (int i = 0; i < 2 * LANES; i++) {
+        c0[i] = (uint32_t)first + i;
+        c1[i] = (uint32_t)high;
+        c2[i] = c3[i] = 0;
+    }
     for (int round = 0; round < 10; round++) {
-        uint32_t low[LANES], up[LANES];   /* upper halves of products by themselves, which become vector code */
-        EACH low[i] = (uint64_t)c0[i] * 0xD2511F53u >> 32;
-        EACH up[i] = (uint64_t)c2[i] * 0xCD9E8D57u >> 32;
-        EACH {
+        uint32_t low[2 * LANES], up[2 * LANES];
+        upper(c0, 0xD2511F53u, low);
+        upper(c2, 0xCD9E8D57u, up);
+        for (int i = 0; i < 2 * LANES; i++) {
             uint32_t before = c0[i];
             c0[i] = up[i] ^ c1[i] ^ k0;
             c1[i] = c2[i] * 0xCD9E8D57u;
@@ -344,16 +364,19 @@ static void words(uint64_t first, uint64_t high, uint64_t key, uint32_t out[4][L
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    EACH { out[0][i] = c0[i]; out[1][i] = c1[i]; out[2][i] = c2[i]; out[3][i] = c3[i]; }
+    memcpy(out[0], c0, sizeof c0);
+    memcpy(out[1], c1, sizeof c1);
+    memcpy(out[2], c2, sizeof c2);
+    memcpy(out[3], c3, sizeof c3);
 }
 
-/* A step of four blocks of cells that spike or do not (rate/sampled_cells.py): v, I_adap, I_dep and the steps still held. */
+/* A step of eight blocks of cells that spike or do not (rate/sampled_cells.py): v, I_adap, I_dep and the steps still held. */
 static void draw(Population *p, int64_t first, int64_t step, int64_t number, real bin, real *restrict rates)
 {
-    const int64_t blocks = p->blocks - first < 4 ? p->blocks - first : 4;
+    const int64_t blocks = p->blocks - first < GROUP ? p->blocks - first : GROUP;
     const real hold = p->hold, spike = 1 / bin;
-    uint32_t random[4][LANES];
-    real moved[4][LANES], distance[4][LANES], change[4][LANES], chance[4][LANES];
+    uint32_t random[4][2 * LANES];
+    real moved[GROUP][LANES], distance[GROUP][LANES], change[GROUP][LANES], chance[GROUP][LANES];
     words((uint64_t)(first / 4) * LANES, (uint64_t)number, p->key, random);
     for (int64_t k = 0; k < blocks; k++) {
         const real *restrict n = p->numbers + (p->wide ? (first + k) * NUMBERS * LANES : 0);
@@ -377,7 +400,7 @@ static void draw(Population *p, int64_t first, int64_t step, int64_t number, rea
         const real *restrict n = p->numbers + (p->wide ? (first + k) * NUMBERS * LANES : 0);
         real *restrict v = p->state + (first + k) * 4 * LANES, *restrict a = v + LANES, *restrict d = a + LANES;
         real *restrict held = d + LANES, *restrict rate = rates + k * LANES;
-        const uint32_t *restrict word = random[k];
+        const uint32_t *restrict word = random[k % 4] + k / 4 * LANES;
         EACH {
             real reset = n[RESET * LANES + i], a1 = n[A1 * LANES + i], a2 = n[A2 * LANES + i], risk = chance[k][i];
             real free = moved[k][i], left = held[i], adap = a[i], dep = d[i];
@@ -394,7 +417,7 @@ static void draw(Population *p, int64_t first, int64_t step, int64_t number, rea
 /* Some steps of all cells of a population, block by block, so that a block's state is fetched once. */
 static void advance(Population *p, int64_t step, int64_t behind, int64_t steps, real bin)
 {
-    const int64_t each = p->kind == DRAWN ? 4 : 1, stride = (p->blocks + 1) * LANES;
+    const int64_t each = p->kind == DRAWN ? GROUP : 1, stride = (p->blocks + 1) * LANES;
     for (int64_t block = 0; block < p->blocks; block += each)
         for (int64_t k = 0; k < steps; k++) {
             real *rate = p->rates + k * stride + block * LANES;
