@@ -194,8 +194,12 @@ class FusedCircuit:
         self._arrive(name, described.receptor, described.target, module.delay[name], weight, made.arrive)
         source, target = self.population[described.source], self.population[described.target]
         made.source, made.target = addressof(source), addressof(target)
-        first, column, value = self.layout.by_target(edges, target.cells, source.blocks * c.LANES)
         begin, row, onto = self.layout.by_source(edges, source.cells)
+        if self.width == 1:
+            first, column, value, run = self.layout.by_runs(edges, source.blocks * c.LANES)
+            made.blocks, made.run = len(first) - 1, run.ctypes.data
+        else:
+            first, column, value = self.layout.by_target(edges, target.cells)
         made.first, made.column, made.begin, made.row = (one.ctypes.data for one in (first, column, begin, row))
         if value is not None:
             made.value, made.onto = self.layout.array(value).ctypes.data, self.layout.array(onto).ctypes.data

@@ -70,7 +70,9 @@ typedef struct {
 typedef struct {
     Input arrive;
     Population *source, *target;
-    const int64_t *first;       /* of each block of target cells (width 1) or each target cell, in `column` */
+    int64_t blocks;             /* of runs of synapses (width 1) */
+    const int32_t *run;         /* their targets, [blocks][LANES] */
+    const int64_t *first;       /* of each block of runs (width 1) or each target cell, in `column` */
     const int32_t *column;
     const real *value;          /* contacts, or none */
     const int64_t *begin;       /* of each source cell, in `row` */
@@ -488,10 +490,11 @@ static void release(Projection *j, real bin)
     }
 }
 
-/* Target cells by sixteen, a synapse of each at a time; those with fewer get 0 from the number after the last source. */
+/* Sixteen runs of synapses at a time; a shorter one gets 0 from the number after the last source. */
 static void gather_single(const Projection *j, const real *restrict x, real *restrict out)
 {
-    for (int64_t block = 0; block < j->target->blocks; block++) {
+    memset(out, 0, sizeof(real) * j->arrive.lanes);
+    for (int64_t block = 0; block < j->blocks; block++) {
         real sum[LANES] = {0};
         for (int64_t k = j->first[block]; k < j->first[block + 1]; k++) {
             const int32_t *restrict column = j->column + k * LANES;
@@ -501,7 +504,7 @@ static void gather_single(const Projection *j, const real *restrict x, real *res
             } else
                 EACH sum[i] += x[column[i]];
         }
-        memcpy(out + block * LANES, sum, sizeof sum);
+        EACH out[j->run[block * LANES + i]] += sum[i];
     }
 }
 
