@@ -421,14 +421,17 @@ def test_a_child_dies_with_all_it_started_when_the_block_ends(tmp_path: Path) ->
 
 def test_where_a_child_was_killed_nothing_is_written_any_more(tmp_path: Path) -> None:
     forever = f"while :; do mkdir -p {tmp_path}/made; : > {tmp_path}/made/$1; done"
-    with (
-        pytest.raises(KeyboardInterrupt),
-        child(["sh", "-c", f"for i in 1 2 3 4; do sh -c '{forever}' sh $i & done; wait"]),
-    ):
-        until = time.monotonic() + 20
-        while len(list(tmp_path.glob("made/*"))) < 4 and time.monotonic() < until:
-            time.sleep(0.01)
-        raise KeyboardInterrupt
+    writers = f"for i in 1 2 3 4; do sh -c '{forever}' sh $i & done; wait"
+
+    def stopped() -> None:
+        with child(["sh", "-c", writers]):
+            until = time.monotonic() + 20
+            while len(list(tmp_path.glob("made/*"))) < 4 and time.monotonic() < until:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     made = tmp_path / "made"
     assert len(list(made.iterdir())) == 4
     shutil.rmtree(made)  # at once: a write yet to come would make it fail, or make the folder again

@@ -50,7 +50,7 @@ def draw_raster(ax: Axes, spikes: Spikes, cells: int, start: float, stop: float,
         firing = np.unique(cell)
         shown = firing[np.linspace(0, len(firing) - 1, min(ROWS, len(firing))).astype(int)]
         keep = np.isin(cell, shown)
-        time, cell, cells = time[keep], np.searchsorted(shown, cell[keep]), max(1, len(shown))
+        time, cell, cells = time[keep], np.searchsorted(shown, cell[keep]).astype(np.int32), max(1, len(shown))
     image = np.zeros((cells, COLUMNS, 4))
     image[..., :3] = to_rgba(colour)[:3]
     image[cell, np.minimum((time - start) / (stop - start) * COLUMNS, COLUMNS - 1).astype(int), 3] = 1.0
