@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -51,16 +52,33 @@ def test_handlers_of_signals_are_set_back_and_ignored_signals_stay_ignored(call,
     def seen() -> None:
         handlers.append([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)])
 
-    handlers: list[object] = []
+    handlers: list[list[object]] = []
     monkeypatch.setattr(commands, "app", seen)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of a job that a script puts into the background
     try:
         call("list")
-        assert handlers == [[signal.SIG_IGN, commands._stopped]]
+        assert handlers[0][0] is signal.SIG_IGN
+        assert isinstance(handlers[0][1], commands._Stop)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        assert signal.getsignal(signal.SIGTERM) is not commands._stopped
+        assert signal.getsignal(signal.SIGTERM) is not handlers[0][1]
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "Interrupted."), (signal.SIGTERM, 143, "Terminated.")]
+)
+def test_a_library_that_is_stopped_while_it_loads_is_a_stop(number, code, word, call, monkeypatch) -> None:
+    """C extensions say `ImportError: initialization failed` then; no traceback of it."""
+
+    def load() -> None:
+        try:
+            os.kill(os.getpid(), number)
+        except SystemExit as stop:
+            raise ImportError("initialization failed") from stop
+
+    monkeypatch.setattr(commands, "app", load)
+    assert call("run") == (code, "", f"{word}\n")
 
 
 def test_list_has_every_shipped_file_with_its_title(call, root: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cerebellum.activity import rates, statistics
 from cerebellum.activity.rates import STEP, Rates
 from cerebellum.activity.spikes import Spikes
+from cerebellum.cli.tables import comparison_table
 from cerebellum.connectome.connectome import sample
 from cerebellum.description.circuit import load_model
 from cerebellum.description.protocol import load_protocol
@@ -140,3 +141,14 @@ def test_drawn_intervals_are_those_of_the_runs_seed(tmp_path: Path) -> None:
     assert windows == [trial.window for trial in spiking.trials]
     other = result(1, str(drawn)).trials[1]
     assert spans[1] != (other.start, other.stop)  # of another seed
+
+
+def test_the_table_has_every_number_but_what_both_were_set_up_with() -> None:
+    numbers = {
+        "convergence.a.realised": (2.0, 2.0),
+        "convergence.b.realised": (2.0, 3.0),
+        "rates.golgi.mean_hz": (4.0, 4.0),
+    }
+    table = comparison_table(numbers, ("a", "b"))
+    assert list(table.columns[0].cells) == ["convergence.b.realised", "rates.golgi.mean_hz"]
+    assert str(table.caption).startswith("1 of the numbers")

@@ -148,6 +148,25 @@ def test_no_arrow_of_the_mouse_runs_through_a_box_and_no_number_covers_another()
         assert not (np.abs(numbers - place) < BOX * 0.6).all(axis=1).any()
 
 
+def test_arrows_of_the_mouse_go_from_box_to_box() -> None:
+    figure = Figure(figsize=(10, 5))
+    circuit = cerebellum.load_model("mouse")
+    ax = plotting.network.draw_circuit(figure.subplots(), circuit)  # type: ignore[attr-defined]
+    figure.draw_without_rendering()
+    populations = [text for text in ax.texts if "cells" in text.get_text()]
+    box = {text.get_position(): text.get_bbox_patch().get_window_extent() for text in populations}
+    arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None)]
+    pairs = {(one.source, one.target) for one in circuit.projection.values() if one.source != one.target}
+    assert len(arrows) == len(pairs)
+    for arrow in arrows:
+        drawn = arrow.arrow_patch.get_transform().transform_path(arrow.arrow_patch.get_path()).vertices
+        for end in (arrow.xyann, arrow.xy):
+            low, high = box[tuple(end)].get_points()
+            beyond = np.maximum(low - drawn, drawn - high)  # negative inside
+            gap = np.where((beyond < 0).all(axis=1), beyond.max(axis=1), np.hypot(*np.maximum(beyond, 0).T)).min()
+            assert abs(gap) < 7, (end, gap)  # pixels: two points of air, a line's width, a bar's corner
+
+
 def test_any_column_of_a_sweep_can_be_drawn_and_others_are_told() -> None:
     table = pd.DataFrame(
         {"a.b": [1, 1, 2, 2], "seed": [1, 2, 1, 2], "odd.column": [1.0, 3.0, 5.0, 7.0], "word": list("xyzw")}

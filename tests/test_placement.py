@@ -181,6 +181,14 @@ def test_golgi_cells_reach_granule_cells_through_glomeruli(mouse: Circuit, wired
     assert edges.contacts is not None
     assert edges.contacts.min() == 1
     assert edges.contacts.max() <= 4
+    # What the file describes is contacts, one a claw in a glomerulus of the axon, counted here one by one.
+    apart = np.linalg.norm(wired.positions["golgi"][:, None] - wired.positions["glomerulus"][None], axis=2)
+    nearest = apart <= np.sort(apart, axis=1)[:, 39:40]
+    axons = (nearest & (apart <= 150e-6)).sum(axis=0)
+    (found,) = (degree for degree in degrees(wired) if degree.projection == "golgi_to_granule")
+    assert found.realised_convergence == axons[wired.matrix("glomerulus_to_granule")].sum(axis=1).mean()
+    assert found.realised_convergence == pytest.approx(found.described_convergence, rel=0.1)  # dense places get more
+    assert found.convergence_mean == incoming.mean()
 
 
 def test_a_granule_cell_has_four_claws_on_four_mossy_fibers(wired: Connectome) -> None:

@@ -31,13 +31,9 @@ from cerebellum.results.views import headline
 from cerebellum.simulation.prepare import prepare
 from cerebellum.simulation.provenance import provenance
 from cerebellum.simulation.run import _report_rates, run, save
+from tests.browser import DRAWN, chromium, faults
 
 WIDTHS = (1280, 420)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 # What Chromium says of the speed of WebGL on a processor is no fault of the page.
 OF_THE_DRIVER = ("GL Driver Message", "willReadFrequently")
 RATE = 8.0  # Hz; of the spikes that are drawn here
@@ -177,16 +173,8 @@ def test_a_foreign_folder_is_one_line(placed: tuple[Result, Path], tmp_path: Pat
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Chromium without a window, in a folder of its own."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium in the path: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        profile = str(tmp_path_factory.mktemp("profile"))
-        context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=CHROMIUM, headless=True, args=FLAGS
-        )
+    with chromium(tmp_path_factory.mktemp("profile")) as context:
         yield context
-        context.close()
 
 
 @pytest.fixture
@@ -211,9 +199,6 @@ def opened(browser: Any) -> Iterator[Any]:
     for page in pages:
         page.close()
     assert [text for text in said if not any(known in text for known in OF_THE_DRIVER)] == []
-
-
-DRAWN = "section => [...section.querySelectorAll('.chart')].every(c => c.querySelector('.main-svg'))"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -252,14 +237,6 @@ def test_it_prints(opened: Any, placed: tuple[Result, Path]) -> None:
     paper = page.pdf()
     assert paper.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) >= 5
-
-
-def faults(page: Any) -> list[tuple[str, list[str]]]:
-    """What axe finds serious in the page as it is."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page).response["violations"]
-    grave = [fault for fault in found if fault["impact"] in ("serious", "critical")]
-    return [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in grave]
 
 
 def test_nothing_serious_for_accessibility(opened: Any, placed: tuple[Result, Path]) -> None:

@@ -16,6 +16,7 @@ from cerebellum.activity.outcome import Outcome
 from cerebellum.description import library
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import load_protocol
+from cerebellum.description.record import Record
 from cerebellum.description.schema import parse
 from cerebellum.errors import ModelFileError
 from cerebellum.simulation.run import run
@@ -29,6 +30,9 @@ SMALL_RECALL = {
     "block.read.noise": "[0]", "block.read.trial_duration": "50", "block.read.window.duration": "30",
     "block.read.stimulus.cue.volleys": "1",
 }  # fmt: skip
+VOLTAGES = Record.model_validate(
+    {"of": ["voltage"], "population": "granule", "where": {"kind": "index", "cells": [0, 1, 2, 3]}}
+)
 OF_MODEL = {
     "jaeckel": {"population.granule.count": "800", "population.purkinje.count": "128"},
     "mouse": {"scale": "0.1"},
@@ -58,9 +62,12 @@ def small(model: str) -> Circuit:
     )
 
 
-def outcome_of(circuit: Circuit, model: str, target: str, threads: int = 1) -> Outcome:
-    protocol, settings = ("recall", SMALL_RECALL) if model == "jaeckel" else ("background", BRIEF)
-    done = run(load_protocol(protocol, settings), circuit, target=target, threads=threads)
+def outcome_of(circuit: Circuit, model: str, target: str, threads: int = 1, dtype: str = "float64") -> Outcome:
+    name, settings = ("recall", SMALL_RECALL) if model == "jaeckel" else ("background", BRIEF)
+    protocol = load_protocol(name, settings).model_copy(
+        update={"record": {"cells": VOLTAGES}} if model != "jaeckel" else {}
+    )
+    done = run(protocol, circuit, target=target, threads=threads, dtype=dtype)
     assert sum(map(len, done.spikes.values())) > 1000
     return done.outcomes["spiking"]
 
@@ -80,6 +87,41 @@ TARGETS = [("standalone", 1), ("standalone", 2), pytest.param("runtime", 1, mark
 @pytest.mark.parametrize(("target", "threads"), TARGETS)
 def test_targets_and_threads_give_the_same_spikes_and_weights(model: str, target: str, threads: int) -> None:
     assert digest(outcome_of(small(model), model, target, threads)) == plain(model)
+
+
+@functools.cache
+def in_single(model: str, target: str, threads: int = 1) -> Outcome:
+    return outcome_of(small(model), model, target, threads, "float32")
+
+
+@pytest.mark.parametrize(("target", "threads"), [("standalone", 1), pytest.param("standalone", 2, marks=SLOW)])
+def test_single_precision_gives_the_same_spikes_on_its_targets(target: str, threads: int) -> None:
+    one, other = (in_single("mouse_plastic", *each) for each in (("numpy",), (target, threads)))
+    assert digest(one) == digest(other)
+    v, w = (each.records["cells"].values["voltage"] for each in (one, other))
+    assert np.ptp(v) > 0.01
+    assert np.allclose(v, w, rtol=0, atol=1e-6)  # V; a float32 of -65 mV has steps of 7e-9
+
+
+def test_single_precision_moves_few_spikes_by_a_step_and_no_voltage_before_them() -> None:
+    """Cells that gap junctions couple stay in double precision; all others compute in single, and it shows."""
+    double, single = (
+        outcome_of(small("mouse_plastic"), "mouse_plastic", "standalone"),
+        in_single("mouse_plastic", "standalone"),
+    )
+    v, w = (each.records["cells"].values["voltage"] for each in (double, single))
+    assert 0 < np.abs(v - w)[:100].max() < 1e-6
+    mine, theirs = (
+        {
+            (name, step, cell)
+            for name, spikes in each.spikes.items()
+            for step, cell in zip(np.rint(spikes.time / spikes.dt), spikes.cell, strict=True)
+        }
+        for each in (double, single)
+    )
+    assert len(mine ^ theirs) <= 0.005 * len(mine)  # 0.001
+    for name in ("golgi", "inferior_olive"):
+        assert np.array_equal(double.spikes[name].time, single.spikes[name].time)
 
 
 SEEDS = [("jaeckel", "1"), *(pytest.param(model, "271828", marks=SLOW) for model in OF_MODEL)]

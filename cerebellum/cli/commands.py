@@ -157,7 +157,9 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/PROTOCOL-MODEL-ENGINE-SEED.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False,
     device: Annotated[str | None, typer.Option(help="Of engines of rates: cpu (default) or cuda.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="Of engines of rates: float32 (default) or float64.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float64 or float32; default float64 of spiking, float32 of rates.")
+    ] = None,
     draws: Annotated[
         int | None, typer.Option(min=0, help="Of the rate engine: realizations to average; 0: expectations (default).")
     ] = None,
@@ -317,21 +319,36 @@ def figures(
         raise CerebellumError("\n".join(f"{outcome.name} failed:\n{outcome.error}" for outcome in failed))
 
 
-def _stopped(number: int, _: object) -> NoReturn:
-    """Ctrl-C and kill alike: what runs is stopped and what was half written goes, on the way out."""
-    print("Terminated." if number == signal.SIGTERM else "Interrupted.", file=sys.stderr)
-    sys.exit(128 + number)
+class _Stop:
+    """Ctrl-C and kill alike: what runs is stopped and what was half written goes, on the way out.
+
+    Attributes
+    ----------
+    number : the signal that asked for it
+    """
+
+    number: int | None = None
+
+    def __call__(self, number: int, _: object) -> NoReturn:
+        self.number = number
+        print("Terminated." if number == signal.SIGTERM else "Interrupted.", file=sys.stderr)
+        sys.exit(128 + number)
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
-    """Ctrl-C and kill end the block by `_stopped`, unless whoever started this process has them ignored."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def _stoppable() -> Iterator[_Stop]:
+    """Ctrl-C and kill end the block by a `_Stop`, unless whoever started this process has them ignored."""
+    before, stop = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}, _Stop()
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
-            signal.signal(number, _stopped)
+            signal.signal(number, stop)
     try:
-        yield
+        yield stop
+    except BaseException as error:
+        if stop.number is None or isinstance(error, SystemExit):
+            raise
+        # A library that is being loaded makes an error of its own of the exception that stops it.
+        raise SystemExit(128 + stop.number) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -341,7 +358,7 @@ def main() -> None:
     """Entry point: exit 0 done, 2 the user's input is at fault, 1 anything else, 128 + N stopped by signal N."""
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
-        with _signals():
+        with _stoppable():
             app()
     except SystemExit as stop:
         for note in getattr(stop, "__notes__", ()):  # what an interrupted sweep has kept

@@ -21,6 +21,9 @@ from cerebellum.results.result import READER_NAMES
 if TYPE_CHECKING:
     from cerebellum.cli.claims import Verdict
 
+SET_UP = ("convergence.", "checks.")
+"""How keys of summary.json begin that say how a run was set up."""
+
 
 def run_tables(summary: dict[str, Any]) -> RenderableType:
     """Recall by noise level, agreement of the readers' weights, beta, control."""
@@ -211,10 +214,15 @@ def engines_table(found: dict[str, Any]) -> Table:
 
 
 def comparison_table(numbers: dict[str, tuple[float, float]], names: tuple[str, str]) -> Table:
-    """Every number that two runs share, side by side."""
+    """Every number that two runs share, side by side; of those that say how they were set up only what differs."""
     table = Table("number", *names, "difference", title="Two runs")
+    same = 0
     for key, (a, b) in numbers.items():
-        table.add_row(key, f"{a:.4g}", f"{b:.4g}", f"{b - a:+.2g}")
+        if a == b and key.startswith(SET_UP):
+            same += 1
+        else:
+            table.add_row(key, f"{a:.4g}", f"{b:.4g}", f"{b - a:+.2g}")
+    table.caption = f"{same} of the numbers of convergence and notes, the same in both, are left out" if same else None
     return table
 
 

@@ -122,7 +122,11 @@ def _coupled(junction: GapJunction, places: Floats, rng: np.random.Generator) ->
 
 @dataclass(frozen=True)
 class Degree:
-    """Synapses per cell of a projection: mean and standard deviation over cells, and what the description asks."""
+    """Synapses per cell of a projection: mean and standard deviation over cells, and what the description asks.
+
+    A synapse is a pair of cells, whatever its contacts. `realised` counts what the description does: of a rule that
+    goes through glomeruli contacts, of all others source cells.
+    """
 
     projection: str
     synapses: int
@@ -132,6 +136,8 @@ class Degree:
     divergence_sd: float
     described_convergence: float
     described_sd: float
+    realised_convergence: float
+    realised_sd: float
 
 
 def degrees(connectome: Connectome) -> Iterator[Degree]:
@@ -142,6 +148,7 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
         at_full = Ends(full, projection)
         incoming = np.bincount(edges.post, minlength=circuit.size(projection.target))
         outgoing = np.bincount(edges.pre, minlength=circuit.size(projection.source))
+        counted = projection.rule.in_degrees(edges, Ends(circuit, projection))
         made = 1.0 if projection.groups is None else projection.groups.made(circuit)
         yield Degree(
             name,
@@ -152,4 +159,6 @@ def degrees(connectome: Connectome) -> Iterator[Degree]:
             float(outgoing.std()),
             projection.rule.convergence_at_full_scale(at_full) * made,
             projection.rule.spread_at_full_scale(at_full),
+            float(counted.mean()),
+            float(counted.std()),
         )

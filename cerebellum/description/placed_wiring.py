@@ -173,6 +173,12 @@ class Glomeruli(WiringRule):
         claws = through.projection.rule.expected(through)
         return round(ends.sources * min(int(self.glomeruli.number), relay) * claws / relay)
 
+    def in_degrees(self, edges: Edges, ends: Ends) -> Floats:
+        """Contacts: one a claw and source cell that meet, as in `expected`; fewer cells make them."""
+        drawn = ends.projection.contacts  # on top of the rule's
+        folds = 1.0 if drawn is None else drawn.mean.number
+        return np.bincount(edges.post, edges.contacts, minlength=ends.targets) / folds
+
 
 class Spillover(WiringRule):
     """Climbing fibres reach every interneuron that contacts a Purkinje cell which they climb.

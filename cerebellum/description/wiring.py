@@ -123,6 +123,10 @@ class WiringRule(Table):
         """Standard deviation over target cells of the convergence that the file asks for; 0 if it asks for none."""
         return 0.0
 
+    def in_degrees(self, edges: Edges, ends: Ends) -> Floats:
+        """What the described convergence counts, of every target cell as drawn: its source cells, shape (targets,)."""
+        return np.bincount(edges.post, minlength=ends.targets).astype(float)
+
     def faults(self, place: str, ends: Ends) -> list[str]:
         """What does not fit the two populations, a line each, begun with the key at fault (`place` is the rule's)."""
         return []

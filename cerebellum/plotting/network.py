@@ -39,6 +39,12 @@ def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
     pairs: dict[tuple[str, str], list[str]] = {}
     for name, projection in circuit.projection.items():
         pairs.setdefault((projection.source, projection.target), []).append(name)
+    boxes = {}
+    for name in circuit.population:
+        own = sum(synapses[n] for n in pairs.get((name, name), []))
+        lines = [words(name), f"{circuit.size(name):,} cells"] + ([f"{own:,} among them"] if own else [])
+        box = {"boxstyle": "round,pad=0.4", "fc": "white", "ec": colour[name], "lw": 1.5}
+        boxes[name] = ax.text(*place[name], "\n".join(lines), ha="center", va="center", bbox=box, fontsize=8, zorder=3)
     labelled: list[Point] = list(place.values())
     for (source, target), names in pairs.items():
         if source == target:
@@ -49,21 +55,19 @@ def draw_circuit(ax: Axes, circuit: Circuit) -> Axes:
         ax.annotate(
             "", tuple(b), tuple(a),
             arrowprops={
-                "arrowstyle": "-[,widthB=0.5,lengthB=0.1" if _inhibits(circuit, names[0]) else "-|>",
-                "color": colour[source], "shrinkA": 24, "shrinkB": 34, "connectionstyle": f"arc3,rad={bend}",
+                "arrowstyle": "-[,widthB=0.6,lengthB=0" if _inhibits(circuit, names[0]) else "-|>",
+                "color": colour[source], "connectionstyle": f"arc3,rad={bend}",
                 "lw": 3 if any(circuit.projection[n].plasticity for n in names) else 1.3,
+                # From box to box: drawn after them, as only then their extent is known.
+                "patchA": boxes[source].get_bbox_patch(), "patchB": boxes[target].get_bbox_patch(), "shrinkB": 2,
             },
+            zorder=4,
         )  # fmt: skip
         x, y = _label(a, b, bend, labelled)
         labelled.append((x, y))
         box = {"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.9}
         label = f"{sum(synapses[n] for n in names):,}"
-        ax.text(x, y, label, fontsize=7, ha="center", va="center", color="0.15", bbox=box)
-    for name in circuit.population:
-        own = sum(synapses[n] for n in pairs.get((name, name), []))
-        lines = [words(name), f"{circuit.size(name):,} cells"] + ([f"{own:,} among them"] if own else [])
-        box = {"boxstyle": "round,pad=0.4", "fc": "white", "ec": colour[name], "lw": 1.5}
-        ax.text(*place[name], "\n".join(lines), ha="center", va="center", bbox=box, fontsize=8)
+        ax.text(x, y, label, fontsize=7, ha="center", va="center", color="0.15", bbox=box, zorder=5)
     all_places = np.array(list(place.values()))
     low, high = all_places.min(axis=0) - 0.8, all_places.max(axis=0) + 0.7
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))

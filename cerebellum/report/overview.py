@@ -64,7 +64,7 @@ def versions(run: Run) -> Table:
 
 
 def convergence(run: Run) -> Table | None:
-    """Synapses on a target cell as described at scale 1, and as the connectome has them."""
+    """On a target cell what the description counts, at scale 1 and as drawn, and how many source cells that are."""
     found = run.summary.get("convergence") or {}
     rows = [
         (
@@ -72,12 +72,14 @@ def convergence(run: Run) -> Table | None:
             f"{one['described']:,.4g}",
             f"{one['realised']:,.4g}",
             f"{one['realised'] / one['described']:.0%}",
+            f"{one.get('source_cells', one['realised']):,.4g}",
         )
         for name, one in found.items()
         if one.get("described")
     ]
-    columns = ("projection", "described", "realised", "share")
-    return Table("Convergence: synapses on a target cell, mean", columns, rows) if rows else None
+    columns = ("projection", "described", "realised", "share", "source cells")
+    heading = "Convergence on a target cell, mean (described at scale 1; contacts where a rule counts these)"
+    return Table(heading, columns, rows) if rows else None
 
 
 def rates(run: Run) -> list[Table]:

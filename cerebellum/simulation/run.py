@@ -59,8 +59,8 @@ def run(
         the weights that it ended with; `seed` is of all else that is drawn
     loop : what is closed around the circuit (`cerebellum.loop`); the folder then has exchanges.npz
     progress : told what is being done; None is a bar on a terminal, a line in a notebook, nothing elsewhere
-    options : of the engines: `target`, `threads`, `jobs` of spiking; `device`, `dtype` of rate and volley; `draws` of
-        rate
+    options : of the engines: `target`, `threads`, `jobs`, `dtype` of spiking; `device`, `dtype` of rate and volley;
+        `draws` of rate
 
     Raises
     ------
@@ -122,9 +122,10 @@ def _simulate(
     result.summary["convergence"] = {
         degree.projection: {
             "described": degree.described_convergence,
-            "realised": degree.convergence_mean,
+            "realised": degree.realised_convergence,
             "described_sd": degree.described_sd,
-            "realised_sd": degree.convergence_sd,
+            "realised_sd": degree.realised_sd,
+            "source_cells": degree.convergence_mean,
         }
         for degree in degrees(experiment.connectome)
     }

@@ -17,6 +17,7 @@ from cerebellum.machine.process import cores
 from cerebellum.machine.progress import Progress
 
 TARGETS = ("standalone", "runtime", "numpy")
+DTYPES = ("float64", "float32")
 # Bytes a synapse. With these the estimate is 1.1 to 2 times the peak resident memory of both processes together, as
 # measured for recall on kanerva (2.18 GB, estimate 2.37) and jaeckel (0.93, 0.96) and background on mouse (0.32, 0.64).
 STATIC, PLASTIC = 65, 120
@@ -29,11 +30,14 @@ class SpikingOptions:
     target : 'standalone' (compiled C++, fastest), 'runtime' (Cython) or 'numpy' (no compiler, tens of times slower)
     threads : OpenMP threads, standalone only
     jobs : processes that share out the trials of independent blocks, standalone only
+    dtype : 'float64', or 'float32' for the state of cells that only synapses drive: half the time a cell and step,
+        other spikes, the same statistics; not on runtime
     """
 
     target: Literal["standalone", "runtime", "numpy"] = "standalone"
     threads: int = 1
     jobs: int = 1
+    dtype: Literal["float64", "float32"] = "float64"
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
@@ -42,6 +46,10 @@ class SpikingOptions:
             raise ArgumentError("threads", self.threads, "wanted 1 or more")
         if self.jobs < 1:
             raise ArgumentError("jobs", self.jobs, "wanted 1 or more")
+        if self.dtype not in DTYPES:
+            raise ArgumentError("dtype", self.dtype, f"wanted one of {', '.join(DTYPES)}")
+        if self.dtype == "float32" and self.target == "runtime":
+            raise ArgumentError("dtype", self.dtype, "wanted float64 on the target runtime, or another target")
 
 
 class SpikingEngine:
@@ -91,9 +99,14 @@ class SpikingEngine:
         """Run a schedule."""
         from cerebellum.spiking import network
 
-        target = network.working_target(options.target)
         return network.simulate(
-            connectome, schedule, target=target, threads=options.threads, jobs=options.jobs, progress=progress
+            connectome,
+            schedule,
+            target=network.working_target(options.target),
+            threads=options.threads,
+            jobs=options.jobs,
+            dtype=options.dtype,
+            progress=progress,
         )
 
 

@@ -49,6 +49,7 @@ def simulate(
     target: Target = "standalone",
     threads: int = 1,
     jobs: int = 1,
+    dtype: Literal["float64", "float32"] = "float64",
     progress: Progress = silent,
 ) -> Outcome:
     """Run a schedule.
@@ -58,13 +59,14 @@ def simulate(
     target : 'standalone' (compiled C++, fastest), 'runtime' (Cython) or 'numpy' (no compiler, tens of times slower)
     threads : OpenMP threads, standalone only; 0 or 1 is none
     jobs : processes that share out the trials of independent blocks, standalone only; the spikes are the same
+    dtype : of the state of cells that only synapses drive; not on runtime
     """
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     gc.collect()  # objects of an earlier run keep their names, and other names are other code to compile
     with scratch_folder() as folder, temporary_files_in(folder), _device(target, folder, threads):
         progress("building the network", None)
-        network = _Network(connectome, schedule)
+        network = _Network(connectome, schedule, single=dtype == "float32")
         seconds["build"] = time.perf_counter() - started
         recorders = [*network.keepers.values(), *network.recorders.values()]
         if target == "standalone":
@@ -138,14 +140,14 @@ def _runtime_report(progress: Progress, whole: float) -> Any:
 class _Network:
     """The Brian2 objects of one run."""
 
-    def __init__(self, connectome: Connectome, schedule: Schedule) -> None:
+    def __init__(self, connectome: Connectome, schedule: Schedule, *, single: bool = False) -> None:
         self.circuit: Circuit = connectome.circuit
         self.clock = clock = b2.Clock(dt=self.circuit.dt * b2.second, name="clock")
         cut = set(schedule.lesion)
         gaps = set(connectome.gaps) - lesions.gap_junctions(cut, self.circuit)
         coupled = {self.circuit.gap_junction[name].population for name in gaps}
         populations = {
-            name: neurons.make(name, connectome, schedule, name in coupled, clock)
+            name: neurons.make(name, connectome, schedule, name in coupled, clock, single=single)
             for name in self.circuit.population
             if name not in cut
         }

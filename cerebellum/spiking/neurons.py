@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,8 +81,14 @@ class _Text:
             self.namespace[key] = value
 
 
-def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, clock: Any) -> list[Any]:
-    """The group of a population, first, and what goes with it; `coupled` if gap junctions bring it `I_gap`."""
+def make(
+    name: str, connectome: Connectome, schedule: Schedule, coupled: bool, clock: Any, *, single: bool = False
+) -> list[Any]:
+    """The group of a population, first, and what goes with it; `coupled` if gap junctions bring it `I_gap`.
+
+    With `single`, cells that only synapses drive keep their state in single precision. Sums over gap junctions, and
+    currents that are functions of time, stay double.
+    """
     circuit = connectome.circuit
     population = circuit.population[name]
     cells, model = circuit.size(name), MODELS[population.cell]
@@ -123,6 +130,7 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
         namespace=text.namespace,
         clock=clock,
         name=name,
+        dtype=_single(text, f"{update}\n{model.threshold}") if single and not beside else None,
     )
     if renewal:
         independent.renewing(group, renewal)
@@ -134,6 +142,13 @@ def make(name: str, connectome: Connectome, schedule: Schedule, coupled: bool, c
     for key, value in text.begin.items():
         setattr(group, key, value)
     return [group]
+
+
+def _single(text: _Text, step: str) -> dict[str, type[np.float32]]:
+    """Single precision for what the text of a step reads; the rest, such as random numbers, stays double."""
+    read = set(re.findall(r"\w+", step))
+    kept = [line.split(":")[0].strip() for line in "\n".join(text.equations).splitlines()]
+    return dict.fromkeys((name for name in kept if name in read), np.float32)
 
 
 def _remembered(text: _Text, circuit: Circuit, name: str) -> None:

@@ -139,14 +139,16 @@ struct Copies_NAME {
         const int64_t first = plan[3 * at + 1];
         return step >= first && (step - first) % plan[3 * at + 3] == 0;
     }
-    void put(const double* values, size_t size) {
+    template <typename scalar> void put(const scalar* values, size_t size) {
         if (at_line != line()) {  // a file for the main line of the run, and one for each independent trial
             at_line = line();
             out.close();
             out.open("NAME.copies" + at_line, std::ios::binary | std::ios::app);
         }
-        if (all) out.write(reinterpret_cast<const char*>(values), size * sizeof(double));
-        else for (int64_t cell : cells) out.write(reinterpret_cast<const char*>(values + cell), sizeof(double));
+        std::vector<double> row;
+        if (all) row.assign(values, values + size);
+        else for (int64_t cell : cells) row.push_back(values[cell]);
+        out.write(reinterpret_cast<const char*>(row.data()), row.size() * sizeof(double));
     }
 };
 double copy_NAME(double step) {

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import typer
@@ -80,12 +80,12 @@ def floor(connectome: Connectome, schedule: Schedule, real: str) -> Engine:
             yield float(printed[0]), dict(zip(("granule", "golgi", "purkinje"), map(int, printed[1:]), strict=True))
 
 
-def ours(connectome: Connectome, schedule: Schedule) -> Engine:
+def ours(connectome: Connectome, schedule: Schedule, dtype: Literal["float64", "float32"] = "float64") -> Engine:
     """This package's spiking engine."""
     from cerebellum.spiking import network
 
     while True:
-        done = network.simulate(connectome, schedule)
+        done = network.simulate(connectome, schedule, dtype=dtype)
         yield done.seconds["run"], {name: len(spikes) for name, spikes in done.spikes.items()}
 
 
@@ -272,8 +272,10 @@ def main(repeats: int = 5, scale: float = 1.0, seconds: float = 1.0, nest: bool 
         FLOOR: floor(*lif, "double"),
         "floor, float32": floor(*lif, "float"),
         "LIF: this engine": ours(*lif),
+        "LIF: this engine, float32": ours(*lif, "float32"),
         "LIF: plain Brian2": plain_brian2(*lif, lif_circuit.script),
         "E-GLIF: this engine": ours(*mouse),
+        "E-GLIF: this engine, float32": ours(*mouse, "float32"),
         "E-GLIF: plain Brian2": plain_brian2(*mouse, eglif_script),
     }
     if have_nest:

@@ -27,7 +27,7 @@
     }
     if (focus) tab.focus();
     tab.scrollIntoView({ block: "nearest", inline: "nearest" });
-    draw(panel(tab));
+    requestAnimationFrame(() => setTimeout(() => draw(panel(tab)))); // the part is shown before its charts are drawn
   }
   for (const [number, tab] of tabs.entries()) {
     tab.addEventListener("click", () => { history.replaceState(null, "", "#" + tab.id.slice(4)); window.scrollTo(0, 0); open(tab); });
@@ -206,9 +206,12 @@
   const onPaper = () => { for (const tab of tabs) draw(panel(tab)); };
   window.addEventListener("beforeprint", onPaper);
 
+  // As a file of its own the library is read beside the page, and clicks are answered meanwhile.
   const library = document.createElement("script");
-  library.textContent = await unpacked("packed-plotly");
+  const read = new Promise((done, failed) => { library.onload = done; library.onerror = failed; });
+  library.src = URL.createObjectURL(new Blob([await unpacked("packed-plotly")], { type: "text/javascript" }));
   document.head.append(library);
+  await read;
   page = JSON.parse(await unpacked("packed-numbers"));
   const wanted = element("tab-" + location.hash.slice(1));
   await open(tabs.includes(wanted) ? wanted : tabs[0]);
