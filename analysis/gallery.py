@@ -68,7 +68,7 @@ GROUPS = {
         "circuit_capacity",
         "plasticity_balance",
     ),
-    "Behaviour": ("eyeblink", "eyeblink_controls", "eye_movements"),
+    "Behaviour": ("eyeblink", "eyeblink_controls", "savings", "eye_movements", "vor_gain"),
     "The rate circuit": (
         "rate_matches_spiking",
         "rate_recalls_as_spiking",
@@ -94,7 +94,6 @@ FIGURES = {
 EARLIER = (
     "memory_parts", "circuit_capacity",
     "rate_recalls_as_spiking", "rate_circuit_models",
-    "heads_through_circuit",
 )  # fmt: skip
 """Measured before the changes that `BEFORE` names; a claim that is run again goes from here."""
 BEFORE = (

@@ -152,3 +152,11 @@ def test_solving_twice_gives_the_same_weights(circuit: Circuit, connectome: Conn
     again = solve(circuit)
     assert again == solved(connectome)
     assert balances.PHASES.min() >= 0
+
+
+def test_rare_volleys_cancel_as_lone_ones_do_and_in_seconds() -> None:
+    rate = "projection.stellate_to_purkinje.weight.volley_rate"
+    lone, rare = (
+        solve(load_model("jaeckel", {rate: hertz})).weight["stellate_to_purkinje"] for hertz in ("10", "0.01")
+    )
+    assert rare == lone

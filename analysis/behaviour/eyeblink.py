@@ -23,7 +23,7 @@ statement on Purkinje cells on one seed may be noise.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from analysis import evidence
 
@@ -54,14 +54,20 @@ def measure(seed: int = 0) -> dict[str, Any]:
     }
 
 
-def session(protocol: str, model: str | None, seed: int, settings: dict[str, str]) -> dict[str, Any]:
+def session(
+    protocol: str,
+    model: str | None,
+    seed: int,
+    settings: dict[str, str],
+    dtype: Literal["float64", "float32"] = "float64",
+) -> dict[str, Any]:
     """A session: closures and rates in probes by block, responses in tens of trials, correlations."""
     from cerebellum import prepare
     from cerebellum.results import eyelid
     from cerebellum.spiking import network
 
     made = prepare(protocol, model, seed, settings)
-    run = network.simulate(made.connectome, made.schedule)
+    run = network.simulate(made.connectome, made.schedule, dtype=dtype)
     described, trials, cells = made.protocol.eyelid, made.schedule.trials, made.circuit.size("nuclear")
     assert described is not None
     table = eyelid.columns(described, trials, run.spikes["nuclear"], cells)

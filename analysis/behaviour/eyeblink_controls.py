@@ -8,7 +8,8 @@ interneurons alone learn as well, as in another model (Geminiani et al. 2024, do
 without late fibres are shown, and nothing is asked of them: they say how much of the time code the stimulus brings. Run
 time: half an hour on one core, some minutes a seed.
 
-The model is frozen as in `eyeblink`, the seeds are the same; bars were set before any of these was run.
+The model is frozen as in `eyeblink`, the seeds are the same; bars were set before any of these was run. Cells in single
+precision, for time (docs/benchmarks.md); `paired` is run anew with it.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
 def one(name: str, seed: int) -> dict[str, Any]:
     """The session of a condition."""
     protocol, model, settings = CONDITIONS[name]
-    return eyeblink.session(protocol, model, seed, settings)
+    return eyeblink.session(protocol, model, seed, settings, "float32")
 
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:

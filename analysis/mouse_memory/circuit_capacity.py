@@ -4,7 +4,8 @@ The protocols `capacity`, `critical_distance` and `forgetting` on `kanerva` with
 (Purkinje spikes and the rate engine beside exact unbounded counts and expected SDM on the same patterns), and
 `mouse_capacity` and `mouse_critical_distance` on `mouse_memory` at a quarter of its size (Purkinje and nuclear spikes
 beside the prediction). Theory: Kanerva (1988); Bricken & Pehlevan 2021, arXiv:2111.05498, appendix B on the critical
-distance. Run time: about 15 minutes on one idle core.
+distance. The mouse's cells in single precision, for time (docs/benchmarks.md). Run time: about 12 minutes on one idle
+core.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def measure(seed: int = 0) -> dict[str, Any]:
 def _one(protocol: str, model: str, engine: Any, seed: int, settings: dict[str, str]) -> dict[str, Any]:
     from cerebellum import run
 
-    summary = run(protocol, model, engine, seed=seed + 1, settings=settings).summary
+    options: dict[str, Any] = {"dtype": "float32"} if engine == "spiking" else {}
+    summary = run(protocol, model, engine, seed=seed + 1, settings=settings, **options).summary
     blocks = summary.get("recall_by_block", {"read": {"stored": None, **summary["recall"]}})
     readers = [name for name in summary["recall"] if name not in ("attention", "granule")]
     return {

@@ -7,8 +7,8 @@ width of microzones, pairings, nucleo-cortical feedback. For each the r2 of Purk
 what the measured granule response predicts, the beta, and recall. The parts as parts of sparse
 distributed memory: Bricken & Pehlevan 2021, arXiv:2111.05498, section 4. A difference is called one if it exceeds
 twice its standard error over the seeds, of differences within a seed. Patterns are random, so r2 says how well
-patterns are found, not whose weights are carried (`analysis.circuit.power_of_patterns`). Run time: about 90 minutes on
-one idle core.
+patterns are found, not whose weights are carried (`analysis.circuit.power_of_patterns`). Cells in single precision,
+which leaves rates as they are (docs/benchmarks.md). Run time: some 60 minutes on one idle core.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def _one(seed: int, settings: dict[str, str]) -> dict[str, Any]:
     from cerebellum import run
 
     model = settings.pop("model", "mouse_memory")
-    summary = run("mouse_recall", model, seed=seed, settings={**MODEL, **PROTOCOL, **settings}).summary
+    made = run("mouse_recall", model, seed=seed, settings={**MODEL, **PROTOCOL, **settings}, dtype="float32")
+    summary = made.summary
     agreement, recall = summary["agreement"], summary["recall"]
     noisy = list(recall["purkinje"]["by_flips"])[-1]
     return {

@@ -1,14 +1,15 @@
 """Claim: the mouse circuit writes and reads a sparse distributed memory, by pauses and at physiological rates.
 
 `mouse_recall_graded` on `mouse_memory` (E-GLIF cells, conductances, Golgi feedback, interneurons, background and
-spontaneous complex spikes left on), at a quarter of its size for time: eight sparse patterns on a ring, of every cosine
+spontaneous complex spikes left on), at its full size: eight sparse patterns on a ring, of every cosine
 from 1 to 0, are written by climbing fibres and read from Purkinje and from nuclear spikes, by themselves and by lures
 between them. Of the running circuit one thing is measured, the granule cells' mean response f(m) to m of their four
 inputs; from it follow the kernel E[f f], every weight, and the beta of softmax attention (Bricken & Pehlevan 2021,
 arXiv:2111.05498). The circuit's own parameters were chosen on seeds 1 and 2 (see the model file); these are others.
 What would refute the claim: a rival that explains the weights as well (the own pattern alone, the cosine, mossy fibres
 without granule cells, softmax at half or twice beta), a control that finds as much, Purkinje cells that do not pause.
-The bounds are those of the full size; the table of stages says what is lost where. About 20 minutes on one idle core.
+The bounds were set before any run at full size; the table of stages says what is lost where. Cells in single precision,
+for time (docs/benchmarks.md). Some 60 minutes on one idle core; `QUARTER` are the settings of a quarter of the size.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ CLAIM = (
     " of a sparse distributed memory, predicted from the granule cells' measured response."
 )
 CAPTION = (
-    "Graded patterns, fresh seeds, a quarter of the full size. Top left: mean weight against cosine, with its error"
+    "Graded patterns, fresh seeds, full size. Top left: mean weight against cosine, with its error"
     " over seeds. Top right: identity R2 of all weights about the prediction and about its rivals (negative: below the"
     " mean). Bottom left: identity R2 after each stage, with all losses up to it; dots are seeds. Bottom right: change"
     " of rate where the pointer bit is 1 and where it is 0, in reads of written patterns."
@@ -37,7 +38,7 @@ CAPTION = (
 READERS = ("purkinje", "nuclear")
 # Parts of a run, for the laws by which noise falls: s of a read, share of a microzone's cells, parallel fibres.
 TIMES, SHARES, FIBERS = [0.06, 0.12, 0.24, 0.49], [0.25, 0.5, 1.0], [500, 1000, 2000, 4000]
-SETTINGS = {"scale": "2", "microzones": "16", "patterns.active": "32"}
+QUARTER = {"scale": "2", "microzones": "16", "patterns.active": "32"}
 
 
 def measure(seed: int = 0) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def one(seed: int, settings: dict[str, str] | None = None) -> dict[str, Any]:
     """Agreement, rivals, stages and rates of one seed."""
     from cerebellum import run
 
-    result = run("mouse_recall_graded", "mouse_memory", seed=seed, settings={**SETTINGS, **(settings or {})})
+    result = run("mouse_recall_graded", "mouse_memory", seed=seed, settings=settings, dtype="float32")
     rng = np.random.default_rng(seed)
     return {
         **graded.picked(result, READERS),

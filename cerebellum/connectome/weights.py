@@ -24,6 +24,7 @@ RESPONSE_STEP = 1e-5  # s; time step for a single granule cell's response
 RESPONSE = 0.02  # s; how long that response is followed
 REST = 0.4  # s before the volley train that calibrates feed-forward inhibition
 TRAIN = 10  # volleys of that train
+APART = 0.1  # s; volleys further apart do not meet: at 2 Hz the weight is 1 % less, and takes minutes below
 TRAIN_STEP = 5e-5  # s; at most: in steps of 0.1 ms the weight that cancels comes out 4 % off
 
 
@@ -232,7 +233,7 @@ def _cancelling(circuit: Circuit, name: str, projection: Projection, solved: Sol
     own = circuit.projection[excitation]
     synapses, dt = expected_synapses(circuit), min(circuit.dt, TRAIN_STEP)
     active = expected_active(circuit, _driver(circuit, own.source), solved) / circuit.size(own.source)
-    interval = round(1.0 / projection.weight.volley_rate.si / dt)
+    interval = round(min(1.0 / projection.weight.volley_rate.si, APART) / dt)
     train = np.zeros(round(REST / dt) + TRAIN * interval)
     train[round(REST / dt) :: interval] = active
 
