@@ -102,8 +102,8 @@ def test_histograms_figures_and_engines_agree_on_edges(dt: float, first: int, bi
     ax = Figure().subplots()
     (stairs,) = draw_psth(ax, spikes, 1, np.array([start]), bins * width, "black").patches
     np.testing.assert_allclose(stairs.get_data().values, even)  # type: ignore[attr-defined]
-    (line,) = draw_raster(Figure().subplots(), spikes, 1, start, stop, "black").lines
-    assert len(line.get_xdata()) == bins  # type: ignore[arg-type]
+    (image,) = draw_raster(Figure().subplots(), spikes, 1, start, stop, "black").images
+    assert np.asarray(image.get_array())[..., 3].sum() == bins
 
 
 def circuit(dt: float, cells: int = 1) -> Circuit:

@@ -55,11 +55,11 @@ def write_figures(result: Result, folder: Path) -> list[Path]:
     with matplotlib.rc_context(fname=str(STYLE)):
         for name, maker in _makers(result).items():
             figure = maker(result)
-            for suffix in ("png", "svg"):
-                path = folder / f"{name}.{suffix}"
-                figure.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
-                figure.set_layout_engine("none")  # laid out once, and so alike in both files
-                written.append(path)
+            paths = [folder / f"{name}.{suffix}" for suffix in ("png", "svg")]
+            figure.savefig(paths[0], dpi=150, pil_kwargs={"compress_level": 1})  # a third larger, and no time
+            figure.set_layout_engine("none")  # laid out once, and so alike in both files
+            figure.savefig(paths[1], dpi=150, metadata={"Date": None})
+            written += paths
     return written
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cerebellum.connectome.connectome import Connectome, expected_synapses
+from cerebellum.plotting import histograms
 from cerebellum.plotting.style import colours, places, words
 from cerebellum.typing import Floats
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from cerebellum.results.result import Result
 
 
-SHOWN_CELLS = 400  # of one population in a raster; more dots than pixels only cost disk
 SHOWN_SOMATA = 3000
 BENDS = (0.0, 0.25, -0.25, 0.4, -0.4)
 BOX = np.array([0.8, 0.35])  # half a box of the diagram, and air
@@ -28,8 +28,8 @@ Point = tuple[float, float]
 
 def circuit_figure(result: Result) -> Figure:
     """Populations with their numbers of cells, connections with their numbers of synapses."""
-    figure = Figure(figsize=(10, 5), layout="constrained")
-    draw_circuit(figure.subplots(), result.circuit)
+    figure = Figure(figsize=(10, 5))
+    draw_circuit(figure.add_axes((0.01, 0.01, 0.98, 0.93)), result.circuit)
     return figure
 
 
@@ -142,18 +142,17 @@ def connectivity_figure(result: Result) -> Figure:
     """Mean convergence of every pair of populations, and the synapses made by the source cells of each projection."""
     assert result.connectome is not None
     connectome = result.connectome
-    columns = 5
-    rows = -(-len(connectome.edges) // columns)
-    figure = Figure(figsize=(10, 5.2 + 1.35 * rows), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(5.2, 1.35 * rows))  # type: ignore[misc]
-    image = draw_convergence(top.subplots(), connectome)
-    top.colorbar(image.images[0], ax=image, label="synapses on a target cell (mean)", shrink=0.8)
-    bottom.supxlabel("synapses made by a source cell", fontsize=8)
-    axes = bottom.subplots(rows, columns, squeeze=False).ravel()
-    for ax, name in zip(axes, connectome.edges, strict=False):
-        draw_divergence(ax, connectome, name)
-    for ax in axes[len(connectome.edges) :]:
-        ax.axis("off")
+    shown = [_divergence(connectome, name) for name in connectome.edges]
+    width, height = histograms.size(len(shown))
+    below, matrix = 0.35, 5.4  # inches
+    whole = below + height + matrix
+    figure = Figure(figsize=(width, whole))
+    image = draw_convergence(figure.add_axes((0.3, (whole - 4.3) / whole, 0.4, 4.0 / whole)), connectome)
+    colour_axes = figure.add_axes((0.74, (whole - 3.9) / whole, 0.02, 3.2 / whole))
+    plain = "{x:g}"  # powers of ten would want formulas set, a tenth of all the drawing
+    figure.colorbar(image.images[0], colour_axes, label="synapses on a target cell (mean)", format=plain)
+    histograms.draw_histograms(figure.add_axes((0, below / whole, 1, height / whole)), shown)
+    figure.text(0.5, 0.1 / whole, "synapses made by a source cell", fontsize=8, ha="center")
     return figure
 
 
@@ -188,20 +187,15 @@ def draw_convergence(ax: Axes, connectome: Connectome) -> Axes:
     return ax
 
 
-def draw_divergence(ax: Axes, connectome: Connectome, name: str) -> Axes:
-    """Histogram of synapses made by a source cell; the title has the synapses onto a target cell, mean and spread."""
+def _divergence(connectome: Connectome, name: str) -> histograms.Histogram:
+    """Synapses made by a source cell; the heading has the synapses onto a target cell, mean and spread."""
     circuit, projection, edges = connectome.circuit, connectome.circuit.projection[name], connectome.edges[name]
     made = np.bincount(edges.pre, minlength=circuit.size(projection.source))
     received = np.bincount(edges.post, minlength=circuit.size(projection.target))
+    heading = words(name).replace(" to ", "\nto ") + f"\nreceives {received.mean():.1f} (sd {received.std():.1f})"
     colour = colours(circuit)[projection.source]
     if made.min() == made.max():
-        ax.text(0.5, 0.5, f"every cell {made[0]:,}", transform=ax.transAxes, ha="center", va="center", color=colour)
-        ax.set_xticks([])
-    else:
-        ax.hist(made, bins=min(15, max(3, len(np.unique(made)))), color=colour)
-    heading = words(name).replace(" to ", "\nto ")
-    ax.set_title(f"{heading}\nreceives {received.mean():.1f} (sd {received.std():.1f})", fontsize=7, pad=2)
-    ax.ticklabel_format(axis="x", useOffset=False)
-    ax.tick_params(labelsize=7)
-    ax.set_yticks([])
-    return ax
+        return histograms.Histogram(f"{heading}\nevery cell makes {made[0]:,}", colour, np.empty(0), np.empty(0))
+    step = -(-(made.max() - made.min() + 1) // 15)  # bins of whole numbers
+    counts, ends = np.histogram(made, np.arange(made.min(), made.max() + step + 1, step) - 0.5)
+    return histograms.Histogram(heading, colour, counts.astype(float), ends)

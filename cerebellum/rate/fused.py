@@ -133,6 +133,7 @@ class FusedCircuit:
         self.projection = dict(zip(names, self._several(c.Projection, len(names)), strict=True))
         self.population = dict(zip(module.alive, self._several(c.Population, len(module.alive)), strict=True))
         self.inputs: dict[str, list[tuple[str, Any]]] = {name: [] for name in module.alive}
+        self.chunk = self._chunk()
         self.rate: dict[str, NDArray[Any]] = {}
         self.records: dict[str, _Record] = {}
         self.slots: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
@@ -150,8 +151,17 @@ class FusedCircuit:
         self.circuit = c.Circuit(
             populations=len(self.population), projections=len(names), events=len(driven), width=self.width, bin=BIN,
             population=addressof(next(iter(self.population.values()))), event=addressof(events) if driven else None,
-            projection=addressof(next(iter(self.projection.values()))) if names else None,
+            projection=addressof(next(iter(self.projection.values()))) if names else None, chunk=self.chunk,
         )  # fmt: skip
+
+    def _chunk(self) -> int:
+        """Steps that cells may take before what they send in the first of them arrives: the least delay to any."""
+        module, inner = self.module, self.module.membranes
+        projections = {name: self.described.projection[name] for name in module.names}
+        outside = any(self.described.population[name].afferent is not None for name in inner)
+        if outside or module.plastic:
+            return 1
+        return min((module.delay[name] for name, one in projections.items() if one.target in inner), default=1)
 
     def _several(self, kind: Any, number: int) -> Any:
         return self.layout.hold((kind * number)())
@@ -161,8 +171,8 @@ class FusedCircuit:
         population, cells = self.population[name], self.described.size(name)
         population.cells, population.lanes = cells, cells * self.width
         population.blocks = c.padded(population.lanes) // c.LANES
-        self.rate[name] = self.layout.still((population.blocks + 1) * c.LANES)
-        population.rate = self.rate[name].ctypes.data
+        rates = self.layout.still(self.chunk, (population.blocks + 1) * c.LANES)
+        self.rate[name], population.rates, population.rate = rates[0], rates.ctypes.data, rates.ctypes.data
         population.active = self.layout.none(cells // SPARSE + 1, kind=np.int64).ctypes.data
 
     def _arrive(self, name: str, receptor: str, target: str, delay: int, weight: float, made: Any = None) -> Any:
@@ -184,8 +194,12 @@ class FusedCircuit:
         self._arrive(name, described.receptor, described.target, module.delay[name], weight, made.arrive)
         source, target = self.population[described.source], self.population[described.target]
         made.source, made.target = addressof(source), addressof(target)
-        first, column, value = self.layout.by_target(edges, target.cells, source.blocks * c.LANES)
         begin, row, onto = self.layout.by_source(edges, source.cells)
+        if self.width == 1:
+            first, column, value, run = self.layout.by_runs(edges, source.blocks * c.LANES)
+            made.blocks, made.run = len(first) - 1, run.ctypes.data
+        else:
+            first, column, value = self.layout.by_target(edges, target.cells)
         made.first, made.column, made.begin, made.row = (one.ctypes.data for one in (first, column, begin, row))
         if value is not None:
             made.value, made.onto = self.layout.array(value).ctypes.data, self.layout.array(onto).ctypes.data
@@ -223,6 +237,7 @@ class FusedCircuit:
         begins = self.layout.array(np.searchsorted(step, np.arange(self.steps + 1)), np.int64)
         outside, value = self.described.population[name].afferent, 1 / BIN
         into, late = self.rate[name], 0
+        made.outside = outside is not None
         if outside is not None:
             slots, filled = self._arrive(f"{name}'s outside fibre", outside.receptor, name, 1, 1.0)
             into, filled[0], value = slots[0], 1, outside.weight.si / BIN
@@ -266,13 +281,14 @@ class FusedCircuit:
         self._ports(name, population, membrane)
 
     def _table(self, population: Any, surface: TransferSurface) -> None:
-        found, table = surface.transfer, self.layout.array(surface.table[0, 0].cpu().numpy())
-        population.table, (population.rows, population.columns) = table.ctypes.data, table.shape
+        found, log = surface.transfer, surface.table[0, 0].double().cpu().numpy() + np.log(BIN)
+        population.table, population.columns = self.layout.array(log).ctypes.data, log.shape[1]
+        below = 1 - 2 * np.finfo(self.layout.real).eps  # the last place is still in the last row or column
         axes = [1 / SCALE]
-        for n, low, high in zip(table.shape, found.low, found.high, strict=True):
-            axes += [low, (n - 1) / (high - low), n - 1]
+        for n, low, high in zip(log.shape, found.low, found.high, strict=True):
+            axes += [low, (n - 1) / (high - low), (n - 1) * below]
         quiet, nil = c.quiet(surface)
-        population.axes = self.layout.broadcast([*axes, quiet, nil * BIN, BIN]).ctypes.data
+        population.axes = self.layout.array([*axes, quiet, nil * BIN]).ctypes.data
 
     def _ports(self, name: str, population: Any, membrane: Membrane) -> None:
         ports = self._several(c.Port, len(membrane.receptors))

@@ -23,6 +23,8 @@ from cerebellum.rate.transfer_table import TransferSurface
 from cerebellum.typing import Floats
 
 LANES = 16
+LINE = 64  # bytes of a line of a cache
+RUN = 64  # synapses of a target that are added up in one place, at most
 GIVEN, RELAYED, EXPECTED, DRAWN = range(4)
 NUMBERS = (
     "above", "below", "drive", "adap_sum", "dep_sum", "V_min", "adap_keep", "adap_gain", "twice_E_L", "dep_keep",
@@ -38,7 +40,7 @@ def _fields(words: str, kind: Any) -> list[tuple[str, Any]]:
 class Events(ctypes.Structure):
     """Given spikes; as in C."""
 
-    _fields_ = _fields("begins lane value into now past", c_void_p)
+    _fields_ = [*_fields("begins lane value into now past", c_void_p), ("outside", c_int64)]
 
 
 class Input(ctypes.Structure):
@@ -64,8 +66,8 @@ class Population(ctypes.Structure):
 
     _fields_ = [
         *_fields("kind cells lanes blocks classes hold period ports inputs wide per averaged windows", c_int64),
-        *_fields("rate state numbers leaves table", c_void_p),
-        *_fields("rows columns", c_int64),
+        *_fields("rates rate state numbers leaves table", c_void_p),
+        ("columns", c_int64),
         ("axes", c_void_p),
         ("key", c_uint64),
         *_fields("port input active", c_void_p), ("actives", c_int64), *_fields("mean kept within counts", c_void_p),
@@ -77,7 +79,8 @@ class Projection(ctypes.Structure):
 
     _fields_ = [
         ("arrive", Input),
-        *_fields("source target first column value begin row onto used recovered sent", c_void_p),
+        *_fields("source target", c_void_p), ("blocks", c_int64),
+        *_fields("run first column value begin row onto used recovered sent", c_void_p),
         *_fields("U keep_used keep_recovered", c_void_p),
     ]  # fmt: skip
 
@@ -86,7 +89,7 @@ class Circuit(ctypes.Structure):
     """All of them; as in C."""
 
     _fields_ = [
-        *_fields("populations projections events width behind", c_int64), ("bin", c_double),
+        *_fields("populations projections events width chunk behind", c_int64), ("bin", c_double),
         *_fields("population projection event", c_void_p),
     ]  # fmt: skip
 
@@ -143,8 +146,12 @@ class Layout:
         self.real, self.width, self.kept, self.states = real, width, list[Any](), list[NDArray[Any]]()
 
     def array(self, values: Any, kind: Any = None) -> NDArray[Any]:
-        """A copy of `values`, kept alive; of the precision of the circuit if not said."""
-        made = np.array(values, dtype=self.real if kind is None else kind, order="C")
+        """A copy of `values`, kept alive, that begins with a cache line; of the circuit's precision if not said."""
+        given = np.asarray(values, dtype=self.real if kind is None else kind)
+        room = np.empty(given.nbytes + LINE, np.uint8)
+        begin = -room.ctypes.data % LINE
+        made = room[begin : begin + given.nbytes].view(given.dtype).reshape(given.shape)
+        made[...] = given
         self.kept.append(made)
         return made
 
@@ -187,34 +194,44 @@ class Layout:
         whole = np.pad(np.stack(rows), ((0, 0), (0, padded(lanes) - lanes)), mode="edge")
         return self.array(whole.reshape(len(NUMBERS), -1, LANES).transpose(1, 0, 2)), True
 
-    def by_target(self, edges: Edges, targets: int, beyond: int) -> tuple[NDArray[Any], NDArray[Any], Any]:
-        """Where each target's synapses begin, their source cells, and contacts if there are several of any.
+    def by_target(self, edges: Edges, targets: int) -> tuple[NDArray[Any], NDArray[Any], Any]:
+        """Where each target's synapses begin, their source cells, and contacts if there are several of any."""
+        order = np.lexsort((edges.pre, edges.post))
+        contacts = None if edges.contacts is None else np.asarray(edges.contacts, float)[order]
+        return self._begins(edges.post, targets), self.array(edges.pre[order], np.int32), contacts
 
-        For one number a cell, targets come in blocks of `LANES`, one synapse of each at a time; `beyond` is the place
-        of a number that is 0.
+    def by_runs(self, edges: Edges, beyond: int) -> tuple[NDArray[Any], NDArray[Any], Any, NDArray[Any]]:
+        """The same of runs of at most `RUN` synapses of one target, `LANES` runs of nearly one length side by side.
+
+        Where each block of runs begins, in rows; the rows' sources, and `beyond`, the place of a number that is 0,
+        where a run has ended; contacts; and the runs' targets. Long runs come first, by their sources' places, so that
+        the rates that a block wants lie close together.
         """
         order = np.lexsort((edges.pre, edges.post))
         post, pre = edges.post[order], edges.pre[order]
-        contacts = None if edges.contacts is None else np.asarray(edges.contacts, float)[order]
-        number = np.bincount(post, minlength=targets)
-        begins = np.concatenate([[0], np.cumsum(number)])
-        if self.width > 1:
-            return self.array(begins, np.int64), self.array(pre, np.int32), contacts
-        blocks = padded(targets) // LANES
-        most = np.pad(number, (0, blocks * LANES - targets)).reshape(blocks, LANES).max(axis=1)
-        first = np.concatenate([[0], np.cumsum(most)])
-        place = (first[post // LANES] + np.arange(len(post)) - begins[post]) * LANES + post % LANES
-        column = np.full(first[-1] * LANES, beyond)
-        column[place] = pre
-        value = None
-        if contacts is not None:
-            value = np.zeros(len(column))
-            value[place] = contacts
-        return self.array(first, np.int64), self.array(column, np.int32), value
+        within = np.arange(len(post)) - np.searchsorted(post, post)
+        heads = np.flatnonzero(within % RUN == 0)
+        length = np.diff(np.append(heads, len(post)))
+        heads = heads[(by := np.lexsort((pre[heads], -length)))]
+        length = np.pad(length[by], (0, padded(len(heads)) - len(heads)))
+        first = np.concatenate([[0], np.cumsum(length[::LANES])])
+        column = np.full((first[-1], LANES), beyond)
+        value = None if edges.contacts is None else np.zeros(column.shape)
+        run = np.repeat(np.arange(len(heads)), length[: len(heads)])
+        place = np.arange(len(run)) - np.repeat(np.cumsum(length) - length, length)
+        synapse = heads[run] + place
+        at = first[run // LANES] + place, run % LANES
+        column[at] = pre[synapse]
+        if value is not None:
+            value[at] = np.asarray(edges.contacts, float)[order][synapse]
+        target = np.pad(post[heads], (0, len(length) - len(heads)))
+        return self.array(first, np.int64), self.array(column, np.int32), value, self.array(target, np.int32)
 
     def by_source(self, edges: Edges, sources: int) -> tuple[NDArray[Any], NDArray[Any], Any]:
         """Where each source's synapses begin, their target cells, and contacts if there are several of any."""
         order = np.lexsort((edges.post, edges.pre))
-        begins = np.concatenate([[0], np.cumsum(np.bincount(edges.pre, minlength=sources))])
         contacts = None if edges.contacts is None else np.asarray(edges.contacts, float)[order]
-        return self.array(begins, np.int64), self.array(edges.post[order], np.int32), contacts
+        return self._begins(edges.pre, sources), self.array(edges.post[order], np.int32), contacts
+
+    def _begins(self, cell: NDArray[Any], cells: int) -> NDArray[Any]:
+        return self.array(np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=cells))]), np.int64)
