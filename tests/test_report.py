@@ -156,6 +156,8 @@ def test_runs_side_by_side_say_where_they_differ(placed: tuple[Result, Path], re
         ({"model": None}, "model: found None"),
         ({"model": {"title": 3}}, "not as this version writes it"),
         ({"protocol": "recall"}, "protocol: found 'recall'"),
+        ({"seed": -3}, "seed: found -3; wanted a whole number from 0"),
+        ({"engines": {"spiking": {}}}, "spikes.nwb: found no spikes, and run.json says that the spiking engine ran"),
     ],
 )
 def test_a_foreign_folder_is_one_line(placed: tuple[Result, Path], tmp_path: Path, damage: Any, words: str) -> None:
@@ -163,6 +165,7 @@ def test_a_foreign_folder_is_one_line(placed: tuple[Result, Path], tmp_path: Pat
     shutil.copytree(placed[1], broken)
     told = json.loads((broken / "run.json").read_text())
     (broken / "run.json").write_text(json.dumps(told | damage))
+    (broken / "spikes.nwb").unlink()
     with pytest.raises(InputError, match=re.escape(words)) as caught:
         report.write_report(open_run(broken), broken / "new.html")
     assert "\n" not in str(caught.value)

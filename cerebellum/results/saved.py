@@ -68,12 +68,19 @@ class SavedRun:
 
     @cached_property
     def spikes(self) -> dict[str, Spikes]:
-        """Spikes of every population, from spikes.nwb; empty for a run of the rate engine alone."""
+        """Spikes of every population, from spikes.nwb; empty for a run of the rate engine alone.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, or the spiking engine ran and its spikes are not there.
+        """
         from cerebellum.results.nwb import read_spikes
 
-        found: dict[str, Spikes] = _read(
-            self.folder / "spikes.nwb", lambda path: read_spikes(path), {}
-        )  # damage is said of the file that has it
+        path = self.folder / "spikes.nwb"
+        found: dict[str, Spikes] = _read(path, read_spikes, {})
+        if not found and "spiking" in (self.provenance.get("engines") or {}):
+            raise InputError(f"{path}: found no spikes, and run.json says that the spiking engine ran: run again")
         return {name: replace(one, dt=self.circuit.dt) for name, one in found.items()}
 
     @cached_property
@@ -141,11 +148,11 @@ class SavedRun:
         Raises
         ------
         InputError
-            If run.json has none.
+            If run.json has none, or a negative one.
         """
         seed = self.provenance.get("seed")
-        if not isinstance(seed, int) or isinstance(seed, bool):
-            raise InputError(f"{self.folder / 'run.json'}: seed: found {brief(seed)}; wanted a whole number")
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise InputError(f"{self.folder / 'run.json'}: seed: found {brief(seed)}; wanted a whole number from 0")
         return seed
 
     def to_pandas(self) -> dict[str, pd.DataFrame]:

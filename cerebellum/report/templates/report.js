@@ -66,7 +66,7 @@
     for (const key of Object.keys(out)) {
       if (!/^[xy]axis\d*$/.test(key)) continue;
       const own = out[key];
-      out[key] = { ...axis, ...own };
+      out[key] = { ...axis, automargin: narrow() && key[0] === "x", ...own }; // room for a title of two lines
       if (own.title) out[key].title = { standoff: 8, text: lines(own.title.text) };
       if (own.categoryarray) out[key].categoryarray = broken(own.categoryarray);
     }
