@@ -175,7 +175,7 @@ def test_cite_prints_the_references_of_the_values_used(call) -> None:
         (["run", "recall", "--engine", "analog"], ["analog", "spiking, rate, both"]),
         (["run", "recall", "--device", "tpu", "--engine", "rate"], ["tpu", "cpu"]),
         (["run", "recall", "--engine", "volley", "--dtype", "int8"], ["int8", "float32"]),
-        (["run", "recall", "--dtype", "float64"], ["dtype", "spiking: target, threads"]),
+        (["run", "recall", "--device", "cpu"], ["device", "spiking: target, threads"]),
         (["run", "recall", "--target", "fpga"], ["fpga", "standalone"]),
         (["run", "recall", "--set", "patterns.count"], ["wanted KEY=VALUE"]),
         (["run", "recall", "--set", "patterns.cuont=3"], ["patterns.cuont", "patterns.count"]),

@@ -125,8 +125,12 @@ class Claws(WiringRule):
 
 def _different(candidates: NDArray[np.int64], source: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
     """The first `wanted` candidates of different sources; fewer if there are no more."""
-    _, first = np.unique(source[candidates], return_index=True)
-    return candidates[np.sort(first)[:wanted]]
+    first: dict[int, int] = {}
+    for candidate, own in zip(candidates.tolist(), source[candidates].tolist(), strict=True):
+        first.setdefault(own, candidate)
+        if len(first) == wanted:
+            break
+    return np.array(list(first.values()), dtype=np.int64)
 
 
 class Glomeruli(WiringRule):

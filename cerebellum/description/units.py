@@ -50,7 +50,8 @@ LARGEST = {
 }
 # SI sizes of the units that nearly all files use, as pint gives them: it takes longer to import than a file to read.
 COMMON = {
-    ("1", "number"): 1.0, ("ms", "time"): 1e-3, ("Hz", "rate"): 1.0, ("mV", "voltage"): 1e-3, ("pA", "current"): 1e-12,
+    ("1", "number"): 1.0, ("s", "time"): 1.0, ("deg/s", "angular velocity"): 0.017453292519943295,
+    ("ms", "time"): 1e-3, ("Hz", "rate"): 1.0, ("mV", "voltage"): 1e-3, ("pA", "current"): 1e-12,
     ("nA", "current"): 1e-9, ("pF", "capacitance"): 1e-12, ("nS", "conductance"): 1e-9, ("um", "length"): 1e-6,
     ("nS/ms", "current rate"): 1.0000000000000002e-06, ("1/ms", "inverse time"): 1000.0,
     ("1/um^3", "volume density"): 1.0000000000000001e18, ("1/um^2", "planar density"): 1000000000000.0001,

@@ -118,7 +118,10 @@ def together(
         with torch.no_grad():
             closed = None
             if compiled and first.loop is None and fused.knows(module) and _has_compiler(precision):
-                learnt = _fused(module, schedules, kept, progress)
+                circuit = _laid_out(module, schedules, kept)
+                seconds["build"] += time.perf_counter() - clock
+                clock = time.perf_counter()
+                learnt = _fused(circuit, schedules, progress)
             else:
                 closed = RateLoop(module, first.loop, first) if first.loop is not None else None
                 learnt = _in_torch(module, schedules, kept, closed, progress)
@@ -264,14 +267,19 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _fused(module: RateCircuit, schedules: Sequence[Schedule], kept: Sequence[Kept], progress: Progress) -> Learnt:
-    """All steps in compiled code."""
+def _laid_out(module: RateCircuit, schedules: Sequence[Schedule], kept: Sequence[Kept]) -> fused.FusedCircuit:
+    """The circuit for compiled code, and what it shall keep."""
     spans = plastic_spans(schedules[0].trials)
     circuit = fused.FusedCircuit(module, schedules, spans, module.connectome.seed)
     for name in module.alive:
         tallies = [record.tallies[name] for record in kept if name in record.tallies]
         circuit.record(name, [record.keepers[name] for record in kept], tallies)
-    learnt = Learnt(module, schedules, {name: one.synapses for name, one in circuit.plastic.items()})
+    return circuit
+
+
+def _fused(circuit: fused.FusedCircuit, schedules: Sequence[Schedule], progress: Progress) -> Learnt:
+    """All steps in compiled code."""
+    learnt = Learnt(circuit.module, schedules, {name: one.synapses for name, one in circuit.plastic.items()})
     circuit.run(lambda step: learnt.after(step, circuit.mean_rate), bool(learnt.recorded), progress)
     return learnt
 

@@ -1,0 +1,111 @@
+"""The rate engine beside the spikes, and a run from the shell: `python -m tests.benchmarks.ratios steps`, `... start`.
+
+Rounds go through all that is compared, so that what else the machine does falls on all of it; printed are the median
+and the range over rounds, of each and of its ratio to another of the same round. `steps` are time steps alone, without
+what is built before them. `start` runs `cs_us` on `mouse` in processes of their own, once before the rounds to fill the
+cache.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+
+import typer
+
+from tests.benchmarks.peers import eglif_case
+
+CHILD = """
+import sys, time
+from cerebellum.cli import main
+from cerebellum.plotting import figures
+from cerebellum.spiking import standalone
+
+def told(module, name):
+    real = getattr(module, name)
+    def call(*given, **named):
+        begin = time.time()
+        result = real(*given, **named)
+        print("TIME", name, begin, time.time(), file=sys.stderr)
+        return result
+    setattr(module, name, call)
+
+told(standalone, "_run")
+told(figures, "write_figures")
+sys.argv = ["cerebellum", "run", "cs_us", "--model", "mouse", "--seed", "1", "--out", sys.argv[1]]
+main()
+"""
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, least and most."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+def steps(rounds: int = 5, scale: float = 1.0, seconds: float = 0.5, batch: int = 0) -> None:
+    """Seconds a biological second of the mouse at rest: spikes, expectations, eight draws; with `batch` conditions."""
+    from cerebellum.rate import simulate
+    from cerebellum.spiking import network
+
+    wired, schedule = eglif_case(scale, seconds)
+
+    def rate(number: int = 1, draws: int = 0) -> float:
+        return simulate.together(wired, [schedule] * number, draws=draws)[0].seconds["simulate"] / seconds
+
+    calls: dict[str, Callable[[], float]] = {
+        "spikes": lambda: network.simulate(wired, schedule).seconds["run"] / seconds,
+        "rate, expectations": rate,
+        "rate, eight draws": lambda: rate(draws=8),
+    }
+    if batch:
+        calls[f"rate, {batch} conditions at once"] = lambda: rate(number=batch)
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(rounds + 1):  # the first compiles
+        for name, call in calls.items():
+            each = call()
+            if number:
+                found[name].append(each)
+    print("| | s per biological second | over the spikes | over one condition |\n|---|---|---|---|")
+    for name, taken in found.items():
+        over = [[a / b for a, b in zip(taken, found[by], strict=True)] for by in ("spikes", "rate, expectations")]
+        print(f"| {name} | {spread(taken)} | {spread(over[0])} | {spread(over[1])} |")
+
+
+def start(rounds: int = 5) -> None:
+    """Seconds from the shell to the first time step, and of a run's figures; and of the short commands."""
+    found: dict[str, list[float]] = {"to the first step": [], "the time steps": [], "figures": [], "all": []}
+    for number in range(rounds + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            begin = time.time()
+            command = [sys.executable, "-c", CHILD, f"{folder}/run"]
+            said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+            whole = time.time() - begin
+        marks = {words[1]: (float(words[2]), float(words[3])) for words in map(str.split, said.splitlines())
+                 if words[:1] == ["TIME"]}  # fmt: skip
+        if number:
+            run, drawn = marks["_run"], marks["write_figures"]
+            parts = run[0] - begin, run[1] - run[0], drawn[1] - drawn[0], whole
+            for name, each in zip(found, parts, strict=True):
+                found[name].append(each)
+    for words in ("list", "--help", "show mouse"):
+        found[words] = []
+        for number in range(rounds + 1):
+            begin = time.time()
+            command = [sys.executable, "-m", "cerebellum", *words.split()]
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+            if number:
+                found[words].append(time.time() - begin)
+    print("| | seconds |\n|---|---|")
+    for name, taken in found.items():
+        print(f"| {name} | {spread(taken)} |")
+
+
+if __name__ == "__main__":
+    app = typer.Typer()
+    app.command()(steps)
+    app.command()(start)
+    app()
