@@ -101,7 +101,7 @@ BEFORE = (
     "*Measured before relays lost their extra step and outside fibres their lost spikes, and before `mouse` had the"
     " in-degrees of a reconstruction (CHANGELOG); not run again since.*"
 )
-UNBALANCED = ("memory_parts", "mouse_beta", "circuit_capacity", "rate_recalls_as_spiking")
+UNBALANCED = ("memory_parts", "circuit_capacity", "rate_recalls_as_spiking")
 """Measured on an earlier `mouse_memory`; a claim that is run again goes from here."""
 MOVED = (
     "*Measured on `mouse_memory` as it was before its Purkinje cells were brought into balance (CHANGELOG); not run"
