@@ -35,7 +35,7 @@ CAPTION = (
     "Left: closure of the eyelid in the 50 ms before the puff is due, in probes after training, extinction and"
     " retraining, less that in naive ones; a point a seed. Right: responses in tens of trials, means of three seeds."
 )
-STILL = {f"block.{block}.plasticity": "false" for block in ("acquisition", "extinction", "reacquisition")}
+STILL = {f"block.{block}.plasticity": "false" for block in ("acquisition", "extinction")}  # others are like these
 CONDITIONS: dict[str, tuple[str | None, dict[str, str]]] = {
     "Purkinje cells": (None, {}),
     "both": ("analysis/behaviour/nuclei.toml", {}),
