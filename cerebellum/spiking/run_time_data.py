@@ -81,7 +81,10 @@ def learns(trials: list[Trial], dt: float) -> Any:
     function.implementations.add_implementation("numpy", on)
     function.implementations.add_implementation("cpp", _LEARNS, name="learns")
     function.implementations.add_dynamic_implementation(
-        "cython", lambda owner: _LEARNS_CYTHON, namespace=lambda owner: {"learns_edges": switched}, name="learns"
+        "cython",
+        lambda owner: _LEARNS_CYTHON.replace("EDGES", str(len(switched))),  # it sees an address, not an array
+        namespace=lambda owner: {"learns_edges": switched},
+        name="learns",
     )
     return function
 
@@ -102,7 +105,8 @@ _LEARNS_CYTHON = """
 cdef int learns(double t):
     global _namespacelearns_edges
     cdef int number = 0
-    for edge in _namespacelearns_edges:
-        number += edge <= t
+    cdef int i
+    for i in range(EDGES):
+        number += _namespacelearns_edges[i] <= t
     return number % 2
 """
