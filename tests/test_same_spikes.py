@@ -18,8 +18,9 @@ from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import load_protocol
 from cerebellum.description.record import Record
 from cerebellum.description.schema import parse
-from cerebellum.errors import ModelFileError
+from cerebellum.errors import CerebellumError, ModelFileError
 from cerebellum.simulation.run import run
+from cerebellum.spiking import run_time_data
 
 BRIEF = {"block.rest.trial_duration": "100", "block.rest.window.onset": "20", "block.rest.window.duration": "80"}
 BRIEF |= {f"block.rest.stimulus.{name}.duration": "100" for name in ("background", "climbing")}
@@ -122,6 +123,14 @@ def test_single_precision_moves_few_spikes_by_a_step_and_no_voltage_before_them(
     assert len(mine ^ theirs) <= 0.005 * len(mine)  # 0.001
     for name in ("golgi", "inferior_olive"):
         assert np.array_equal(double.spikes[name].time, single.spikes[name].time)
+
+
+@pytest.mark.slow
+def test_code_that_cython_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brian2 would go on without it, and nothing would be learned."""
+    monkeypatch.setattr(run_time_data, "_LEARNS_CYTHON", "cdef int learns(double t):\n    return no such thing\n")
+    with pytest.raises(CerebellumError, match=r"parallel_fiber_to_purkinje.*Cython"):
+        outcome_of(small("jaeckel"), "jaeckel", "runtime")
 
 
 SEEDS = [("jaeckel", "1"), *(pytest.param(model, "271828", marks=SLOW) for model in OF_MODEL)]

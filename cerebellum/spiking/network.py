@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import brian2 as b2
 import numpy as np
+from brian2.codegen.runtime.cython_rt.cython_rt import CythonCodeObject
 from numpy.typing import NDArray
 
 from cerebellum.activity.outcome import Outcome
@@ -222,10 +223,20 @@ class _Network:
                 self.apart.run(self.brian, on)
             else:
                 on(duration)
+            self._refuse_what_did_not_compile()
         except Exception:
             if self.link is not None and self.link.failure is not None:
                 raise self.link.failure from None
             raise
+
+    def _refuse_what_did_not_compile(self) -> None:
+        """Brian2 goes on without code that Cython refuses, as if there were nothing to do."""
+        for each in self.brian.sorted_objects:
+            for code in each.code_objects:
+                if isinstance(code, CythonCodeObject) and code.compiled_code.get("run") is None:
+                    text = getattr(code.code, "run", "").strip()
+                    if text and "EMPTY_CODE_BLOCK" not in text:
+                        raise CerebellumError(f"{each.name}: Cython does not compile its code; what it said is above")
 
     def spikes(self) -> dict[str, Spikes]:
         none, dt = Spikes(np.empty(0), np.empty(0, np.int32), self.circuit.dt), self.circuit.dt
