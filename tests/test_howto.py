@@ -113,6 +113,7 @@ def shortened(words: list[str], page: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Some epochs have no duration")  # pynapple, of cells with a single spike
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_runs_from_top_to_bottom(
     page: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
