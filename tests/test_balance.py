@@ -160,3 +160,15 @@ def test_rare_volleys_cancel_as_lone_ones_do_and_in_seconds() -> None:
         solve(load_model("jaeckel", {rate: hertz})).weight["stellate_to_purkinje"] for hertz in ("10", "0.01")
     )
     assert rare == lone
+
+
+@pytest.mark.slow
+def test_volleys_that_are_taken_for_lone_ones_hardly_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second apart, against the tenth of one that is simulated."""
+    settings = {"projection.stellate_to_purkinje.weight.volley_rate": "2"}
+    near = solve(load_model("jaeckel", settings)).weight["stellate_to_purkinje"]
+    monkeypatch.setattr(balances, "APART", 1.0)
+    monkeypatch.setattr(balances, "_SOLVED", {})
+    far = solve(load_model("jaeckel", settings)).weight["stellate_to_purkinje"]
+    assert near != far
+    assert near == pytest.approx(far, rel=0.02)

@@ -35,8 +35,9 @@ CLAIM = (
 CAPTION = (
     "Beta of the granule kernel against the number of a Purkinje cell's 4,000 parallel fibres that effectively carry a"
     " pattern's own weight, a point each combination of tonic inhibition, synaptic strength, Golgi rate, burst rate and"
-    " share of fibres on. Star: the circuit as it is. Lines: the best beta for at least so many fibres; dashed, a tenth"
-    " of the fibres of the circuit as it is. Black: the smallest beta that transformers learned."
+    " share of fibres on. Star: the circuit as it is. Lines: the best beta for at least so many fibres, on the draw"
+    " that is shown; dashed, a tenth of the fibres of the circuit as it is. Black: the smallest beta that transformers"
+    " learned."
 )
 TONIC = (0.0, 0.438, 0.876)  # nS; 0.438 of Billings et al. 2014, others assumed: up to twice that
 STRENGTH = (0.5, 1.0, 2.0)  # of `WEIGHT`; assumed
@@ -53,18 +54,27 @@ BACKGROUND, ONTO = 4.0, 4.8  # Hz of a fibre that is off (cm42); Golgi synapses 
 
 
 def measure(seed: int = 0) -> dict[str, Any]:
-    """A row for every combination."""
+    """A row for every combination, and `again` the same on other random spikes.
+
+    The best of many noisy rows is too good, so rows are chosen on the first draw and told by the second.
+    """
+    first, second = _grid(seed, 0), _grid(seed, 1)
+    return {"rows": [row | {"again": other} for row, other in zip(first, second, strict=True)]}
+
+
+def _grid(seed: int, draw: int) -> list[dict[str, Any]]:
     rows = []
     for dendrites, burst, golgi in itertools.product(DENDRITES, BURST, GOLGI):
-        arrivals = _arrivals(dendrites, burst, golgi, np.random.default_rng([seed, dendrites, burst, golgi]))
+        rng = np.random.default_rng([seed, draw, dendrites, burst, golgi])
+        arrivals = _arrivals(dendrites, burst, golgi, rng)
         for tonic in TONIC:
-            responses = _responses(dendrites, tonic, arrivals, seed)
+            responses = _responses(dendrites, tonic, arrivals, np.random.default_rng([seed, draw]))
             rows += [
                 {"dendrites": dendrites, "burst": burst, "golgi": golgi, "tonic": tonic, "strength": strength}
                 | _kernel(dendrites, response, share)
                 for (strength, response), share in itertools.product(responses.items(), SHARES)
             ]
-    return {"rows": rows}
+    return rows
 
 
 def _arrivals(dendrites: int, burst: float, golgi: float, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -87,7 +97,9 @@ def _arrivals(dendrites: int, burst: float, golgi: float, rng: np.random.Generat
     return tuple(np.concatenate(each)[order] for each in (steps, who, kind))
 
 
-def _responses(dendrites: int, tonic: float, arrivals: tuple[Any, ...], seed: int) -> dict[float, list[float]]:
+def _responses(
+    dendrites: int, tonic: float, arrivals: tuple[Any, ...], rng: np.random.Generator
+) -> dict[float, list[float]]:
     """Strength -> f(m): mean spikes of a cell in a read with m of its inputs on."""
     from cerebellum import load_model
     from cerebellum.cells import eglif
@@ -104,7 +116,7 @@ def _responses(dendrites: int, tonic: float, arrivals: tuple[Any, ...], seed: in
             *(("excitatory", *each) for each in copies),
             ("inhibitory", inhibited, np.full(len(inhibited), INHIBITION)),
         ]
-    state = eglif.start(population.si(), len(STRENGTH) * cells, np.random.default_rng([seed, 1]))
+    state = eglif.start(population.si(), len(STRENGTH) * cells, rng)
     still = np.zeros((round(READ / circuit.dt), 1))
     fired, spiking = eglif.respond(population.si(), population.receptor_models(), state, still, circuit.dt, given)
     counts = np.bincount(spiking[fired >= round(SETTLED / circuit.dt)], minlength=len(STRENGTH) * cells)
@@ -135,16 +147,22 @@ def _present(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return next(row for row in rows if all(row[key] == value for key, value in PRESENT.items()))
 
 
+def _firing(row: dict[str, Any]) -> bool:
+    """Whether there is a kernel in both draws."""
+    return row["beta"] is not None and row["again"]["beta"] is not None
+
+
 def _best(rows: list[dict[str, Any]], dendrites: int, carrying: float) -> dict[str, Any]:
-    """The sharpest kernel that leaves at least so many fibres."""
-    fit = [row for row in rows if row["dendrites"] == dendrites and row["beta"] and row["carrying"] >= carrying]
-    return max(fit, key=lambda row: row["beta"])
+    """The sharpest kernel that leaves at least so many fibres, with the numbers of the other draw."""
+    fit = [row for row in rows if row["dendrites"] == dendrites and _firing(row) and row["carrying"] >= carrying]
+    chosen = max(fit, key=lambda row: row["beta"])
+    return chosen | chosen["again"]
 
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     """The statements."""
     rows = numbers["rows"]
-    now = _present(rows)
+    now = _present([row | row["again"] for row in rows])
     any_four, any_eight = (_best(rows, dendrites, 1.0) for dendrites in DENDRITES)
     four, eight = (_best(rows, dendrites, now["carrying"] / 10) for dendrites in DENDRITES)
     half = _best(rows, 4, now["carrying"] / 2)

@@ -1,15 +1,16 @@
 """Claim: the mouse circuit writes and reads a sparse distributed memory, by pauses and at physiological rates.
 
 `mouse_recall_graded` on `mouse_memory` (E-GLIF cells, conductances, Golgi feedback, interneurons, background and
-spontaneous complex spikes left on), at its full size: eight sparse patterns on a ring, of every cosine
-from 1 to 0, are written by climbing fibres and read from Purkinje and from nuclear spikes, by themselves and by lures
-between them. Of the running circuit one thing is measured, the granule cells' mean response f(m) to m of their four
-inputs; from it follow the kernel E[f f], every weight, and the beta of softmax attention (Bricken & Pehlevan 2021,
-arXiv:2111.05498). The circuit's own parameters were chosen on seeds 1 and 2 (see the model file); these are others.
-What would refute the claim: a rival that explains the weights as well (the own pattern alone, the cosine, mossy fibres
-without granule cells, softmax at half or twice beta), a control that finds as much, Purkinje cells that do not pause.
-The bounds were set before any run at full size; the table of stages says what is lost where. Cells in single precision,
-for time (docs/benchmarks.md). Some 60 minutes on one idle core; `QUARTER` are the settings of a quarter of the size.
+spontaneous complex spikes left on), at its full size: eight sparse patterns on a ring, of every cosine from 1 to 0, are
+written by climbing fibres and read from Purkinje and from nuclear spikes, by themselves and by lures between them. Of
+the running circuit one thing is measured, the granule cells' mean response f(m) to m of their four inputs; from it
+follow the kernel E[f f], every weight, and the beta of softmax attention (Bricken & Pehlevan 2021, arXiv:2111.05498).
+The circuit's own parameters were chosen on seeds 1 and 2 (see the model file); these are others. What would refute the
+claim: a rival that explains the weights as well (the own pattern alone, the cosine, mossy fibres without granule cells,
+softmax at half or twice beta), a control that finds as much, Purkinje cells that do not pause. The bounds were set
+before any run at full size (but that rates are rounded to 1e-9 Hz: 18 spikes of 18 cells in 50 ms came out a hair below
+20 Hz); the table of stages says what is lost where. Cells in single precision, for time (docs/benchmarks.md). Some 60
+minutes on one idle core; `QUARTER` are the settings of a quarter of the size.
 """
 
 from __future__ import annotations

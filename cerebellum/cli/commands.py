@@ -336,14 +336,14 @@ class _Stop:
 
 
 @contextmanager
-def _stoppable() -> Iterator[_Stop]:
+def _stoppable() -> Iterator[None]:
     """Ctrl-C and kill end the block by a `_Stop`, unless whoever started this process has them ignored."""
     before, stop = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}, _Stop()
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, stop)
     try:
-        yield stop
+        yield
     except BaseException as error:
         if stop.number is None or isinstance(error, SystemExit):
             raise

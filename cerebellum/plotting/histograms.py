@@ -55,7 +55,8 @@ def draw_histograms(ax: Axes, shown: Sequence[Histogram]) -> Axes:
         if not len(one.counts):
             continue
         curve = one.described or (np.array([one.edges[0]]), np.zeros(1))
-        span = min(one.edges[0], curve[0][0]), max(one.edges[-1], curve[0][-1])
+        across = [one.edges[0], one.edges[-1], curve[0][0], curve[0][-1], *([] if one.mean is None else [one.mean])]
+        span = min(across), max(across)
         grow = width / (span[1] - span[0]), height / max(one.counts.max(), curve[1].max())
 
         def at(x: Floats, y: Floats, start: float = span[0], grow: tuple[float, float] = grow,
