@@ -43,7 +43,7 @@ def test_import_cerebellum_takes_well_under_a_second() -> None:
         ("import cerebellum; cerebellum.load_model('mouse')", {"pint", "scipy"}),
         ("import cerebellum.cli.tables", {"pint", "scipy", "torch", "matplotlib"}),
         ("import cerebellum.cli.commands", {"brian2", "torch", "matplotlib", "pydantic", "pynwb", "sklearn"}),
-        ("import cerebellum.spiking.network", {"torch", "pynwb"}),  # brian2 brings matplotlib by itself
+        ("import cerebellum.spiking.network", {"torch", "matplotlib", "pynwb"}),
         ("import cerebellum.rate.volley", {"brian2", "matplotlib", "pynwb"}),
         (
             "import cerebellum.results.result, cerebellum.readout.readers, cerebellum.readout.agreement",

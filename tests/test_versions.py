@@ -18,6 +18,7 @@ import pytest
 
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.experiment.schedule import Schedule
+from cerebellum.machine.compiler import cpp_compiler
 from cerebellum.spiking import standalone
 from cerebellum.spiking.network import simulate
 
@@ -86,7 +87,7 @@ def test_brian2_puts_its_support_code_into_a_nameless_namespace(project: Path) -
 
 
 def test_brian2_takes_templates_from_beside_ours_first(project: Path) -> None:
-    where = "standalone.own_templates"
+    where = "standalone.own_project"
     texts = {path.name: path.read_text() for path in project.glob("code_objects/*.cpp")}
     thresholds = [text for name, text in texts.items() if re.search(r"^(?!after_run_).*_spike_thresholder_", name)]
     relied_on(thresholds, "brian2", "each population has a thresholder of its own", where)
@@ -117,10 +118,15 @@ def test_brian2_sets_clocks_to_zero_line_after_line(project: Path) -> None:
 
 
 def test_brian2_writes_its_flags_into_a_makefile(project: Path) -> None:
-    flags, link_flags = standalone._flags(project, "")
+    flags, link_flags = standalone._flags(project, cpp_compiler())
     what = "the makefile has lines OPTIMISATIONS, CXXFLAGS and LFLAGS"
-    relied_on("-c" in flags and any(flag.startswith("-std=") for flag in flags), "brian2", what, "standalone._flags")
+    relied_on({"-c", "-I."} <= set(flags), "brian2", what, "standalone._flags")
     relied_on(isinstance(link_flags, list), "brian2", what, "standalone._flags")
+    there = re.findall(r"-O3|-std=\S+", (project / "makefile").read_text())
+    relied_on(not there, "brian2", f"an empty extra_compile_args adds no flags ({there})", "standalone.own_project")
+    what = "extra_compile_args_gcc is a list that has -O3 and a standard"
+    wanted = [flag for flag in standalone._accepted(cpp_compiler()) if re.match("-O3|-std=", flag)]
+    relied_on(len(wanted) == 2 and set(wanted) <= set(flags), "brian2", what, "standalone._accepted")
 
 
 def test_brian2_reads_results_once_it_believes_that_it_ran() -> None:

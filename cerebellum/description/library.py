@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ KINDS = {"models": "model", "protocols": "protocol"}
 LONGEST = 4_000_000  # bytes; the shipped files have 30,000 at most
 DEEPEST = 20  # tables and lists within one another; the shipped files have 7 at most
 _DEEP = re.compile(rf"^[ \t\[]*(?:[\w-]+[ \t]*\.[ \t]*){{{DEEPEST}}}", re.MULTILINE)  # a.a.a.a...
+_parsed = lru_cache(maxsize=16)(tomllib.loads)  # a command reads a file up to six times
 _PACKAGE = Path(cerebellum.__file__).resolve().parent
 
 
@@ -65,7 +68,7 @@ def read(path: Path) -> dict[str, Any]:
         text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a byte order mark
         if _DEEP.search(text):
             raise RecursionError  # the parser would take seconds over it
-        tables = tomllib.loads(text.replace("\r\n", "\n"))
+        tables = deepcopy(_parsed(text.replace("\r\n", "\n")))
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cerebellum.description.edges import Edges, by_source, ordered, popularity
 from cerebellum.description.schema import Count, Extent, Fraction
@@ -74,32 +73,35 @@ class Claws(WiringRule):
         from scipy.spatial import cKDTree
 
         relay, targets, feed = ends.source_places, ends.target_places, ends.drawn[self.through]
-        source = np.empty(len(relay), dtype=np.int64)
-        source[feed.post] = feed.pre  # one source feeds each relay cell
+        source = dict(zip(feed.post.tolist(), feed.pre.tolist(), strict=True))  # one source feeds each relay cell
         wanted, ordered_by = int(self.dendrites.number), self._order(relay, rng)
         near = cKDTree(relay).query_ball_point(targets, self.radius.si, return_sorted=True)
-        rows = np.empty((len(targets), wanted), dtype=np.int32)
+        rows = []
         for cell, candidates in enumerate(near):
-            chosen = _different(ordered_by(targets[cell], np.asarray(candidates, dtype=np.int64)), source, wanted)
+            chosen = _different(ordered_by(targets[cell], candidates), source, wanted)
             if len(chosen) < wanted:
                 by_distance = np.argsort(np.linalg.norm(relay - targets[cell], axis=1), kind="stable")
-                chosen = _different(np.concatenate([chosen, by_distance]), source, wanted)
-            rows[cell] = np.sort(chosen)
-        return by_source(rows)
+                chosen = _different([*chosen, *by_distance.tolist()], source, wanted)
+            rows.append(chosen)
+        return by_source(np.sort(np.array(rows, dtype=np.int32), axis=1))
 
-    def _order(
-        self, relay: Floats, rng: np.random.Generator
-    ) -> Callable[[Floats, NDArray[np.int64]], NDArray[np.int64]]:
+    def _order(self, relay: Floats, rng: np.random.Generator) -> Callable[[Floats, list[int]], list[int]]:
         """What puts candidates of a cell at a place (m) in the order in which it takes them, as `edges.distinct`."""
         if self.length is None and self.uneven is None:
-            return lambda _, candidates: rng.permutation(candidates)
+
+            def shuffled(_: Floats, candidates: list[int]) -> list[int]:
+                rng.shuffle(candidates)
+                return candidates
+
+            return shuffled
         liked = np.ones(len(relay)) if self.uneven is None else popularity(len(relay), self.uneven.number, rng)
         curve = 0.0 if self.length is None else 0.5 / self.length.si**2
 
-        def order(place: Floats, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
-            square = ((relay[candidates] - place) ** 2).sum(axis=1)
-            late = np.log(rng.standard_exponential(len(candidates)) / liked[candidates]) + curve * square
-            return candidates[np.argsort(late, kind="stable")]
+        def order(place: Floats, candidates: list[int]) -> list[int]:
+            near = np.array(candidates, dtype=np.int64)
+            square = ((relay[near] - place) ** 2).sum(axis=1)
+            late = np.log(rng.standard_exponential(len(near)) / liked[near]) + curve * square
+            return near[np.argsort(late, kind="stable")].tolist()
 
         return order
 
@@ -123,14 +125,14 @@ class Claws(WiringRule):
         ]
 
 
-def _different(candidates: NDArray[np.int64], source: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
+def _different(candidates: list[int], source: dict[int, int], wanted: int) -> list[int]:
     """The first `wanted` candidates of different sources; fewer if there are no more."""
     first: dict[int, int] = {}
-    for candidate, own in zip(candidates.tolist(), source[candidates].tolist(), strict=True):
-        first.setdefault(own, candidate)
+    for candidate in candidates:
+        first.setdefault(source[candidate], candidate)
         if len(first) == wanted:
             break
-    return np.array(list(first.values()), dtype=np.int64)
+    return list(first.values())
 
 
 class Glomeruli(WiringRule):

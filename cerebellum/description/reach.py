@@ -63,35 +63,29 @@ class Reach(WiringRule):
 
     def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
         """Cell by cell, from those within reach."""
-        sources, targets = ends.source_places, ends.target_places
+        sources, targets = np.ascontiguousarray(ends.source_places.T), ends.target_places
         own = ends.projection.source == ends.projection.target
-        source_zone, target_zone = zone_of(len(sources), ends.zones), zone_of(len(targets), ends.zones)
-        by_y = np.argsort(sources[:, 1], kind="stable")
-        sorted_y = sources[by_y, 1]
+        source_zone, target_zone = zone_of(ends.sources, ends.zones), zone_of(len(targets), ends.zones)
+        everyone, by_y = np.arange(ends.sources), np.argsort(sources[1], kind="stable")
+        in_y = sources[:, by_y]
 
-        def within(cell: int, candidates: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
-            """Those of the candidates that the rule allows, and their distances."""
+        def allowed(cell: int, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
             if self.microzone:
                 candidates = candidates[source_zone[candidates] == target_zone[cell]]
-            if own:
-                candidates = candidates[candidates != cell]
-            return candidates, self._distance(sources[candidates] - targets[cell])
+            return candidates[candidates != cell] if own else candidates
 
-        everyone = np.arange(len(sources))
         pre, post, folds = [], [], []
         for cell, wanted in enumerate(self._numbers(ends, rng)):
-            band = everyone
+            place, band = targets[cell], slice(None)
             if self.y is not None:  # look only where cells can lie; the margin keeps rounding out of it
                 width = 1.001 * self.y.si
-                first, last = np.searchsorted(sorted_y, [targets[cell, 1] - width, targets[cell, 1] + width])
-                band = np.sort(by_y[first:last])
-            open_to, distance = within(cell, band)
-            inside = open_to[distance <= 1.0]
+                band = slice(*np.searchsorted(in_y[1], [place[1] - width, place[1] + width]))
+            inside = allowed(cell, np.sort(by_y[band][self._distance(in_y[:, band], place) <= 1.0]))
             if len(inside) >= wanted:
                 chosen = rng.choice(inside, wanted, replace=False, shuffle=False)
             else:
-                open_to, distance = within(cell, everyone)
-                chosen = open_to[np.argsort(distance, kind="stable")[:wanted]]
+                open_to = allowed(cell, everyone)
+                chosen = open_to[np.argsort(self._distance(sources[:, open_to], place), kind="stable")[:wanted]]
             pre.append(chosen)
             post.append(np.full(len(chosen), cell))
             # Contacts that a source population too small leaves over are spread evenly on its cells.
@@ -119,16 +113,15 @@ class Reach(WiringRule):
             numbers = np.maximum(np.rint(mean + self.sd.number * deviation), 0).astype(int)
         return [int(number) for number in numbers]
 
-    def _distance(self, offset: Floats) -> Floats:
-        """Distance in units of the rule's reach: 1 at its edge, shape (sources,)."""
-        parts = [np.zeros(len(offset))]
+    def _distance(self, sources: Floats, target: Floats) -> Floats:
+        """Distance in units of the rule's reach: 1 at its edge, shape (sources,); places in m, (3, sources), (3,)."""
+        found = np.zeros(sources.shape[1])
         if self.radius is not None:
-            parts.append(np.linalg.norm(offset, axis=1) / self.radius.si)
-        if self.x is not None:
-            parts.append(np.abs(offset[:, 0]) / self.x.si)
-        if self.y is not None:
-            parts.append(np.abs(offset[:, 1]) / self.y.si)
-        return np.asarray(np.max(parts, axis=0))
+            found = np.linalg.norm(sources - target[:, None], axis=0) / self.radius.si
+        for axis, reach in enumerate((self.x, self.y)):
+            if reach is not None:
+                found = np.maximum(found, np.abs(sources[axis] - target[axis]) / reach.si)
+        return found
 
     def convergence_at_full_scale(self, ends: Ends) -> float:
         """`convergence`."""

@@ -20,7 +20,7 @@ from cerebellum.plugins import Registry
 class Table(BaseModel):
     """A checked, immutable table of a file; unknown keys are faults."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 @dataclass(frozen=True, eq=False)

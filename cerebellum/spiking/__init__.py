@@ -2,7 +2,7 @@
 
 Whatever of it is imported, Brian2 is imported here first, without what that does to the whole process: a handler of
 Ctrl-C (which Python allows in the main thread only), hooks of exceptions and warnings, log files that a killed run
-would leave behind; and without matplotlib's pyplot, whose names it would offer for plotting.
+would leave behind; and without what it would import for nothing: matplotlib, whose names it offers, and pytest.
 """
 
 from __future__ import annotations
@@ -14,22 +14,18 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
-from cerebellum.machine import cache
-
 
 def _import_brian2() -> None:
     set_handler, hook, show = signal.signal, sys.excepthook, warnings.showwarning
     signal.signal = lambda *_: None
-    plotting = sys.modules.get("pylab")
-    sys.modules["pylab"] = None  # type: ignore[assignment]  # its import fails then, and Brian2 does without
+    unwanted = {"pylab", "matplotlib", "pytest"} - sys.modules.keys()
+    sys.modules.update(dict.fromkeys(unwanted))  # type: ignore[arg-type]  # their import fails, Brian2 does without
     try:
-        with cache.lent():  # it brings matplotlib
-            import brian2
+        import brian2
     finally:
         signal.signal = set_handler
-        del sys.modules["pylab"]
-        if plotting is not None:
-            sys.modules["pylab"] = plotting
+        for name in unwanted:
+            del sys.modules[name]
     sys.excepthook = hook
     if warnings.showwarning is not show:
         logging.captureWarnings(False)

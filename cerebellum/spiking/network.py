@@ -64,7 +64,8 @@ def simulate(
     """
     seconds: dict[str, float] = {}
     started = time.perf_counter()
-    gc.collect()  # objects of an earlier run keep their names, and other names are other code to compile
+    if b2.BrianObject.__instances__():  # of an earlier run: they keep their names, and others are other code to compile
+        gc.collect()
     with scratch_folder() as folder, temporary_files_in(folder), _device(target, folder, threads):
         progress("building the network", None)
         network = _Network(connectome, schedule, single=dtype == "float32")
@@ -116,7 +117,7 @@ def _device(target: Target, folder: Path, threads: int) -> Iterator[None]:
     stack = ExitStack()
     try:
         if target == "standalone":
-            stack.enter_context(standalone.own_templates())
+            stack.enter_context(standalone.own_project())
             b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
             b2.set_device("cpp_standalone", directory=str(folder), build_on_run=False)
             b2.get_device().reinit()

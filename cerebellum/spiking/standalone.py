@@ -22,7 +22,7 @@ import brian2 as b2
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 
 from cerebellum.errors import CerebellumError
-from cerebellum.machine import compiler
+from cerebellum.machine import cache, compiler
 from cerebellum.machine.compiler import Unit
 from cerebellum.machine.process import child
 from cerebellum.machine.progress import Progress
@@ -45,14 +45,19 @@ VECTORISE = "#pragma GCC ivdep"
 
 
 @contextmanager
-def own_templates() -> Iterator[None]:
-    """Meanwhile Brian2 writes its project with the templates beside this module where there are some, else its own."""
-    theirs = CPPStandaloneCodeObject.templater
+def own_project() -> Iterator[None]:
+    """Meanwhile Brian2 writes its project for this module.
+
+    With the templates beside it where there are some, else its own, and without a compiler's flags, which it would try
+    anew in each process (`_accepted`).
+    """
+    theirs, flags = CPPStandaloneCodeObject.templater, b2.prefs.codegen.cpp.extra_compile_args
     CPPStandaloneCodeObject.templater = theirs.derive("cerebellum.spiking", env_globals={"hint": VECTORISE})
+    b2.prefs.codegen.cpp.extra_compile_args = []
     try:
         yield
     finally:
-        CPPStandaloneCodeObject.templater = theirs
+        CPPStandaloneCodeObject.templater, b2.prefs.codegen.cpp.extra_compile_args = theirs, flags
 
 
 def compile_and_run(
@@ -101,7 +106,7 @@ def compile_and_run(
 
 def _compile(folder: Path, progress: Progress, driven: Callable[[str], str] | None) -> None:
     command = compiler.cpp_compiler()
-    flags, link_flags = _flags(folder, compiler.identity(command))
+    flags, link_flags = _flags(folder, command)
     sources = [
         *sorted(folder.glob("code_objects/*.cpp")),
         *(folder / f"{n}.cpp" for n in ("network", "objects", "run", "main")),
@@ -144,12 +149,29 @@ def _unit(sources: Iterable[Path]) -> str:
     return "\n".join(texts)
 
 
-def _flags(folder: Path, identity: str) -> tuple[list[str], list[str]]:
-    """Compiler and linker flags of the makefile that Brian2 wrote."""
+def _accepted(command: compiler.Command) -> list[str]:
+    """Those of Brian2's flags that the compiler knows, tried one after the other; that it knows them all is kept."""
+    wanted: list[str] = b2.prefs.codegen.cpp.extra_compile_args_gcc
+    name = cache.key(*wanted, *command, compiler.identity(command))
+    if cache.find("flags", name) is not None:
+        return wanted
+
+    def knows(flag: str) -> bool:
+        call = [*command, flag, "-fsyntax-only", "-x", "c++", os.devnull]
+        return not subprocess.run(call, capture_output=True, check=False).returncode
+
+    known = list(filter(knows, wanted))
+    if known == wanted:  # else it may be the disk that is full, and not the compiler that is old
+        cache.keep("flags", name, b"")
+    return known
+
+
+def _flags(folder: Path, command: compiler.Command) -> tuple[list[str], list[str]]:
+    """Compiler and linker flags: of the makefile that Brian2 wrote, those that it would choose, and ours."""
     lines = dict(re.findall(r"^(OPTIMISATIONS|CXXFLAGS|LFLAGS) = (.*)$", (folder / "makefile").read_text(), re.M))
-    text = lines["CXXFLAGS"].replace("$(OPTIMISATIONS)", lines["OPTIMISATIONS"])
+    text = lines["CXXFLAGS"].replace("$(OPTIMISATIONS)", " ".join([lines["OPTIMISATIONS"], *_accepted(command)]))
     # A loop over many arrays asks gcc for more run-time alias checks than its default of 10, and would stay scalar.
-    gnu = "Free Software Foundation" in identity
+    gnu = "Free Software Foundation" in compiler.identity(command)
     vectorised = ["--param=vect-max-version-for-alias-checks=1000"] if gnu else []
     if gnu and platform.machine() in ("x86_64", "AMD64"):
         # By itself gcc takes half of that width, and 1 / x in single precision from a table.
