@@ -154,7 +154,7 @@ static inline void pair(const double *from, double *one, double *next) { *one = 
 #endif
 
 /* Chance of a spike in a step, of some blocks that end it so far above threshold, after such a change; three loops, in
-   each of which one block need not wait for another. */
+   each of which one block need not wait for another, and blocks of silent cells take no part. */
 static void chances(const Population *p, int64_t blocks, real (*restrict distance)[LANES], real (*restrict change)[LANES],
                     real (*restrict chance)[LANES])
 {
@@ -162,18 +162,18 @@ static void chances(const Population *p, int64_t blocks, real (*restrict distanc
     const real scale = axes[SCALE], low = axes[LOW], to_row = axes[TO_ROW], last_row = axes[LAST_ROW];
     const real left = axes[LEFT], to_column = axes[TO_COLUMN], last_column = axes[LAST_COLUMN], quiet = axes[QUIET];
     const int32_t columns = p->columns;
-    int32_t loud = 0, at[GROUP][LANES];
-    real farthest[LANES];
-    EACH farthest[i] = distance[0][i];
-    for (int64_t k = 1; k < blocks; k++)
-        EACH farthest[i] = most(farthest[i], distance[k][i]);
-    EACH loud |= farthest[i] > quiet;
-    if (!loud) {
-        for (int64_t k = 0; k < blocks; k++)
+    int32_t at[GROUP][LANES];
+    int64_t loud[GROUP], number = 0;
+    for (int64_t k = 0; k < blocks; k++) {
+        int32_t any = 0;
+        EACH any |= distance[k][i] > quiet;
+        if (any)
+            loud[number++] = k;
+        else
             EACH chance[k][i] = axes[NIL];
-        return;
     }
-    for (int64_t k = 0; k < blocks; k++)
+    for (int64_t n = 0; n < number; n++) {
+        const int64_t k = loud[n];
         EACH {
             real r = place(distance[k][i], scale, low, to_row, last_row);
             real c = place(change[k][i], scale, left, to_column, last_column);
@@ -182,7 +182,9 @@ static void chances(const Population *p, int64_t blocks, real (*restrict distanc
             distance[k][i] = r - row;
             change[k][i] = c - column;
         }
-    for (int64_t k = 0; k < blocks; k++)
+    }
+    for (int64_t n = 0; n < number; n++) {
+        const int64_t k = loud[n];
         EACH {
             real a, b, c, d;
             pair(table + at[k][i], &a, &b);
@@ -190,8 +192,9 @@ static void chances(const Population *p, int64_t blocks, real (*restrict distanc
             real upper = a + change[k][i] * (b - a), lower = c + change[k][i] * (d - c);
             chance[k][i] = upper + distance[k][i] * (lower - upper);
         }
-    for (int64_t k = 0; k < blocks; k++)
-        EACH chance[k][i] = least(power_of_e(chance[k][i]), 1);
+    }
+    for (int64_t n = 0; n < number; n++)
+        EACH chance[loud[n]][i] = least(power_of_e(chance[loud[n]][i]), 1);
 }
 
 /* What a block's receptors pass in this step, and their states after it. */
