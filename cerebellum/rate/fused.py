@@ -1,15 +1,14 @@
 """The rate circuit's step on a CPU in compiled code, all populations and static synapses in one call.
 
 The same step as `network.RateCircuit`, which says what it computes and stays the path of gradients, of CUDA, and of
-cells that the compiled code does not know; here are no gradients. Several schedules that differ in their spikes alone
-run side by side, on one circuit. Plastic synapses learn in torch, once a step.
+cells that the compiled code does not know; here are no gradients. Plastic synapses learn in torch, once a step.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy, deepcopy
 from ctypes import addressof
 from dataclasses import dataclass
@@ -49,18 +48,17 @@ STATES = 4  # of a class of age or a drawn cell
 class _Record:
     """What C adds up of a population: over cells in each step, over the steps of bins, and in windows."""
 
-    keepers: Sequence[Keeper]
-    tallies: Sequence[Tally]
+    keeper: Keeper
+    tally: Tally | None
     mean: NDArray[Any]
     sums: NDArray[Any]
     counts: NDArray[Any]
 
     def write(self) -> None:
-        """Hand it to the keepers and tallies."""
-        for number, keeper in enumerate(self.keepers):
-            keeper.take(self.mean[:, number], self.sums[..., number])
-        for number, tally in enumerate(self.tallies):
-            tally.counts[:] = self.counts[: len(tally.counts), :, number]
+        """Hand it over."""
+        self.keeper.take(self.mean, self.sums)
+        if self.tally is not None:
+            self.tally.counts[:] = self.counts
 
 
 def library(dtype: torch.dtype) -> ctypes.CDLL | None:
@@ -114,18 +112,15 @@ class FusedCircuit:
     Parameters
     ----------
     module : says all but the spikes
-    schedules : side by side; of one duration, with the same populations driven. One alone if the module has draws
     spans : in which plasticity is on (s)
     """
 
-    def __init__(
-        self, module: RateCircuit, schedules: Sequence[Schedule], spans: list[tuple[float, float]], seed: int
-    ) -> None:
+    def __init__(self, module: RateCircuit, schedule: Schedule, spans: list[tuple[float, float]], seed: int) -> None:
         found = library(module.tensor_options["dtype"])
         assert found is not None
         self.library, self.module, self.described, self.seed = found, module, module.circuit, seed
-        self.steps, self.width = nearest(schedules[0].duration, BIN), module.draws or len(schedules)
-        self.parts = stretches(schedules[0].trials, schedules[0].duration, BIN)
+        self.steps, self.width = nearest(schedule.duration, BIN), module.draws or 1
+        self.parts = stretches(schedule.trials, schedule.duration, BIN)
         self.before = step_before(self.parts, self.steps)
         single = module.tensor_options["dtype"] == torch.float32
         self.layout = c.Layout(np.float32 if single else np.float64, self.width)
@@ -142,10 +137,10 @@ class FusedCircuit:
         for name in names:
             self._synapses(name)
         self.plastic = {name: self._plastic(name, spans) for name in module.plastic}
-        driven = [name for name in schedules[0].events if name in module.alive]
+        driven = [name for name in schedule.events if name in module.alive]
         events = self._several(c.Events, len(driven))
         for name, event in zip(driven, events, strict=True):
-            self._give(name, event, [one.events[name] for one in schedules])
+            self._give(name, event, schedule.events[name])
         for name in module.alive:
             self._cells(name, driven)
         self.circuit = c.Circuit(
@@ -222,18 +217,12 @@ class FusedCircuit:
         release = None if rule is None else TsodyksMarkram(rule, cells, options)
         return _Plastic(synapses, deque([(silent, silent)] * module.delay[name]), slots[0], release)
 
-    def _give(self, name: str, made: Any, events: Sequence[Events]) -> None:
-        """Spikes of a population that the protocol drives, or of its outside fibres."""
-        places = [steps_of(one, self.described.dt, self.steps) for one in events]
-        step = np.concatenate(places)
+    def _give(self, name: str, made: Any, events: Events) -> None:
+        """Spikes of a population that the protocol drives, or of its outside fibres; the same in every realization."""
+        step = steps_of(events, self.described.dt, self.steps)
         order = np.argsort(step, kind="stable")
-        lane = np.concatenate([one.cell.astype(np.int64) * self.width for one in events])
-        number = np.repeat(np.arange(len(events)), [len(one) for one in places])
-        if self.module.draws:  # the same spikes in every realization
-            step, lane = (np.repeat(one[order], self.width) for one in (step, lane))
-            lane = lane + np.tile(np.arange(self.width), len(order))
-        else:
-            step, lane = step[order], (lane + number)[order]
+        step = np.repeat(step[order], self.width)
+        lane = (events.cell[order].astype(np.int64)[:, None] * self.width + np.arange(self.width)).ravel()
         begins = self.layout.array(np.searchsorted(step, np.arange(self.steps + 1)), np.int64)
         outside, value = self.described.population[name].afferent, 1 / BIN
         into, late = self.rate[name], 0
@@ -301,20 +290,19 @@ class FusedCircuit:
             port.first, port.second = (self.layout.still(lanes).ctypes.data for _ in range(2))
             port.step = self.layout.broadcast([*step.ravel(), 2 * receptor.reversal, receptor.tonic]).ctypes.data
 
-    def record(self, name: str, keepers: Sequence[Keeper], tallies: Sequence[Tally]) -> None:
-        """Keep a population's rates from now on, and its spikes in windows: of each schedule, or the mean of draws."""
-        population, number, cells = self.population[name], len(keepers), self.described.size(name)
-        population.averaged, population.per = int(number < self.width), keepers[0].steps_a_bin
-        mean = self.layout.none(self.steps, number, kind=np.float64)
-        sums = self.layout.none(len(keepers[0].cells), cells, number, kind=np.float32)
+    def record(self, name: str, keeper: Keeper, tally: Tally | None) -> None:
+        """Keep a population's rates from now on, and its spikes in windows: of draws the mean."""
+        population, cells = self.population[name], self.described.size(name)
+        population.per = keeper.steps_a_bin
+        mean = self.layout.none(self.steps, kind=np.float64)
+        sums = self.layout.none(len(keeper.cells), cells, kind=np.float32)
         population.mean, population.kept = mean.ctypes.data, sums.ctypes.data
-        most = max((one.within.shape[1] for one in tallies), default=0)
-        within = [np.pad(one.within, ((0, 0), (0, most - one.within.shape[1]))) for one in tallies]
-        counts = self.layout.none(most, cells, number, kind=np.float64)
-        population.windows, population.counts = most, counts.ctypes.data
-        if most:
-            population.within = self.layout.array(np.stack(within, axis=-1), np.float64).ctypes.data
-        self.records[name] = _Record(keepers, tallies, mean, sums, counts)
+        population.windows = 0 if tally is None else len(tally.counts)
+        counts = self.layout.none(population.windows, cells, kind=np.float64)
+        population.counts = counts.ctypes.data
+        if tally is not None:
+            population.within = self.layout.array(tally.within, np.float64).ctypes.data
+        self.records[name] = _Record(keeper, tally, mean, sums, counts)
 
     def run(self, after: Callable[[int], None], watched: bool, progress: Progress) -> None:
         """All steps; `after` is called after each, if it is watched or learns."""

@@ -65,7 +65,7 @@ class Population(ctypes.Structure):
     """A population; as in C."""
 
     _fields_ = [
-        *_fields("kind cells lanes blocks classes hold period ports inputs wide per averaged windows", c_int64),
+        *_fields("kind cells lanes blocks classes hold period ports inputs wide per windows", c_int64),
         *_fields("rates rate state numbers leaves table", c_void_p),
         ("columns", c_int64),
         ("axes", c_void_p),

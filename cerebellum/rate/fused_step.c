@@ -1,7 +1,7 @@
 /* Steps of the rate circuit, all populations and static synapses in one call (rate/fused.py; `real` comes before).
 
-   An array over the cells of a population has `width` numbers for each, realizations or conditions side by side: a lane
-   is cell * width + number. Lanes come in blocks of LANES, which the compiler turns into vector code; the last block is
+   An array over the cells of a population has `width` numbers for each, realizations side by side: a lane is
+   cell * width + number. Lanes come in blocks of LANES, which the compiler turns into vector code; the last block is
    padded. Nothing here decides what the torch path does not: it is the same step, and tests hold the two together. */
 #include <math.h>
 #include <stdint.h>
@@ -49,7 +49,7 @@ typedef struct {                /* receptor: two states, linear in them and in t
 } Port;
 
 typedef struct {
-    int64_t kind, cells, lanes, blocks, classes, hold, period, ports, inputs, wide, per, averaged, windows;
+    int64_t kind, cells, lanes, blocks, classes, hold, period, ports, inputs, wide, per, windows;
     real *rates, *rate, *state; /* Hz, [chunk][blocks + 1][LANES]; of one step; states of each block */
     const real *numbers;        /* [NUMBERS][LANES], or so for each block if `wide` */
     const uint8_t *leaves;      /* [period][classes]; which classes hand on */
@@ -61,10 +61,10 @@ typedef struct {
     Input **input;              /* of relays */
     int64_t *active;            /* sources that are not silent, [cells / SPARSE + 1] */
     int64_t actives;            /* how many, -1: too many to list */
-    double *mean;               /* [steps][width or 1], sums over cells */
-    float *kept;                /* [bins of `per` steps][lanes or cells] */
-    const double *within;       /* [steps][windows][width or 1] */
-    double *counts;             /* [windows][cells] or [windows][lanes] */
+    double *mean;               /* [steps], sums over cells */
+    float *kept;                /* [bins of `per` steps][cells] */
+    const double *within;       /* [steps][windows] */
+    double *counts;             /* [windows][cells] */
 } Population;
 
 typedef struct {
@@ -582,19 +582,18 @@ static void send(Projection *j, int64_t step, int64_t width, real bin)
         walk(j, x, out, width);
 }
 
-/* Keep the rates: the mean over cells, and sums of bins and of windows over time. */
+/* Keep the rates, of realizations the mean: the mean over cells, and sums of bins and of windows over time. */
 static void record(Population *p, int64_t step, int64_t width, double bin)
 {
-    const int64_t kept = p->averaged ? 1 : width;
-    double *mean = p->mean + step * kept;
-    float *restrict bins = p->kept + step / p->per * p->cells * kept;
+    double *mean = p->mean + step;
+    float *restrict bins = p->kept + step / p->per * p->cells;
     const real *restrict rate = p->rate;
     if (p->actives >= 0) {
         for (int64_t n = 0; n < p->actives; n++)
             for (int64_t b = 0; b < width; b++) {
-                const real r = rate[p->active[n] * width + b] / (p->averaged ? width : 1);
-                bins[p->active[n] * kept + (p->averaged ? 0 : b)] += r;
-                mean[p->averaged ? 0 : b] += r;
+                const real r = rate[p->active[n] * width + b] / width;
+                bins[p->active[n]] += r;
+                *mean += r;
             }
     } else if (width == 1) {
         double sum[LANES] = {0};
@@ -607,22 +606,21 @@ static void record(Population *p, int64_t step, int64_t width, double bin)
             bins[i] += rate[i];
             sum[0] += rate[i];
         }
-        EACH mean[0] += sum[i];
+        EACH *mean += sum[i];
     } else
         for (int64_t i = 0; i < p->cells; i++)
             for (int64_t b = 0; b < width; b++) {
-                const real r = rate[i * width + b] / (p->averaged ? width : 1);
-                bins[i * kept + (p->averaged ? 0 : b)] += r;
-                mean[p->averaged ? 0 : b] += r;
+                const real r = rate[i * width + b] / width;
+                bins[i] += r;
+                *mean += r;
             }
-    for (int64_t w = 0; w < p->windows; w++)
-        for (int64_t b = 0; b < width; b++) {
-            const int64_t to = p->averaged ? 0 : b;
-            const double part = p->within[(step * p->windows + w) * kept + to] * bin / (p->averaged ? width : 1);
-            if (part != 0)
-                for (int64_t i = 0; i < p->cells; i++)
-                    p->counts[(w * p->cells + i) * kept + to] += part * rate[i * width + b];
-        }
+    for (int64_t w = 0; w < p->windows; w++) {
+        const double part = p->within[step * p->windows + w] * bin / width;
+        if (part != 0)
+            for (int64_t i = 0; i < p->cells; i++)
+                for (int64_t b = 0; b < width; b++)
+                    p->counts[w * p->cells + i] += part * rate[i * width + b];
+    }
 }
 
 /* Take up the spikes that are given for a step; what was given for the one before has gone. */

@@ -95,7 +95,9 @@ def together(
     progress: Progress = silent,
     compiled: bool = True,
 ) -> list[Outcome]:
-    """Run schedules that differ in their spikes alone side by side, without gradients; parameters as of `simulate`.
+    """Run schedules that differ in their spikes alone on one circuit, without gradients; parameters as of `simulate`.
+
+    Side by side in torch; the compiled step, whose vectors one schedule fills, takes one after the other.
 
     `compiled` : take the compiled step on a CPU, where there is a C compiler and the step knows the circuit's cells
 
@@ -118,27 +120,31 @@ def together(
         with torch.no_grad():
             closed = None
             if compiled and first.loop is None and fused.knows(module) and _has_compiler(precision):
-                circuit = _laid_out(module, schedules, kept)
-                seconds["build"] += time.perf_counter() - clock
-                clock = time.perf_counter()
-                learnt = _fused(circuit, schedules, progress)
+                learnt = []
+                for one, record in zip(schedules, kept, strict=True):
+                    begun = time.perf_counter()
+                    circuit = _laid_out(module, one, record)
+                    seconds["build"] += time.perf_counter() - begun
+                    clock += time.perf_counter() - begun
+                    learnt.append(_fused(circuit, one, progress))
             else:
                 closed = RateLoop(module, first.loop, first) if first.loop is not None else None
-                learnt = _in_torch(module, schedules, kept, closed, progress)
+                learnt = [_in_torch(module, schedules, kept, closed, progress)]
     seconds["simulate"] = time.perf_counter() - clock
-    weights = learnt.weights()
+    weights = [own for each in learnt for own in each.weights()]
+    snapshots = [own for each in learnt for own in each.snapshots]
     return [
         Outcome(
             {name: connectome.circuit.size(name) for name in connectome.circuit.population},
             rates={name: keeper.rates() for name, keeper in record.keepers.items()},
             weights=own,
-            snapshots=snapshots,
+            snapshots=taken,
             tallied={name: (tally.windows, tally.counts) for name, tally in record.tallies.items()},
-            records={name: recorder.recording() for name, recorder in learnt.recorded.items()},
+            records={name: recorder.recording() for name, recorder in learnt[0].recorded.items()},
             exchanges=closed.exchange.exchanges() if closed is not None else None,
             seconds=seconds,
         )
-        for record, own, snapshots in zip(kept, weights, learnt.snapshots, strict=True)
+        for record, own, taken in zip(kept, weights, snapshots, strict=True)
     ]
 
 
@@ -267,19 +273,17 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _laid_out(module: RateCircuit, schedules: Sequence[Schedule], kept: Sequence[Kept]) -> fused.FusedCircuit:
+def _laid_out(module: RateCircuit, schedule: Schedule, kept: Kept) -> fused.FusedCircuit:
     """The circuit for compiled code, and what it shall keep."""
-    spans = plastic_spans(schedules[0].trials)
-    circuit = fused.FusedCircuit(module, schedules, spans, module.connectome.seed)
+    circuit = fused.FusedCircuit(module, schedule, plastic_spans(schedule.trials), module.connectome.seed)
     for name in module.alive:
-        tallies = [record.tallies[name] for record in kept if name in record.tallies]
-        circuit.record(name, [record.keepers[name] for record in kept], tallies)
+        circuit.record(name, kept.keepers[name], kept.tallies.get(name))
     return circuit
 
 
-def _fused(circuit: fused.FusedCircuit, schedules: Sequence[Schedule], progress: Progress) -> Learnt:
+def _fused(circuit: fused.FusedCircuit, schedule: Schedule, progress: Progress) -> Learnt:
     """All steps in compiled code."""
-    learnt = Learnt(circuit.module, schedules, {name: one.synapses for name, one in circuit.plastic.items()})
+    learnt = Learnt(circuit.module, [schedule], {name: one.synapses for name, one in circuit.plastic.items()})
     circuit.run(lambda step: learnt.after(step, circuit.mean_rate), bool(learnt.recorded), progress)
     return learnt
 
