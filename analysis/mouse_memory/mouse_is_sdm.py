@@ -5,10 +5,11 @@ spontaneous complex spikes left on), at its full size: eight sparse patterns on 
 written by climbing fibres and read from Purkinje and from nuclear spikes, by themselves and by lures between them. Of
 the running circuit one thing is measured, the granule cells' mean response f(m) to m of their four inputs; from it
 follow the kernel E[f f], every weight, and the beta of softmax attention (Bricken & Pehlevan 2021, arXiv:2111.05498).
-The circuit's own parameters were chosen on seeds 1 and 2 (see the model file); these are others. What would refute the
+The circuit's own parameters were chosen on seeds 1 and 2 at a quarter of the size
+(`analysis.mouse_memory.chosen_parameters`) and looked at once at full size, on seed 3; these are others. What would refute the
 claim: a rival that explains the weights as well (the own pattern alone, the cosine, mossy fibres without granule cells,
 softmax at half or twice beta), a control that finds as much, Purkinje cells that do not pause. The bounds were set
-before any run at full size (but that rates are rounded to 1e-9 Hz: 18 spikes of 18 cells in 50 ms came out a hair below
+before any run at full size, and are those that the model before missed (but that rates are rounded to 1e-9 Hz: 18 spikes of 18 cells in 50 ms came out a hair below
 20 Hz); the table of stages says what is lost where. Cells in single precision, for time (docs/benchmarks.md). Some 60
 minutes on one idle core; `QUARTER` are the settings of a quarter of the size.
 """
@@ -39,6 +40,8 @@ CAPTION = (
 READERS = ("purkinje", "nuclear")
 # Parts of a run, for the laws by which noise falls: s of a read, share of a microzone's cells, parallel fibres.
 TIMES, SHARES, FIBERS = [0.06, 0.12, 0.24, 0.49], [0.25, 0.5, 1.0], [500, 1000, 2000, 4000]
+FRESH = range(111, 121)
+"""Seeds on which nothing was chosen or seen: 101 to 110 were asked of the model before."""
 QUARTER = {"scale": "2", "microzones": "16", "patterns.active": "32"}
 
 
@@ -47,7 +50,7 @@ def measure(seed: int = 0) -> dict[str, Any]:
     import sys
 
     runs = []
-    for number in graded.FRESH:
+    for number in FRESH:
         runs.append(one(seed + number))
         print(runs[-1]["seed"], runs[-1]["stages"], file=sys.stderr, flush=True)
     return {"runs": runs, "laws": laws(runs)}
