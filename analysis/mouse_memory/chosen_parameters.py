@@ -109,8 +109,8 @@ def one(seed: int) -> list[tuple[str, str, dict[str, Any]]]:
 def _replayed(recorded: Result, settings: dict[str, str]) -> dict[str, Any]:
     """Of a replay: identity R2 by stage, the own pattern's weight, synapses at zero, rates, the naive response."""
     from cerebellum.readout import agreement
-    from cerebellum.simulation.replay import replay
     from cerebellum.simulation.prepare import resolve
+    from cerebellum.simulation.replay import replay
 
     def again(extra: dict[str, str]) -> Result:
         circuit, _ = resolve("mouse_memory", "mouse_recall_graded", {**QUARTER, **settings, **extra})

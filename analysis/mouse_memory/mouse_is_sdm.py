@@ -6,12 +6,13 @@ written by climbing fibres and read from Purkinje and from nuclear spikes, by th
 the running circuit one thing is measured, the granule cells' mean response f(m) to m of their four inputs; from it
 follow the kernel E[f f], every weight, and the beta of softmax attention (Bricken & Pehlevan 2021, arXiv:2111.05498).
 The circuit's own parameters were chosen on seeds 1 and 2 at a quarter of the size
-(`analysis.mouse_memory.chosen_parameters`) and looked at once at full size, on seed 3; these are others. What would refute the
-claim: a rival that explains the weights as well (the own pattern alone, the cosine, mossy fibres without granule cells,
-softmax at half or twice beta), a control that finds as much, Purkinje cells that do not pause. The bounds were set
-before any run at full size, and are those that the model before missed (but that rates are rounded to 1e-9 Hz: 18 spikes of 18 cells in 50 ms came out a hair below
-20 Hz); the table of stages says what is lost where. Cells in single precision, for time (docs/benchmarks.md). Some 60
-minutes on one idle core; `QUARTER` are the settings of a quarter of the size.
+(`analysis.mouse_memory.chosen_parameters`) and looked at once at full size, on seed 3; these are others. What would
+refute the claim: a rival that explains the weights as well (the own pattern alone, the cosine, mossy fibres without
+granule cells, softmax at half or twice beta), a control that finds as much, Purkinje cells that do not pause. The
+bounds were set before any run at full size, and are those that the model before missed (but that rates are rounded to
+1e-9 Hz: 18 spikes of 18 cells in 50 ms came out a hair below 20 Hz); the table of stages says what is lost where. Cells
+in single precision, for time (docs/benchmarks.md). Some 60 minutes on one idle core; `QUARTER` are the settings of a
+quarter of the size.
 """
 
 from __future__ import annotations
