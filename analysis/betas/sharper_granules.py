@@ -12,13 +12,17 @@ fibre.
 A grid rather than gradients: one cell of five parameters is cheaper to run everywhere than to differentiate. Stated
 before: the hope, beta of 5 with four dendrites, is refuted if no point of the grid has it; it is worthless where fewer
 than a tenth of the fibres carry the weight that carry it in the circuit as it is, and that bound is the rival to beat:
-any response that is rare enough has a large beta. Dendritic NMDA and two-step reads are not in it. Run time: five
-minutes on one core.
+any response that is rare enough has a large beta. The same grid, with four dendrites, is asked of the granule cell of
+`mouse_multirec`, whose mossy-fibre synapses have NMDA receptors with their block by magnesium: none, as published, and
+three times as many (assumed); a dendritic threshold by NMDA would make f(m) grow faster than m. Reads in two steps, by
+nuclear fibres back to granule cells, are of `analysis.mouse_memory.memory_parts`. Run time:
+fifteen minutes on one core.
 """
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,9 +46,11 @@ CAPTION = (
 TONIC = (0.0, 0.438, 0.876)  # nS; 0.438 of Billings et al. 2014, others assumed: up to twice that
 STRENGTH = (0.5, 1.0, 2.0)  # of `WEIGHT`; assumed
 WEIGHT, INHIBITION = 0.23e-9, 0.24e-9  # S; of a mossy-fibre and of a Golgi synapse, cm42
+MULTIREC = (1e-9, 1e-9)  # S; the same in `mouse_multirec`, cm013
 GOLGI = (0, 20, 60)  # Hz in the cue; 18 to 25 in the circuit, 60 assumed: of strongly driven cells
 BURST = (75, 150, 300)  # Hz; Chadderton et al. 2004 and Rancz et al. 2007: some 100 to several 100 Hz
 DENDRITES = (4, 8)
+NMDA = (0.0, 1.0, 3.0)  # of the conductance of `mouse_multirec`; 3 assumed
 SHARES = (0.03, 0.06, 0.12, 0.24)  # of the fibres on in a pattern
 LINES, FIBERS = 936, 4000
 PRESENT = {"tonic": 0.438, "strength": 1.0, "golgi": 20, "burst": 150, "share": 0.12, "dendrites": 4}
@@ -58,17 +64,21 @@ def measure(seed: int = 0) -> dict[str, Any]:
 
     The best of many noisy rows is too good, so rows are chosen on the first draw and told by the second.
     """
-    first, second = _grid(seed, 0), _grid(seed, 1)
-    return {"rows": [row | {"again": other} for row, other in zip(first, second, strict=True)]}
+
+    def twice(dendrites: tuple[int, ...], nmda: float | None) -> list[dict[str, Any]]:
+        draws = (_grid(seed, draw, dendrites, nmda) for draw in (0, 1))
+        return [row | {"again": other, "nmda": nmda} for row, other in zip(*draws, strict=True)]
+
+    return {"rows": twice(DENDRITES, None), "nmda": [row for level in NMDA for row in twice((4,), level)]}
 
 
-def _grid(seed: int, draw: int) -> list[dict[str, Any]]:
+def _grid(seed: int, draw: int, among: tuple[int, ...], nmda: float | None) -> list[dict[str, Any]]:
     rows = []
-    for dendrites, burst, golgi in itertools.product(DENDRITES, BURST, GOLGI):
+    for dendrites, burst, golgi in itertools.product(among, BURST, GOLGI):
         rng = np.random.default_rng([seed, draw, dendrites, burst, golgi])
         arrivals = _arrivals(dendrites, burst, golgi, rng)
         for tonic in TONIC:
-            responses = _responses(dendrites, tonic, arrivals, np.random.default_rng([seed, draw]))
+            responses = _responses(dendrites, tonic, nmda, arrivals, np.random.default_rng([seed, draw]))
             rows += [
                 {"dendrites": dendrites, "burst": burst, "golgi": golgi, "tonic": tonic, "strength": strength}
                 | _kernel(dendrites, response, share)
@@ -98,27 +108,36 @@ def _arrivals(dendrites: int, burst: float, golgi: float, rng: np.random.Generat
 
 
 def _responses(
-    dendrites: int, tonic: float, arrivals: tuple[Any, ...], rng: np.random.Generator
+    dendrites: int, tonic: float, nmda: float | None, arrivals: tuple[Any, ...], rng: np.random.Generator
 ) -> dict[float, list[float]]:
-    """Strength -> f(m): mean spikes of a cell in a read with m of its inputs on."""
-    from cerebellum import load_model
-    from cerebellum.cells import eglif
+    """Strength -> f(m): mean spikes of a cell in a read with m of its inputs on.
 
-    circuit = load_model("mouse_memory", {"population.granule.receptor.inhibitory.tonic": str(tonic)})
+    `nmda` : NMDA conductance of the cell of `mouse_multirec`, as a multiple; None for the cell of `mouse_memory`.
+    """
+    from cerebellum import load_model
+    from cerebellum.cells import MODELS
+
+    circuit = load_model("mouse_memory" if nmda is None else "mouse_multirec")
     population, cells = circuit.population["granule"], ALIKE * (dendrites + 1)
+    receptors = dict(population.receptor_models())
+    receptors["inhibitory"] = replace(receptors["inhibitory"], tonic=tonic * 1e-9)
+    weight, inhibition = (WEIGHT, INHIBITION) if nmda is None else MULTIREC
     steps, who, kind = arrivals
     given: dict[int, list[tuple[str, Any, Any]]] = {}
     for first, last in itertools.pairwise([*np.flatnonzero(np.diff(steps, prepend=-1)), len(steps)]):
         excited, inhibited = (who[first:last][kind[first:last] == receptor] for receptor in (0, 1))
-        copies = [(excited + n * cells, np.full(len(excited), x * WEIGHT)) for n, x in enumerate(STRENGTH)]
+        copies = [(excited + n * cells, np.full(len(excited), x * weight)) for n, x in enumerate(STRENGTH)]
         inhibited = np.concatenate([inhibited + n * cells for n in range(len(STRENGTH))])
         given[int(steps[first])] = [
             *(("excitatory", *each) for each in copies),
-            ("inhibitory", inhibited, np.full(len(inhibited), INHIBITION)),
+            ("inhibitory", inhibited, np.full(len(inhibited), inhibition)),
         ]
-    state = eglif.start(population.si(), len(STRENGTH) * cells, rng)
+        if nmda:
+            given[int(steps[first])] += [("nmda", into, nmda * opened) for into, opened in copies]
+    cell = MODELS[population.cell]
+    state = cell.start(population.si(), len(STRENGTH) * cells, rng)
     still = np.zeros((round(READ / circuit.dt), 1))
-    fired, spiking = eglif.respond(population.si(), population.receptor_models(), state, still, circuit.dt, given)
+    fired, spiking = cell.respond(population.si(), receptors, state, still, circuit.dt, given)
     counts = np.bincount(spiking[fired >= round(SETTLED / circuit.dt)], minlength=len(STRENGTH) * cells)
     found = counts.reshape(len(STRENGTH), dendrites + 1, ALIKE).mean(axis=2)
     return dict(zip(STRENGTH, found.tolist(), strict=True))
@@ -175,10 +194,22 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
         f" {now['beta']:.1f}: {_said(half)})": half["beta"] >= 2 * now["beta"],
         f"eight dendrites would be sharper, at a tenth of the fibres ({eight['beta']:.1f}: {_said(eight)}; anywhere"
         f" {any_eight['beta']:.1f})": eight["beta"] > four["beta"],
+        **_by_nmda(numbers["nmda"], now["carrying"] / 10),
         "nothing in the ranges reaches the least that transformers learned, 10.3": max(
-            row["beta"] for row in rows if row["beta"] and row["carrying"] >= 1
+            row["beta"] for row in [*rows, *numbers["nmda"]] if row["beta"] and row["carrying"] >= 1
         )
         < 10.3,
+    }
+
+
+def _by_nmda(rows: list[dict[str, Any]], carrying: float) -> dict[str, bool]:
+    """Whether more NMDA receptors make a sharper kernel, carried by at least so many fibres."""
+    best = [_best([row for row in rows if row["nmda"] == level], 4, carrying) for level in NMDA]
+    betas = ", ".join(f"{row['beta']:.1f}" for row in best)
+    return {
+        f"NMDA receptors sharpen it: none, as published, three times as many ({betas}; last: {_said(best[-1])})": (
+            best[0]["beta"] < best[1]["beta"] < best[2]["beta"]
+        )
     }
 
 
@@ -201,6 +232,17 @@ def draw(numbers: dict[str, Any]) -> Figure:
         carrying, beta = (np.array([row[key] for row in own]) for key in ("carrying", "beta"))
         axes.plot(carrying, beta, ".", ms=4, alpha=0.5, color=colour, label=f"{dendrites} dendrites")
         axes.step(carrying, np.maximum.accumulate(beta[::-1])[::-1], where="pre", color=colour, lw=1)
+    for level, marker in zip(NMDA, "vo^", strict=True):
+        own = [row for row in numbers["nmda"] if row["nmda"] == level and row["beta"] and row["carrying"] >= 1]
+        axes.plot(
+            *([row[key] for row in own] for key in ("carrying", "beta")),
+            marker,
+            ms=2.5,
+            mfc="none",
+            mew=0.5,
+            color="tab:green",
+            label=f"4 dendrites, NMDA x {level:g}",
+        )
     now = _present(rows)
     axes.plot(now["carrying"], now["beta"], "k*", ms=11, label="the circuit as it is")
     axes.axvline(now["carrying"] / 10, color="0.5", lw=0.8, ls="--")
