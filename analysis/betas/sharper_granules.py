@@ -135,6 +135,8 @@ def _responses(
         if nmda:
             given[int(steps[first])] += [("nmda", into, nmda * opened) for into, opened in copies]
     cell = MODELS[population.cell]
+    assert cell.start is not None
+    assert cell.respond is not None
     state = cell.start(population.si(), len(STRENGTH) * cells, rng)
     still = np.zeros((round(READ / circuit.dt), 1))
     fired, spiking = cell.respond(population.si(), receptors, state, still, circuit.dt, given)
