@@ -5,7 +5,7 @@ spikes of `mouse_recall_graded` are recorded once a seed, and given again to Pur
 weights, steps and wiring (`cerebellum.simulation.replay`; nothing flows back from there). For each the agreement of
 `analysis.mouse_memory.mouse_is_sdm`, the synapses that end at zero, Purkinje rates, and the response to a naive cue,
 which is the same replay with next to no depression. These seeds have been chosen on: what the model can do is told by
-fresh ones there. Run time: about 25 minutes on one idle core.
+fresh ones there. Run time: about 15 minutes on one idle core.
 """
 
 from __future__ import annotations
@@ -100,14 +100,14 @@ def one(seed: int) -> list[tuple[str, str, dict[str, Any]]]:
         for label, settings in variants.items():
             key = repr(sorted(settings.items()))
             if key not in known:
-                known[key] = _replayed(recorded, settings)
+                known[key] = _replayed(recorded, settings, naive=change == "inhibition")
                 print(seed, change, label, known[key], file=sys.stderr, flush=True)
             out.append((change, label, known[key]))
     return out
 
 
-def _replayed(recorded: Result, settings: dict[str, str]) -> dict[str, Any]:
-    """Of a replay: identity R2 by stage, the own pattern's weight, synapses at zero, rates, the naive response."""
+def _replayed(recorded: Result, settings: dict[str, str], naive: bool) -> dict[str, Any]:
+    """Of a replay: identity R2 by stage, own weight, synapses at zero, rates; if asked, the naive response."""
     from cerebellum.readout import agreement
     from cerebellum.simulation.prepare import resolve
     from cerebellum.simulation.replay import replay
@@ -118,7 +118,7 @@ def _replayed(recorded: Result, settings: dict[str, str]) -> dict[str, Any]:
 
     result = again({})
     body = memory_budget.physiology(result)
-    naive = memory_budget.physiology(again(_naive()))["rates"]["purkinje"]
+    other = memory_budget.physiology(again(_naive()))["rates"]["purkinje"] if naive else None
     written = agreement.effective_weights(memory_budget.drive(result), result.recalled.signs)
     own = result.recalled.own
     return {
@@ -130,7 +130,7 @@ def _replayed(recorded: Result, settings: dict[str, str]) -> dict[str, Any]:
         },
         "beta": {name: result.summary["beta"][name] for name in ("sdm", "purkinje", "nuclear")},
         "at_zero": float((result.plastic[memory_budget.PLASTIC] <= 0).mean()),
-        "naive": naive["read"] - naive["baseline"],
+        "naive": None if other is None else other["read"] - other["baseline"],
         "rates": body["rates"]["purkinje"],
         **{key: body[key] for key in ("lowest", "highest", "below", "ones", "zeros")},
     }
