@@ -63,6 +63,7 @@ GROUPS = {
     ),
     "The mouse circuit as a memory": (
         "mouse_is_sdm",
+        "chosen_parameters",
         "memory_parts",
         "mouse_beta",
         "sharper_granules",

@@ -39,7 +39,7 @@ CLAIM = (
 CAPTION = (
     "Beta of the granule kernel against the number of a Purkinje cell's 4,000 parallel fibres that effectively carry a"
     " pattern's own weight, a point each combination of tonic inhibition, synaptic strength, Golgi rate, burst rate and"
-    " share of fibres on. Star: the circuit as it is. Lines: the best beta for at least so many fibres, on the draw"
+    " share of fibres on; green: granule cells with AMPA and NMDA receptors. Star: the circuit as it is. Lines: the best beta for at least so many fibres, on the draw"
     " that is shown; dashed, a tenth of the fibres of the circuit as it is. Black: the smallest beta that transformers"
     " learned."
 )
