@@ -12,6 +12,9 @@ from cerebellum.description.schema import Count, Extent, Fraction
 from cerebellum.description.wiring import Ends, WiringRule
 from cerebellum.typing import Floats
 
+PAIRS = 100_000
+"""Pairs of cells looked at in one go: what they need fits into a cache."""
+
 
 class Territory(WiringRule):
     """Each target cell gets one source cell, chosen with a weight exp(-distance / length) inside a box around it.
@@ -28,16 +31,24 @@ class Territory(WiringRule):
 
     def draw(self, ends: Ends, rng: np.random.Generator) -> Edges:
         """One source a target cell."""
-        sources, targets = ends.source_places, ends.target_places
-        offset = np.abs(targets[:, None, :2] - sources[None, :, :2])
+        sources, targets = ends.source_places[:, :2], ends.target_places[:, :2]
+        share, chosen = rng.random(len(targets)), np.empty(len(targets), dtype=np.int32)
+        rows = max(1, PAIRS // len(sources))
+        for first in range(0, len(targets), rows):
+            block = slice(first, first + rows)
+            total = np.cumsum(self._weight(sources, targets[block]), axis=1)
+            chosen[block] = (total < share[block, None] * total[:, -1:]).sum(axis=1)
+        return ordered(chosen, np.arange(len(targets), dtype=np.int32))
+
+    def _weight(self, sources: Floats, targets: Floats) -> Floats:
+        """Of each pair, shape (targets, sources); places along x and y."""
+        offset = np.abs(targets[:, None] - sources[None])
         distance = np.linalg.norm(offset, axis=2)
         weight = np.exp(-distance / self.length.si)
         weight[(offset[..., 0] > self.x.si / 2) | (offset[..., 1] > self.y.si / 2)] = 0.0
         empty = weight.sum(axis=1) == 0.0
         weight[empty, distance[empty].argmin(axis=1)] = 1.0
-        total = np.cumsum(weight, axis=1)
-        chosen = (total < rng.random(len(targets))[:, None] * total[:, -1:]).sum(axis=1)
-        return ordered(chosen.astype(np.int32), np.arange(len(targets), dtype=np.int32))
+        return np.asarray(weight)
 
     def expected(self, ends: Ends) -> int:
         """One a target cell."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,6 @@ from cerebellum.memory.granule_layer import GranuleCode
 
 RANDOM = {"patterns.source": "random", "block.read.cues_per_pattern": "1", "block.read.noise": "[0, 6]"}
 BATCH, OUTPUTS, LINES, DENDRITES = 256, 64, 256, 4
-SCALES = (0.1, 0.3, 1.0, 3.0, 10.0)
 SIZES = (20_000, 100_000, 1_000_000)
 
 
@@ -172,24 +170,6 @@ def mouse_case(scale: float) -> tuple[Any, Any]:
     return wired, stimulus.schedule(protocol, wired, None, 1)
 
 
-def scaling_figure(rows: list[str], path: Path) -> None:
-    """Time and memory against cells, from the rows of the table."""
-    from matplotlib.figure import Figure
-
-    columns = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    cells = [int(column[1].replace(",", "")) for column in columns]
-    seconds = [float(column[5]) for column in columns]
-    memory = [float(column[8].split()[0]) for column in columns]
-    figure = Figure(figsize=(7, 2.8), layout="constrained")
-    for ax, values, label in zip(
-        figure.subplots(1, 2), (seconds, memory), ("s per biological second", "peak memory (GiB)"), strict=True
-    ):
-        ax.loglog(cells, values, "o-")
-        ax.set(xlabel="cells", ylabel=label)
-    figure.axes[0].axhline(1.0, color="0.6", lw=0.8)
-    figure.savefig(path, dpi=110)
-
-
 def rate_row(cells: int) -> str:
     code, fired, counters = rate_case(cells)
     activity = code(fired)
@@ -229,11 +209,6 @@ def main() -> None:
     for model in ("kanerva", "jaeckel"):
         print(spiking_row(f"`recall` on `{model}`", spiking_case, model), flush=True)
     print(spiking_row("`background` on `mouse`, two threads", mouse_case, 1.0, threads=2), flush=True)
-    rows = []
-    for scale in SCALES:
-        rows.append(spiking_row(f"`background` on `mouse`, scale {scale:g}", mouse_case, scale))
-        print(rows[-1], flush=True)
-    scaling_figure(rows, Path(__file__).parents[2] / "docs" / "figures" / "mouse_size.png")
     print(f"\n### Rate engine: reads per second, {BATCH} cues at once\n")
     print(f"{LINES} address bits, {DENDRITES} dendrites, {OUTPUTS} outputs.\n")
     print("| granule cells | active | this engine | dense product | torchhd | over dense | over torchhd |")
