@@ -112,7 +112,7 @@ def test_schedules_that_differ_in_more_than_spikes_are_refused() -> None:
     longer = replace(schedule(60.0, 2), duration=0.08)
     with pytest.raises(ArgumentError, match="schedules = 2: wanted those of one duration"):
         simulate.together(wired, [schedule(60.0, 2), longer])
-    with pytest.raises(ArgumentError, match="schedules = 2"):  # the compiled step counts in as many lanes as there are
+    with pytest.raises(ArgumentError, match="schedules = 2"):
         simulate.together(wired, [schedule(60.0, 2), replace(schedule(60.0, 2), counted={})])
     with pytest.raises(ArgumentError, match="draws = 2: wanted 0 with several schedules"):
         simulate.together(wired, [schedule(60.0, 2)] * 2, draws=2)

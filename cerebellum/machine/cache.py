@@ -1,4 +1,4 @@
-"""What is dear to make and cheap to keep, on disk: compiled objects, measured transfer functions.
+"""What is dear to make and cheap to keep, on disk: compiled objects, a compiler's flags, measured transfer functions.
 
 Everything has the hash of all that went into it for a name, so that nothing stale is ever found. One limit holds for
 all kinds together; what was not used for longest goes first. The cache helps and is never needed: where it cannot be

@@ -59,7 +59,7 @@ def steps(rounds: int = 5, scale: float = 1.0, seconds: float = 0.5, batch: int 
         "rate, eight draws": lambda: rate(draws=8),
     }
     if batch:
-        calls[f"rate, {batch} conditions at once"] = lambda: rate(number=batch)
+        calls[f"rate, {batch} conditions"] = lambda: rate(number=batch)
     found: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):  # the first compiles
         for name, call in calls.items():
