@@ -2,8 +2,8 @@
 
 Claim: the rate circuit, given nothing but the mossy-fibre and climbing-fibre spikes, writes and reads the weights that
 the spiking circuit reads from its Purkinje cells. `mouse_recall` on `mouse_memory` at a quarter of its size (scale 2,
-23 microzones), six pairings a pattern, cues clean and with a fifth of the fibres moved. Background and spontaneous
-climbing-fibre spikes are on and the same in both; cells and wiring are those of Geminiani et al. (2024,
+23 microzones), twelve pairings a pattern as in the file, cues clean and with a fifth of the fibres moved. Background
+and spontaneous climbing-fibre spikes are on and the same in both; cells and wiring are those of Geminiani et al. (2024,
 doi:10.1371/journal.pcbi.1011277) but for what docs/mouse_memory.md lists. A rate is an expectation, so it is compared
 with the mean readout of spiking runs that differ in the noise of their cells' thresholds, and one such run with the
 others. The rate circuit runs with drawn spikes, and beside them as expectations alone. Run time: about forty minutes on
@@ -35,7 +35,6 @@ SETTINGS = {
     "scale": "2",
     "microzones": "16",
     "patterns.active": "28",
-    "block.write.repeats": "6",
     "block.read.noise": "[0, 6]",
 }
 WANTED = 0.97
