@@ -37,11 +37,11 @@ CLAIM = (
     " inputs, and every step of it costs fibres that carry the weights."
 )
 CAPTION = (
-    "Beta of the granule kernel against the number of a Purkinje cell's 4,000 parallel fibres that effectively carry a"
-    " pattern's own weight, a point each combination of tonic inhibition, synaptic strength, Golgi rate, burst rate and"
-    " share of fibres on; green: granule cells with AMPA and NMDA receptors. Star: the circuit as it is. Lines: the best beta for at least so many fibres, on the draw"
-    " that is shown; dashed, a tenth of the fibres of the circuit as it is. Black: the smallest beta that transformers"
-    " learned."
+    "Beta of the granule kernel against the number of a Purkinje cell's 4,000 parallel fibres that effectively"
+    " carry a pattern's own weight, a point each combination of tonic inhibition, synaptic strength, Golgi rate,"
+    " burst rate and share of fibres on; green: granule cells with AMPA and NMDA receptors. Star: the circuit as"
+    " it is. Lines: the best beta for at least so many fibres, on the draw that is shown; dashed, a tenth of the"
+    " fibres of the circuit as it is. Black: the smallest beta that transformers learned."
 )
 TONIC = (0.0, 0.438, 0.876)  # nS; 0.438 of Billings et al. 2014, others assumed: up to twice that
 STRENGTH = (0.5, 1.0, 2.0)  # of `WEIGHT`; assumed
