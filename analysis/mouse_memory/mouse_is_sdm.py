@@ -102,12 +102,12 @@ def holds(numbers: dict[str, Any]) -> dict[str, bool]:
     }
     for reader, bounds in (("purkinje", (0.9, 0.8)), ("nuclear", (0.8, None))):
         pair = f"{reader}_vs_sdm"
-        said[f"{reader}: identity R2 >= {bounds[0]}, mean ({graded.mean(runs, pair):.2f})"] = (
+        said[f"{reader}: identity R2 >= {bounds[0]}, mean ({graded.mean(runs, pair):.3f})"] = (
             graded.mean(runs, pair) >= bounds[0]
         )
         if bounds[1] is not None:
             others = graded.mean(runs, pair, "others")
-            said[f"{reader}: others only, identity R2 >= {bounds[1]}, mean ({others:.2f})"] = others >= bounds[1]
+            said[f"{reader}: others only, identity R2 >= {bounds[1]}, mean ({others:.3f})"] = others >= bounds[1]
         for rival in graded.RIVALS:
             beaten = sum(run["rivals"][reader][rival]["behind"]["mean"] > 0 for run in runs)
             said[f"{reader}: better than {graded.NAMES[rival]} in nine of ten seeds ({beaten} of {len(runs)})"] = (
