@@ -1,14 +1,14 @@
 """Claim: every part of the mouse circuit has a part in its memory, and Golgi cells are its gain control.
 
 One part of `mouse_memory` is switched off or varied at a time, at a quarter of its size for time (scale 2, 23
-microzones), cues clean and with a fifth of the fibres moved, three seeds each: tonic and Golgi inhibition, the
+microzones), cues clean and with a fifth of the fibres moved, two seeds each: tonic and Golgi inhibition, the
 strength of the input, interneurons, dendrites a granule cell, fibres on in a pattern, parallel fibres a Purkinje cell,
 width of microzones, pairings, nucleo-cortical feedback. For each the r2 of Purkinje and of nuclear weights against
 what the measured granule response predicts, the beta, and recall. The parts as parts of sparse
 distributed memory: Bricken & Pehlevan 2021, arXiv:2111.05498, section 4. A difference is called one if it exceeds
 twice its standard error over the seeds, of differences within a seed. Patterns are random, so r2 says how well
 patterns are found, not whose weights are carried (`analysis.circuit.power_of_patterns`). Cells in single precision,
-which leaves rates as they are (docs/benchmarks.md). Run time: some 60 minutes on one idle core.
+which leaves rates as they are (docs/benchmarks.md). Run time: some 40 minutes on one idle core.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ CLAIM = (
     " circuit's weights follow sparse distributed memory; Golgi inhibition keeps them when the input changes."
 )
 CAPTION = (
-    "One part of the circuit changed at a time (scale 2, three seeds, bars their spread): r2 of weights from Purkinje"
+    "One part of the circuit changed at a time (scale 2, two seeds, bars their spread): r2 of weights from Purkinje"
     " and nuclear spikes against the prediction from the measured granule response, the ceiling of this connectome"
     " (dotted), share of cues recognised with a fifth of the fibres moved (crosses: green Purkinje, purple nuclear"
     " spikes), and below the beta of the kernel (line) and of Purkinje weights (dots)."
 )
-SEEDS = 3
+SEEDS = 2
 MODEL = {"scale": "2", "microzones": "16"}
 PROTOCOL = {"patterns.active": "28", "block.read.noise": "[0, 6]"}
 TONIC = "population.granule.receptor.inhibitory.tonic"
