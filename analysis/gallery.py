@@ -93,21 +93,6 @@ FIGURES = {
     "learned_betas": "Fig. 4",
     "cerebellum_as_sdm": "Fig. 5",
 }
-EARLIER = (
-    "memory_parts",
-    "rate_recalls_as_spiking",
-)
-"""Measured before the changes that `BEFORE` names; a claim that is run again goes from here."""
-BEFORE = (
-    "*Measured before relays lost their extra step and outside fibres their lost spikes, and before `mouse` had the"
-    " in-degrees of a reconstruction (CHANGELOG); not run again since.*"
-)
-UNBALANCED = ("memory_parts", "rate_recalls_as_spiking")
-"""Measured on an earlier `mouse_memory`; a claim that is run again goes from here."""
-MOVED = (
-    "*Measured on `mouse_memory` as it was before its Purkinje cells were brought into balance (CHANGELOG); not run"
-    " again since.*"
-)
 LONGEST = 24  # numbers of a list that still go into numbers.json
 HEAD = """# Gallery
 
@@ -195,8 +180,6 @@ def _section(name: str, content: dict[str, Any]) -> str:
             *statements,
             "",
             f"`python -m {evidence.module_name(name)}`, {content['seconds']:.0f} s\n",
-            *([f"{BEFORE}\n"] if name in EARLIER else []),
-            *([f"{MOVED}\n"] if name in UNBALANCED else []),
         ]
     )
 
