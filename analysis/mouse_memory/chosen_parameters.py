@@ -3,9 +3,10 @@
 How the parameters of `mouse_memory` were chosen, at a quarter of its size (on seeds 1 and 2, of which this is seed 1):
 granule and interneuron spikes of `mouse_recall_graded` are recorded once a seed, and given again to Purkinje and
 nuclear cells with other weights, steps and wiring (`cerebellum.simulation.replay`; nothing flows back from there). For
-each the agreement of `analysis.mouse_memory.mouse_is_sdm`, the synapses that end at zero, Purkinje rates, and the
-response to a naive cue, which is the same replay with next to no depression. This seed has been chosen on: what the
-model can do is told by fresh ones there. Run time: about ten minutes on one idle core.
+each the agreement of `analysis.mouse_memory.mouse_is_sdm` with sparse distributed memory (Bricken & Pehlevan 2021,
+arXiv:2111.05498), the synapses that end at zero, Purkinje rates, and the response to a naive cue, which is the same
+replay with next to no depression. This seed has been chosen on: what the model can do is told by fresh ones there. Run
+time: about ten minutes on one idle core.
 """
 
 from __future__ import annotations
