@@ -93,7 +93,7 @@ FIGURES = {
     "learned_betas": "Fig. 4",
     "cerebellum_as_sdm": "Fig. 5",
 }
-LONGEST = 24  # numbers of a list that still go into numbers.json
+LONGEST, TABLE = 24, 100  # numbers of a list, rows of a table that still go into numbers.json
 HEAD = """# Gallery
 
 The figures of Bricken & Pehlevan (2021), [Attention Approximates Sparse Distributed Memory][paper], made again from
@@ -142,12 +142,14 @@ def build(source: Path = evidence.OUTPUT, docs: Path = DOCS) -> list[str]:
 
 
 def compact(value: Any) -> Any:
-    """The same numbers to four digits, long lists named by their length: those are in the JSON of a run."""
+    """The same numbers to four digits, long lists and tables named by their length: those are in the JSON of a run."""
     if isinstance(value, dict):
         return {key: compact(item) for key, item in value.items()}
     if isinstance(value, list):
         rows = any(isinstance(item, dict) for item in value)
-        return [compact(item) for item in value] if rows or _size(value) <= LONGEST else f"{_size(value)} numbers"
+        if len(value) > TABLE if rows else _size(value) > LONGEST:
+            return f"{len(value)} rows" if rows else f"{_size(value)} numbers"
+        return [compact(item) for item in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 

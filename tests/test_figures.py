@@ -126,3 +126,5 @@ def test_numbers_of_the_gallery_are_short():
     gallery = pytest.importorskip("analysis.gallery", reason="claim modules run from a checkout: python -m pytest")
     found = gallery.compact({"a": 1.23456789e-7, "b": [1, 2.5, None], "c": [[0.0] * 20] * 3, "d": [{"e": [1.0] * 99}]})
     assert found == {"a": 1.235e-07, "b": [1, 2.5, None], "c": "60 numbers", "d": [{"e": "99 numbers"}]}
+    assert gallery.compact([{"a": 1}] * 101) == "101 rows"
+    assert all(path.stat().st_size < 1 << 20 for path in (gallery.DOCS / "figures").iterdir())
