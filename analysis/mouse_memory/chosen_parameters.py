@@ -37,53 +37,51 @@ CAPTION = (
     " that pause (dashed), weight of the own pattern over the predicted one (dotted)."
 )
 SEEDS = (1,)
-PLASTIC = "projection.parallel_fiber_to_purkinje"
-WEIGHTS = {PLASTIC: 0.36, "projection.basket_to_purkinje": 17.0, "projection.stellate_to_purkinje": 3.4}  # nS
-STEP = 0.0016  # nS
-NOTHING = "1e-9"  # nS
+PLASTIC = f"projection.{memory_budget.PLASTIC}"
+INHIBITION = ("basket_to_purkinje", "stellate_to_purkinje")
+NAIVE = {f"{PLASTIC}.plasticity.depression": "1e-9"}  # nS: next to nothing is learned
 
 
-def _scaled(*names: str, by: float) -> dict[str, str]:
-    return {f"projection.{name}.weight": f"{by * WEIGHTS[f'projection.{name}']:.5g}" for name in names}
+def changes() -> dict[str, dict[str, dict[str, str]]]:
+    """What is changed -> label -> settings, in multiples of the model's values; an empty one is the model as it is."""
+    from cerebellum import load_model
 
+    projection: dict[str, Any] = dict(load_model("mouse_memory").projection)
+    plasticity = projection[memory_budget.PLASTIC].plasticity
 
-def _step(by: float) -> dict[str, str]:
-    return {f"{PLASTIC}.plasticity.depression": f"{by * STEP:.5g}"}
+    def weights(*names: str, by: float) -> dict[str, str]:
+        return {f"projection.{name}.weight": f"{by * projection[name].weight.number:.5g}" for name in names}
 
+    def step(by: float) -> dict[str, str]:
+        return {f"{PLASTIC}.plasticity.depression": f"{by * plasticity.depression.number:.5g}"}
 
-def _amplified(by: float, current: int) -> dict[str, str]:
-    names = ("parallel_fiber_to_purkinje", "basket_to_purkinje", "stellate_to_purkinje")
+    def both(by: float, current: int) -> dict[str, str]:
+        return {
+            **weights(memory_budget.PLASTIC, *INHIBITION, by=by),
+            **step(by),
+            f"{PLASTIC}.plasticity.w_max": f"{by * plasticity.w_max.number:.5g}",
+            "population.purkinje.parameters.I_e": str(current),
+        }
+
     return {
-        **_scaled(*names, by=by),
-        **_step(by),
-        f"{PLASTIC}.plasticity.w_max": f"{4 * by * WEIGHTS[PLASTIC]:.5g}",
-        "population.purkinje.parameters.I_e": str(current),
-    }
-
-
-# What is changed -> label -> settings; an empty one is the model as it is, replayed once.
-CHANGES: dict[str, dict[str, dict[str, str]]] = {
-    "inhibition": {
-        f"x{by:g}": _scaled("basket_to_purkinje", "stellate_to_purkinje", by=by) if by != 1 else {}
-        for by in (0.7, 1.0, 1.4, 1.8)
-    },
-    "step": {f"x{by:g}": _step(by) if by != 1 else {} for by in (0.5, 1.0, 2.0, 4.0)},
-    "both drives": {"x0.5": _amplified(0.5, 1100), "x1": {}, "x1.5": _amplified(1.5, 2100)},
-    "in-degrees": {
-        "model": {},
-        "narrow dendrites": {f"{PLASTIC}.rule.y": "65"},
-        "spread of fibres": {f"{PLASTIC}.rule.sd": "735"},  # 280 of 1,525 in the reconstruction
-        "spread of interneurons": {
-            "projection.basket_to_purkinje.rule.sd": "9.4",  # 5.4 of 11.7
-            "projection.stellate_to_purkinje.rule.sd": "2.4",
+        "inhibition": {f"x{by:g}": {} if by == 1 else weights(*INHIBITION, by=by) for by in (0.7, 1.0, 1.4, 1.8)},
+        "step": {f"x{by:g}": {} if by == 1 else step(by) for by in (0.5, 1.0, 2.0, 4.0)},
+        "both drives": {"x0.5": both(0.5, 1100), "x1": {}, "x1.5": both(1.5, 2100)},
+        "in-degrees": {
+            "model": {},
+            "narrow dendrites": {f"{PLASTIC}.rule.y": "65"},
+            "spread of fibres": {f"{PLASTIC}.rule.sd": "735"},  # 280 of 1,525 in the reconstruction
+            "spread of interneurons": {
+                "projection.basket_to_purkinje.rule.sd": "9.4",  # 5.4 of 11.7
+                "projection.stellate_to_purkinje.rule.sd": "2.4",
+            },
         },
-    },
-}
+    }
 
 
 def measure(seed: int = 0) -> dict[str, Any]:
     """Change -> label -> a list over seeds of agreement, rates and the response to naive cues."""
-    numbers: dict[str, Any] = {change: {label: [] for label in variants} for change, variants in CHANGES.items()}
+    numbers: dict[str, Any] = {change: {label: [] for label in variants} for change, variants in changes().items()}
     for number in SEEDS:
         for change, label, found in one(seed + number):
             numbers[change][label].append(found)
@@ -97,7 +95,7 @@ def one(seed: int) -> list[tuple[str, str, dict[str, Any]]]:
     recorded = run("mouse_recall_graded", "mouse_memory", seed=seed, settings=QUARTER, dtype="float32")
     known: dict[str, dict[str, Any]] = {}
     out = []
-    for change, variants in CHANGES.items():
+    for change, variants in changes().items():
         for label, settings in variants.items():
             key = repr(sorted(settings.items()))
             if key not in known:
@@ -119,7 +117,7 @@ def _replayed(recorded: Result, settings: dict[str, str], naive: bool) -> dict[s
 
     result = again({})
     body = memory_budget.physiology(result)
-    other = memory_budget.physiology(again(_naive()))["rates"]["purkinje"] if naive else None
+    other = memory_budget.physiology(again(NAIVE))["rates"]["purkinje"] if naive else None
     written = agreement.effective_weights(memory_budget.drive(result), result.recalled.signs)
     own = result.recalled.own
     return {
@@ -135,10 +133,6 @@ def _replayed(recorded: Result, settings: dict[str, str], naive: bool) -> dict[s
         "rates": body["rates"]["purkinje"],
         **{key: body[key] for key in ("lowest", "highest", "below", "ones", "zeros")},
     }
-
-
-def _naive() -> dict[str, str]:
-    return {f"{PLASTIC}.plasticity.depression": NOTHING}
 
 
 def holds(numbers: dict[str, Any]) -> dict[str, bool]:
