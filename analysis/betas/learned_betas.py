@@ -3,9 +3,9 @@
 Claim: free to choose the beta of its attention, a transformer settles between the betas of SDM's optimal radii.
 Paper figure: Bricken & Pehlevan (2021), Fig. 4, doi:10.48550/arXiv.2111.05498; the values there are from Henry et al.
 (2020), doi:10.18653/v1/2020.findings-emnlp.379. The training here is short, and ends because the learning rate
-does; `measure(steps=...)` trains longer. One seed can say anything here (8 or 9 of its 16 heads between the lines), so
+does; `measure(steps=...)` trains longer. One seed can say anything here (6 to 9 of its 16 heads between the lines), so
 three are trained, each from two first values, and a statement is of all of them. What would pass without learning: a
-first value between the lines, where all published models began. Run time: about twelve minutes on one core.
+first value between the lines, where all published models began. Run time: about ten minutes on one core.
 """
 
 from __future__ import annotations
