@@ -57,11 +57,11 @@ def measure(seed: int = 0) -> dict[str, Any]:
     return {"runs": runs, "laws": laws(runs)}
 
 
-def laws(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+def laws(runs: list[dict[str, Any]], times: list[float] = TIMES) -> dict[str, dict[str, float]]:
     """r2 that a stage would reach with endless reads, cells or fibres, by 1 / r2 against 1 / size of the mean run."""
     found: dict[str, dict[str, float]] = {"time": {}, "cells": {}, "fibers": {}}
     for reader in READERS:
-        for key, sizes in (("time", TIMES), ("cells", SHARES)):
+        for key, sizes in (("time", times), ("cells", SHARES)):
             mean = np.mean([run[f"by_{key}"][reader] for run in runs], axis=0)
             found[key][reader] = memory_budget.limit(sizes, mean.tolist())
     mean = np.mean([run["by_fibers"] for run in runs], axis=0)
@@ -69,7 +69,7 @@ def laws(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     return found
 
 
-def one(seed: int, settings: dict[str, str] | None = None) -> dict[str, Any]:
+def one(seed: int, settings: dict[str, str] | None = None, times: list[float] = TIMES) -> dict[str, Any]:
     """Agreement, rivals, stages and rates of one seed."""
     from cerebellum import run
 
@@ -81,7 +81,7 @@ def one(seed: int, settings: dict[str, str] | None = None) -> dict[str, Any]:
         "stages": memory_budget.stages(result),
         "physiology": memory_budget.physiology(result),
         "response": result.summary["granule_response"],
-        "by_time": memory_budget.by_read_time(result, TIMES),
+        "by_time": memory_budget.by_read_time(result, times),
         "by_cells": memory_budget.by_cells(result, SHARES, rng),
         "by_fibers": memory_budget.by_parallel_fibers(result, FIBERS, rng),
     }

@@ -230,6 +230,7 @@ def sweep(
     out: Annotated[Path | None, typer.Option(help="Sweep folder; default runs/sweep-PROTOCOL-MODEL.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a running dask scheduler.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Local worker processes; default one a core.")] = None,
+    device: Annotated[str, typer.Option(help="Of the engines of rates: cpu or cuda.")] = "cpu",
 ) -> None:
     """Run a protocol over values and seeds; a restarted sweep goes on where it stopped."""
     from cerebellum.description import overlays
@@ -251,6 +252,7 @@ def sweep(
             fixed=_settings(setting),
             scheduler=scheduler,
             workers=workers,
+            device=device,
             progress=bar,
         )
     _console().print(f"{len(table)} points in {folder / 'table.csv'}, picture in {folder / 'sweep.png'}")

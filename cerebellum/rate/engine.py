@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -27,6 +28,7 @@ AGES, FINE_AGES, FINE_BELOW = (
     73,
     5_000,
 )  # age classes of large populations, of others, and the size that divides them
+BATCH = 16  # schedules side by side at most
 PAST = 4 / 5e-4  # bytes a second of presynaptic spikes that plasticity remembers, of a cell and realization
 MEASURING = 1e9  # beside the interpreter, of measuring a transfer function for the first time: a peak of 1.46 GB
 
@@ -132,6 +134,33 @@ class RateEngine:
         return simulate.simulate(
             connectome, schedule, device=options.device, dtype=options.dtype, draws=options.draws, progress=progress
         )
+
+    def together(
+        self, connectome: Connectome, schedules: Sequence[Schedule], options: RateOptions, progress: Progress
+    ) -> list[Outcome]:
+        """Run schedules on one circuit, those that can as a batch, of as many as the device holds."""
+        from cerebellum.rate import simulate
+
+        most, outcomes = self._batch(connectome.circuit, options), dict[int, Outcome]()
+        for batch in simulate.batches(schedules, most):
+            found = simulate.together(
+                connectome, [schedules[number] for number in batch], device=options.device, dtype=options.dtype,
+                draws=options.draws, progress=progress,
+            )  # fmt: skip
+            outcomes.update(zip(batch, found, strict=True))
+        return [outcomes[number] for number in range(len(schedules))]
+
+    def _batch(self, circuit: Circuit, options: RateOptions) -> int:
+        """Schedules that run side by side at most."""
+        if options.draws:
+            return 1
+        if options.device == "cpu":
+            return BATCH
+        need, have = self._device_bytes(circuit, options), free_bytes(choose_device("cuda"))
+        fit = max(1, int(have / need))
+        if fit < BATCH:
+            warnings.warn(f"the CUDA device holds {fit} conditions at once: batches of {fit}", stacklevel=2)
+        return min(fit, BATCH)
 
 
 ENGINE = RateEngine()

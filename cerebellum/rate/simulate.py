@@ -104,8 +104,7 @@ def together(
     Raises
     ------
     ArgumentError
-        If schedules differ in duration, plasticity, lesions, the populations they drive or those that they count, or
-        several shall be drawn.
+        If schedules differ in duration, plasticity, lesions or the populations they drive, or several shall be drawn.
     """
     _refuse_unlike(schedules, draws)
     if schedules[0].loop is not None:
@@ -237,10 +236,10 @@ def _by_kind(
 def _refuse_unlike(schedules: Sequence[Schedule], draws: int) -> None:
     if draws and len(schedules) > 1:
         raise ArgumentError("draws", draws, "wanted 0 with several schedules, or one schedule")
-    first = alike(schedules[0])
-    if any(alike(one) != first for one in schedules) or (len(schedules) > 1 and any(map(_watched, schedules))):
-        wanted = "wanted those of one duration, lesions, driven and counted populations and plastic blocks, without "
-        wanted += "loops or records"
+    if len(batches(schedules, len(schedules))) > 1:
+        wanted = (
+            "wanted those of one duration, lesions, driven populations and plastic blocks, without loops or records"
+        )
         raise ArgumentError("schedules", len(schedules), wanted)
 
 
@@ -248,16 +247,22 @@ def _watched(schedule: Schedule) -> bool:
     return schedule.loop is not None or bool(schedule.records)
 
 
+def batches(schedules: Sequence[Schedule], most: int) -> list[list[int]]:
+    """Numbers of schedules that `together` takes at once, `most` in each."""
+    groups: dict[object, list[int]] = {}
+    for number, one in enumerate(schedules):
+        groups.setdefault(number if _watched(one) else repr(alike(one)), []).append(number)
+    return [group[first : first + most] for group in groups.values() for first in range(0, len(group), most)]
+
+
 def alike(schedule: Schedule) -> object:
     """What must be equal of schedules that run side by side."""
-    ends = plastic_ends(schedule.trials)
     return (
         nearest(schedule.duration, BIN),
         schedule.lesion,
         sorted(schedule.events),
-        sorted(schedule.counted),
         plastic_spans(schedule.trials),
-        ends,
+        plastic_ends(schedule.trials),
         stretches(schedule.trials, schedule.duration, BIN),
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome.connectome import Connectome
@@ -52,6 +52,16 @@ class Engine(Protocol):
 
     def simulate(self, connectome: Connectome, schedule: Schedule, options: Any, progress: Progress) -> Outcome:
         """Run a schedule; adds up spikes in the windows of `Schedule.counted` if it leaves no spikes."""
+
+
+@runtime_checkable
+class TakesSeveral(Protocol):
+    """An engine that runs several schedules on one connectome as one, if it wants to."""
+
+    def together(
+        self, connectome: Connectome, schedules: Sequence[Schedule], options: Any, progress: Progress
+    ) -> list[Outcome]:
+        """What `simulate` gives for each of them."""
 
 
 def engine(name: str) -> Engine:

@@ -68,14 +68,17 @@ def sample_experiment(
     seed: int,
     earlier: tuple[int, dict[str, Floats], Any] | None = None,
     loop: Loop | None = None,
+    connectome: Connectome | None = None,
 ) -> Experiment:
     """The same of a circuit and a protocol that have been checked together, and a loop around them.
 
-    `earlier` are the seed of another run's connectome, to be this one's too, and the weights that it has learned.
+    `earlier` are the seed of another run's connectome, to be this one's too, and the weights that it has learned;
+    `connectome` is that of this circuit and seed, where it has been sampled before.
     """
     code = granule_code.code_of(circuit, protocol.active_lines) if protocol.patterns is not None else None
     patterns = make_patterns(protocol, code.lines, circuit.zones, seed) if code is not None else None
-    connectome = sample(circuit, seed if earlier is None else earlier[0])
+    if connectome is None:
+        connectome = sample(circuit, seed if earlier is None else earlier[0])
     if earlier is not None:
         connectome = replace(connectome, learned=earlier[1])
     schedule = stimulus.schedule(protocol, connectome, patterns, seed)

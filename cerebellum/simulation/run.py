@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cerebellum.activity import exchanges, rates
+from cerebellum.activity.outcome import Outcome
 from cerebellum.connectome.connectome import degrees, generator
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.compatibility import check_together, other_model
@@ -74,11 +75,10 @@ def run(
         refuse_existing(Path(out), force)
     circuit, plan = resolve(model, protocol, settings or {})
     chosen = engines.configure(engines.choose(engine, circuit), options)
-    _refuse(circuit, plan, chosen, loop)
+    refuse(circuit, plan, chosen, loop)
     with shown(progress) as report:
         result = _simulate(circuit, plan, chosen, seed, start_from, loop, report)
-        if isinstance(model, str) and (said := other_model(plan, model)):
-            result.summary["checks"]["other_model"] = asdict(checks.Check(1, said))
+        note_model(result, model)
         names = {"protocol": protocol, "model": default_model(protocol) if model is None else model}
         result.summary["timing"]["total"] = time.perf_counter() - clock
         result.provenance.update(provenance(result, engine, chosen, seed, started, names))
@@ -110,13 +110,32 @@ def _simulate(
     _refuse_loop(experiment.schedule.loop, circuit, chosen)
     if earlier is not None:
         weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
-    seconds: dict[str, Any] = {"prepare": time.perf_counter() - clock}
+    prepared = time.perf_counter() - clock
+    outcomes = {
+        one.name: one.simulate(experiment.connectome, experiment.schedule, own, progress) for one, own in chosen
+    }
+    return finished(experiment, outcomes, [one for one, _ in chosen], seed, prepared, progress)
+
+
+def note_model(result: Result, model: str | Circuit | None) -> None:
+    """Say in the summary where the protocol is for other models than that of this name."""
+    if isinstance(model, str) and (said := other_model(result.protocol, model)):
+        result.summary["checks"]["other_model"] = asdict(checks.Check(1, said))
+
+
+def finished(
+    experiment: Experiment,
+    outcomes: dict[str, Outcome],
+    ran: Sequence[Engine],
+    seed: int,
+    prepared: float,
+    progress: Progress = silent,
+) -> Result:
+    """What engines gave, with all that is read off it; `prepared` are the seconds that the experiment took to draw."""
+    circuit, plan = experiment.circuit, experiment.protocol
     result = Result(circuit, plan, experiment.schedule, experiment.patterns, connectome=experiment.connectome)
-    for one, own in chosen:
-        outcome = one.simulate(experiment.connectome, experiment.schedule, own, progress)
-        seconds[one.name] = dict(outcome.seconds)
-        result.outcomes[one.name] = outcome
-    read_off(result, experiment, [one for one, _ in chosen], seed, progress)
+    result.outcomes.update(outcomes)
+    read_off(result, experiment, ran, seed, progress)
     if plan.loop is not None and result.exchanges is not None:
         result.summary["loop"] = plan.loop.measured(result.exchanges, experiment.schedule.trials)
     result.summary["convergence"] = {
@@ -130,6 +149,7 @@ def _simulate(
         for degree in degrees(experiment.connectome)
     }
     result.summary["checks"] = checks.checks(experiment, result)
+    seconds = {"prepare": prepared, **{name: dict(outcome.seconds) for name, outcome in outcomes.items()}}
     result.summary.update(timing=seconds, biological_seconds=experiment.schedule.duration)
     return result
 
@@ -169,7 +189,7 @@ def _refuse_loop(loop: Loop | None, circuit: Circuit, chosen: Sequence[tuple[Eng
             loops.refuse(loop, circuit, engine.name, getattr(engine, "closes", ()))
 
 
-def _refuse(circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any]], loop: Loop | None) -> None:
+def refuse(circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any]], loop: Loop | None = None) -> None:
     """Complain before any work about what does not fit together, or what no engine asked for can run."""
     check_together(plan, circuit)
     if plan.block_of("read") and plan.block_of("baseline") is None:

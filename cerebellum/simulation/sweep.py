@@ -3,7 +3,8 @@
 A sweep folder holds one file for each finished point, named by a hash of all that decides its outcome (resolved model
 and protocol, engine, seed). A restarted sweep runs only the points without a file, whatever their order; changing a
 model or adding a value never mixes old and new. A sweep that is interrupted kills its workers, keeps what is finished,
-and says so.
+and says so. Where the engine takes several conditions as one (`simulation.batch`), points of one circuit and one seed
+are given to a worker together.
 """
 
 from __future__ import annotations
@@ -33,17 +34,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from dask.distributed import Client
 
+BATCH = {"cpu": 4, "cuda": 16}  # points given to a worker together at most: those at work are lost with it
 ANSWER = 5.0  # s; in which a scheduler must answer
 _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Point:
-    """One run of a sweep: the varied settings and the seed, and the hash that names its file."""
+    """One run of a sweep: the varied settings and the seed, the hash that names its file, and that of its circuit.
+
+    `circuit` is None where each point is run for itself.
+    """
 
     settings: tuple[tuple[str, str], ...]
     seed: int
     key: str
+    circuit: str | None = None
 
 
 def points(
@@ -53,6 +59,7 @@ def points(
     vary: dict[str, list[str]],
     seeds: Sequence[int],
     fixed: dict[str, str],
+    device: str = "cpu",
 ) -> list[Point]:
     """Every combination of the varied values, for every seed; each is resolved, so a bad value fails here.
 
@@ -62,7 +69,8 @@ def points(
         If the engine does not exist, a value cannot be set, or two values give the same circuit and protocol.
     """
     from cerebellum.description.compatibility import check_together
-    from cerebellum.simulation.engines import choose
+    from cerebellum.simulation.batch import takes_several
+    from cerebellum.simulation.engines import choose, configure
     from cerebellum.simulation.prepare import resolve
 
     out: dict[str, Point] = {}
@@ -70,14 +78,21 @@ def points(
         varied = tuple(zip(vary, values, strict=True))
         circuit, plan = resolve(model, protocol, {**fixed, **dict(varied)})
         check_together(plan, circuit)
-        choose(engine, circuit)
-        described = circuit.model_dump_json(by_alias=True) + plan.model_dump_json() + engine
+        configure(choose(engine, circuit), _options(device))
+        described = circuit.model_dump_json(by_alias=True)
+        shared = hashlib.sha256(described.encode()).hexdigest() if takes_several(engine, circuit) else None
+        described += plan.model_dump_json() + engine + "".join(_options(device).values())
         for seed in seeds:
             key = hashlib.sha256(f"{described}{seed}".encode()).hexdigest()[:20]
             if key in out:
                 raise InputError(f"--vary: {dict(varied)} and {dict(out[key].settings)} are the same run")
-            out[key] = Point(varied, seed, key)
+            out[key] = Point(varied, seed, key, shared)
     return list(out.values())
+
+
+def _options(device: str) -> dict[str, Any]:
+    """What the engine is told; nothing by default, as not every engine has devices."""
+    return {} if device == "cpu" else {"device": device}
 
 
 def run_sweep(
@@ -91,6 +106,7 @@ def run_sweep(
     fixed: dict[str, str] | None = None,
     scheduler: str | None = None,
     workers: int | None = None,
+    device: str = "cpu",
     progress: Progress = silent,
 ) -> pd.DataFrame:
     """Run the points that are not finished yet, then write `table.csv` and `sweep.png` into `out`.
@@ -99,7 +115,8 @@ def run_sweep(
     ----------
     vary : dotted key -> values as text, as for `--set`
     scheduler : address of a running dask scheduler; None starts worker processes on this machine
-    workers : number of local worker processes, default one a core
+    workers : number of local worker processes, default one a core, or one for a GPU
+    device : 'cpu', or 'cuda' for the engines of rates
 
     Returns
     -------
@@ -108,20 +125,21 @@ def run_sweep(
     Raises
     ------
     InputError
-        If a setting or the engine does not exist, or no scheduler answers; nothing is written.
+        If a setting, the engine or the device does not exist, or no scheduler answers; nothing is written.
     CerebellumError
         If points failed; the others are kept.
     KeyboardInterrupt, SystemExit
         As they come, with a note that says how much is kept; the table of that is written.
     """
     fixed = fixed or {}
-    wanted = points(protocol, model, engine, vary, seeds, fixed)
+    wanted = points(protocol, model, engine, vary, seeds, fixed, device)
     store = out / "points"
     refuse_unwritable(store)
     failed: list[str] = []
     try:
         todo = _missing(store, wanted)
-        with closing(_finished(protocol, model, engine, fixed, todo, scheduler, workers)) as finished:
+        task = _Task(protocol, model, engine, fixed, device)
+        with closing(_finished(task, todo, scheduler, workers)) as finished:
             for point, summary in finished:
                 if isinstance(summary, str):
                     failed.append(f"{dict(point.settings)} seed {point.seed}: {summary}")
@@ -170,7 +188,7 @@ def _client(scheduler: str | None, workers: int | None) -> Iterator[Client]:
             resource_tracker.ensure_running()  # which would let the signal through again in the thread that starts it
             with _held_back(signal.SIGINT):  # for good from the workers, which inherit that: Ctrl-C is handled here
                 cluster = LocalCluster(
-                    n_workers=workers or os.cpu_count(),
+                    n_workers=workers,
                     threads_per_worker=1,  # Brian2's device is global state of its process
                     processes=True,
                     dashboard_address=":0",
@@ -195,39 +213,71 @@ def _held_back(number: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What all points of a sweep share."""
+
+    protocol: str
+    model: str | None
+    engine: str
+    fixed: dict[str, str]
+    device: str
+
+
 def _finished(
-    protocol: str,
-    model: str | None,
-    engine: str,
-    fixed: dict[str, str],
-    todo: Sequence[Point],
-    scheduler: str | None,
-    workers: int | None,
+    task: _Task, todo: Sequence[Point], scheduler: str | None, workers: int | None
 ) -> Generator[tuple[Point, dict[str, Any] | str]]:
     """Each point with its summary as it comes, or with what went wrong."""
     if not todo:
         return
     from dask.distributed import as_completed
 
-    with _client(scheduler, workers) as client:
+    with _client(scheduler, workers or (1 if task.device == "cuda" else os.cpu_count())) as client:
+        at_work = len(client.ncores())  # type: ignore[no-untyped-call]
         futures = {
-            client.submit(_run_point, protocol, model, engine, {**fixed, **dict(p.settings)}, p.seed, key=p.key): p
-            for p in todo
+            client.submit(_run_points, task, batch, key="-".join(point.key for point in batch)): batch
+            for batch in batches(todo, at_work, BATCH[task.device])
         }
         for future in as_completed(futures):  # type: ignore[no-untyped-call]
+            batch = futures[future]
             failed = future.status != "finished"
-            yield futures[future], str(future.exception()) if failed else future.result()
+            yield from zip(batch, [str(future.exception())] * len(batch) if failed else future.result(), strict=True)
 
 
-def _run_point(protocol: str, model: str | None, engine: str, settings: dict[str, str], seed: int) -> dict[str, Any]:
-    """In a worker: the summary of one run."""
+def batches(todo: Sequence[Point], workers: int, most: int) -> list[list[Point]]:
+    """Points that run as one: of one circuit and seed, `most` at most, and no fewer batches than there are workers."""
+    groups: dict[object, list[Point]] = {}
+    for point in todo:
+        groups.setdefault((point.circuit, point.seed) if point.circuit else point.key, []).append(point)
+    size = max(1, min(most, len(todo) // max(workers, 1)))
+    return [group[first : first + size] for group in groups.values() for first in range(0, len(group), size)]
+
+
+def _run_points(task: _Task, batch: Sequence[Point]) -> list[dict[str, Any] | str]:
+    """In a worker: the summary of each run, or what went wrong with it."""
     import torch
 
+    from cerebellum.simulation.batch import run_batch
     from cerebellum.simulation.run import run
 
     torch.set_num_threads(1)  # the workers share the cores already
+    settings = [{**task.fixed, **dict(point.settings)} for point in batch]
+    seed, options = batch[0].seed, _options(task.device)
     with _ONE_AT_A_TIME:  # Brian2 has one device a process
-        return run(protocol, model, engine, seed=seed, settings=settings, progress=silent).summary
+        if len(batch) > 1:
+            try:
+                together = run_batch(task.protocol, task.model, task.engine, settings, seed=seed, **options)
+                return [result.summary for result in together]
+            except Exception:
+                pass  # whose fault it was shows where each runs for itself
+        found: list[dict[str, Any] | str] = []
+        for own in settings:
+            try:
+                one = run(task.protocol, task.model, task.engine, seed=seed, settings=own, progress=silent, **options)
+                found.append(one.summary)
+            except Exception as error:  # what the others found is kept
+                found.append(str(error) or repr(error))
+        return found
 
 
 def _file(store: Path, point: Point) -> Path:
