@@ -73,7 +73,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
     from matplotlib.figure import Figure
 
     from cerebellum.plotting.reader_agreement import draw_curve, draw_rivals
-    from cerebellum.plotting.style import READER_COLOURS, READER_NAMES
+    from cerebellum.plotting.style import READER_COLOURS
+    from cerebellum.results.result import READER_NAMES
 
     runs = numbers["runs"]
     figure = Figure(figsize=(13, 4.8), layout="constrained")
