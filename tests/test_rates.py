@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cerebellum.activity import statistics
 from cerebellum.activity.spikes import Spikes
@@ -40,12 +42,25 @@ def test_intervals_and_their_variation() -> None:
     assert found.cv == pytest.approx(np.std([0.1, 0.2, 0.4]) / np.mean([0.1, 0.2, 0.4]))
 
 
+@given(st.lists(st.lists(st.integers(0, 400), unique=True, max_size=8), min_size=1, max_size=6))
+def test_intervals_of_many_cells_are_those_of_each(steps: list[list[int]]) -> None:
+    spikes = trains(*[[step * 1e-3 for step in sorted(train)] for train in steps])
+    found, gaps = statistics.activity(spikes, len(steps), 0.0, 0.3), []
+    for train in steps:
+        gaps.append(np.diff([step * 1e-3 for step in sorted(train) if step < 300]))
+    means = [float(gap.mean()) for gap in gaps if len(gap)]
+    variation = [float(gap.std() / gap.mean()) for gap in gaps if len(gap) >= 3]
+    assert found.interval == (pytest.approx(np.mean(means)) if means else None)
+    assert found.interval_sd == (pytest.approx(np.std(means), abs=1e-12) if means else None)
+    assert found.cv == (pytest.approx(np.mean(variation), abs=1e-9) if variation else None)
+
+
 def test_elephant_measures_the_same_variation() -> None:
-    statistics = pytest.importorskip("elephant.statistics")
+    elephant = pytest.importorskip("elephant.statistics")
     gaps = np.random.default_rng(1).exponential(0.05, 40)
     spikes = trains(list(np.cumsum(gaps)))
     found = statistics.activity(spikes, 1, 0.0, float(gaps.sum()) + 1)
-    assert found.cv == pytest.approx(float(statistics.cv(statistics.isi(spikes.time))))
+    assert found.cv == pytest.approx(float(elephant.cv(elephant.isi(spikes.time))))
 
 
 def test_psth_is_the_rate_around_onsets() -> None:

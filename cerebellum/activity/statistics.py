@@ -52,30 +52,34 @@ def rates(spikes: Spikes, cells: int, start: float, stop: float) -> Floats:
     return counts(spikes, cells, start, stop) / (steps * spikes.dt)
 
 
-def intervals(spikes: Spikes, cells: int, start: float, stop: float) -> list[Floats]:
-    """Interspike intervals (s) of each cell within [start, stop)."""
+def intervals(spikes: Spikes, cells: int, start: float, stop: float) -> tuple[Floats, Ints]:
+    """Interspike intervals (s) within [start, stop), cell by cell, and the cell of each, both shape (intervals,)."""
     inside = spikes.within(start, stop)
     order = np.argsort(spikes.cell[inside], kind="stable")
-    ends = np.cumsum(counts(spikes, cells, start, stop))[:-1]
-    return [np.diff(train) for train in np.split(spikes.time[inside][order], ends)]
+    cell, time = spikes.cell[inside][order], spikes.time[inside][order]
+    same = cell[1:] == cell[:-1]
+    return np.diff(time)[same], cell[1:][same]
 
 
 def activity(spikes: Spikes, cells: int, start: float, stop: float) -> Activity:
     """Rates and intervals of a population in [start, stop) (s)."""
     rate = rates(spikes, cells, start, stop)
     ever = rate[np.bincount(spikes.cell, minlength=cells) > 0]
-    gaps = intervals(spikes, cells, start, stop)
-    means = [float(gap.mean()) for gap in gaps if len(gap)]
-    variation = [float(gap.std() / gap.mean()) for gap in gaps if len(gap) >= 3]
+    gap, cell = intervals(spikes, cells, start, stop)
+    number = np.bincount(cell, minlength=cells)
+    mean = np.bincount(cell, gap, cells) / np.maximum(number, 1)
+    square = np.bincount(cell, (gap - mean[cell]) ** 2, cells) / np.maximum(number, 1)
+    means, several = mean[number > 0], number >= 3
+    variation = np.sqrt(square[several]) / mean[several]
     return Activity(
         mean=float(rate.mean()),
         sd=float(rate.std()),
         spiking_mean=float(ever.mean()) if len(ever) else 0.0,
         spiking_sd=float(ever.std()) if len(ever) else 0.0,
         active=float((rate > 0).mean()),
-        interval=float(np.mean(means)) if means else None,
-        interval_sd=float(np.std(means)) if means else None,
-        cv=float(np.mean(variation)) if variation else None,
+        interval=float(means.mean()) if len(means) else None,
+        interval_sd=float(means.std()) if len(means) else None,
+        cv=float(variation.mean()) if len(variation) else None,
     )
 
 

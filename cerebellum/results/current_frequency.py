@@ -48,8 +48,9 @@ def table(spikes: Mapping[str, Spikes], circuit: Circuit, protocol: Protocol, tr
 
 
 def _first(spikes: Spikes, cells: int, start: float, stop: float) -> float | None:
-    gaps = [float(gap[0]) for gap in intervals(spikes, cells, start, stop) if len(gap)]
-    return float(np.mean([1 / gap for gap in gaps])) if gaps else None
+    gap, cell = intervals(spikes, cells, start, stop)
+    firsts = gap[np.unique(cell, return_index=True)[1]]
+    return float(np.mean(1 / firsts)) if len(firsts) else None
 
 
 def drawable(found: Table) -> bool:
