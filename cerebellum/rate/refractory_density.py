@@ -12,7 +12,7 @@ Adaptation by earlier spikes than the last enters through its mean.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -69,6 +69,15 @@ class RefractoryDensity:
         self.mass[-1] = 1.0
         self.v = v.expand(shape).clone()
         self.slow = tuple(one.expand(shape).clone() for one in slow)
+
+    def tensors(self) -> list[Tensor]:
+        """The state but for `step`, for `take`."""
+        return [self.mass, self.v, *self.slow]
+
+    def take(self, tensors: Iterable[Tensor]) -> None:
+        """Go on from what `tensors` gave."""
+        self.mass, self.v, *slow = tensors
+        self.slow = tuple(slow)
 
     def advance(self, hazard: Hazard, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
         """One step under each receptor's mean conductance (S) and an excitatory one `beside`.

@@ -8,7 +8,7 @@ Biol 13:e1005507), and what follows is averaged over realizations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ def key_of(seed: int, population: str) -> int:
     return int(generator(seed, "rate draws", population).integers(2**62))
 
 
-def uniform(shape: tuple[int, ...], step: int, key: int, device: torch.device) -> Tensor:
+def uniform(shape: tuple[int, ...], step: int | Tensor, key: int, device: torch.device) -> Tensor:
     """Random numbers of 24 bits from [0, 1), shape (draws, cells): Philox, the same on every device and in C."""
     draws, cells = shape
     blocks = -(-draws * cells // (4 * LANES))
@@ -45,7 +45,18 @@ class SampledCells:
     """
 
     def __init__(self, membrane: Membrane, cells: int, draws: int, key: int) -> None:
-        self.cells, self.key, self.step = SingleCells(membrane, (draws, cells)), key, 0
+        self.cells, self.key = SingleCells(membrane, (draws, cells)), key
+        self.step: int | Tensor = 0
+
+    def tensors(self) -> list[Tensor]:
+        """The state, for `take`."""
+        step = torch.as_tensor(self.step, device=self.cells.v.device)
+        return [step, self.cells.refractory, self.cells.v, *self.cells.slow]
+
+    def take(self, tensors: Iterable[Tensor]) -> None:
+        """Go on from what `tensors` gave."""
+        self.step, self.cells.refractory, self.cells.v, *slow = tensors
+        self.cells.slow = tuple(slow)
 
     def advance(self, hazard: Hazard, conductance: Mapping[str, Tensor], beside: Tensor | float = 0.0) -> Tensor:
         """One step, as `refractory_density.RefractoryDensity.advance`.
@@ -58,7 +69,7 @@ class SampledCells:
         moved = cells.moved(conductance, beside)
         rate = hazard(moved - membrane.threshold, moved - cells.v)
         drawn = uniform(moved.shape, self.step, self.key, moved.device).to(moved.dtype)
-        self.step += 1
+        self.step = self.step + 1
         spiked = cells.free & (drawn < rate * BIN)
         cells.end_step(moved, spiked)
         return spiked.to(moved.dtype) / BIN

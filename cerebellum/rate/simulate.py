@@ -28,6 +28,7 @@ from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.experiment.stretches import Stretch, step_before, stretches
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate import fused, measured_transfer, records, time_step
+from cerebellum.rate.blocks import STEPS, Blocks, takes
 from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
 from cerebellum.rate.plasticity import PlasticSynapses
@@ -35,7 +36,7 @@ from cerebellum.rate.recording import Keeper, Tally, over_draws
 from cerebellum.rate.state import State
 from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
-from cerebellum.typing import Floats
+from cerebellum.typing import Floats, Ints
 
 
 def build(
@@ -94,12 +95,14 @@ def together(
     draws: int = 0,
     progress: Progress = silent,
     compiled: bool = True,
+    graphs: bool | None = None,
 ) -> list[Outcome]:
     """Run schedules that differ in their spikes alone on one circuit, without gradients; parameters as of `simulate`.
 
     Side by side in torch; the compiled step, whose vectors one schedule fills, takes one after the other.
 
     `compiled` : take the compiled step on a CPU, where there is a C compiler and the step knows the circuit's cells
+    `graphs` : in torch, take steps in blocks (`blocks`); None: on a GPU
 
     Raises
     ------
@@ -111,6 +114,7 @@ def together(
         check_interval(schedules[0].loop)
     clock = time.perf_counter()
     first, precision = schedules[0], getattr(torch, dtype)
+    graphs = torch.device(device).type == "cuda" if graphs is None else graphs
     with one_thread():
         module = build(connectome, first, device=device, dtype=precision, draws=draws, progress=progress)
         seconds = {"build": time.perf_counter() - clock}
@@ -128,7 +132,7 @@ def together(
                     learnt.append(_fused(circuit, one, progress))
             else:
                 closed = RateLoop(module, first.loop, first) if first.loop is not None else None
-                learnt = [_in_torch(module, schedules, kept, closed, progress)]
+                learnt = [_in_torch(module, schedules, kept, closed, graphs, progress)]
     seconds["simulate"] = time.perf_counter() - clock
     weights = [own for each in learnt for own in each.weights()]
     snapshots = [own for each in learnt for own in each.snapshots]
@@ -298,6 +302,7 @@ def _in_torch(
     schedules: Sequence[Schedule],
     kept: Sequence[Kept],
     closed: RateLoop | None,
+    graphs: bool,
     progress: Progress,
 ) -> Learnt:
     """The same in torch, and what is closed around the circuit."""
@@ -308,25 +313,44 @@ def _in_torch(
     steps = nearest(schedules[0].duration, BIN)
     parts = stretches(schedules[0].trials, schedules[0].duration, BIN)
     before = step_before(parts, steps)
-    for step in _steps(parts, state):
-        driven, afferent = _side_by_side([module.driven(one, step, before) for one in given])
+    blocks = _blocks(module, schedules, before) if graphs and takes(module, schedules) else None
+
+    def keep(name: str, step: int, rate: Any) -> None:
+        for number, record in enumerate(kept):
+            record.add(name, step, rate[number] if several and rate.ndim > 1 else over_draws(rate))
+
+    for first, last in _steps(parts, state, blocks):
+        if blocks is not None and last - first > 1:
+            for name, rates in blocks.run(state, first).items():
+                for step, rate in enumerate(rates, first):
+                    keep(name, step, rate)
+            progress("rate engine", first / steps)
+            continue
+        driven, afferent = _side_by_side([module.driven(one, first, before) for one in given])
         if closed is not None:
-            closed.drive(step, driven, afferent)
+            closed.drive(first, driven, afferent)
         found = module(state, driven, afferent)
         if closed is not None:
             closed.see(found)
         for name, rate in found.items():
-            for number, record in enumerate(kept):
-                own = rate[number] if several and rate.dim() > 1 else over_draws(rate)
-                record.add(name, step, own.cpu().numpy())
-        learnt.after(step, lambda name, found=found: over_draws(found[name]).cpu().numpy())  # type: ignore[misc]
-        if step % 100 == 0:
-            progress("rate engine", step / steps)
+            keep(name, first, rate.cpu().numpy())
+        learnt.after(first, lambda name, found=found: over_draws(found[name]).cpu().numpy())  # type: ignore[misc]
+        if first % 100 == 0:
+            progress("rate engine", first / steps)
     return learnt
 
 
-def _steps(parts: Sequence[Stretch], state: State) -> Iterator[int]:
-    """All steps of a run, with the state in which each begins."""
+def _blocks(module: RateCircuit, schedules: Sequence[Schedule], before: Ints) -> Blocks | None:
+    """Blocks of steps; None, with a word, where the driver will not record them."""
+    try:
+        return Blocks(module, schedules, before)
+    except RuntimeError as error:
+        warnings.warn(f"steps are not taken in blocks, and take longer: {error}", stacklevel=2)
+        return None
+
+
+def _steps(parts: Sequence[Stretch], state: State, blocks: Blocks | None) -> Iterator[tuple[int, int]]:
+    """All steps of a run, with the state in which each begins, one by one or in blocks: first, and last excluded."""
     saved: dict[str, Any] | None = None
     for part in parts:
         if part.trial >= 0 and saved is None:
@@ -335,7 +359,12 @@ def _steps(parts: Sequence[Stretch], state: State) -> Iterator[int]:
             state.restore(saved)
         saved = saved if part.trial >= 0 else None
         state.go_to(part.first)
-        yield from range(part.first, part.last)
+        first = part.first
+        while first < part.last:
+            whole = blocks is not None and part.last - first >= STEPS and blocks.next(state)
+            last = first + (STEPS if whole else 1)
+            yield first, last
+            first = last
 
 
 def _side_by_side(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -71,6 +72,24 @@ class State:
         """What no copy is made of, as `deepcopy` wants it."""
         kept = [self.circuit, self.plastic, *self.plastic.values(), *self.circuit.membranes.values()]
         return {id(one): one for one in kept}
+
+    def tensors(self) -> list[Tensor]:
+        """All of it as tensors, of a circuit in which nothing learns, for `take`."""
+        ports = (port for own in self.conductances.values() for port in own.values())
+        out = [one for under_way in self.pending.values() for one in under_way]
+        out += [one for port in ports for one in port.state]
+        return out + [one for cells in self.cells.values() for one in cells.tensors()]
+
+    def take(self, tensors: Sequence[Tensor]) -> None:
+        """Go on from what `tensors` gave."""
+        left = iter(tensors)
+        for name, under_way in self.pending.items():
+            self.pending[name] = deque(islice(left, len(under_way)))
+        for own in self.conductances.values():
+            for port in own.values():
+                port.state = tuple(islice(left, len(port.state)))
+        for cells in self.cells.values():
+            cells.take(islice(left, len(cells.tensors())))
 
     def go_to(self, step: int) -> None:
         """The next step's number, by which spikes are given and drawn."""

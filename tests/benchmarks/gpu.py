@@ -276,36 +276,38 @@ def rate_engine(run: Run) -> Iterator[str]:
 
 
 def rate_circuit(run: Run) -> Iterator[str]:
-    """The rate circuit of the mouse at rest for 200 ms: expectations, the CPU's beside, and drawn spikes."""
+    """The rate circuit of the mouse at rest for 200 ms: expectations, the CPU's beside, drawn spikes, a batch."""
     from cerebellum.connectome import connectome
     from cerebellum.description.circuit import load_model
     from cerebellum.description.protocol import load_protocol
     from cerebellum.experiment import stimulus
-    from cerebellum.rate import simulate
+    from cerebellum.rate.simulate import together
 
     yield (
-        "| scale | granule cells | seconds a simulated second | with 8 draws |"
+        "| scale | granule cells | seconds a simulated second | step by step | with 8 draws | 16 conditions |"
         " largest difference of a population's mean from the CPU, Hz |"
     )
-    yield "|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|"
     keys = ("trial_duration", "stimulus.background.duration", "stimulus.climbing.duration")
     brief = {f"block.rest.{key}": "200" for key in keys}
     plan = load_protocol("background", brief | {"block.rest.window.onset": "100", "block.rest.window.duration": "100"})
     for scale in ("0.3",) if run.small else ("1", "4", "16"):
-        circuit = load_model("mouse", {"scale": scale})
-        wired = connectome.sample(circuit, 0)
-        schedule = stimulus.schedule(plan, wired, None, 0)
-        there = simulate.simulate(wired, schedule, device=run.device)
-        drawn = simulate.simulate(wired, schedule, device=run.device, draws=8)
+        wired = connectome.sample(load_model("mouse", {"scale": scale}), 0)
+        one, several = ([stimulus.schedule(plan, wired, None, seed) for seed in range(n)] for n in (1, 16))
+        kinds: dict[str, tuple[Any, dict[str, Any]]] = {"": (one, {}), "8 draws": (one, {"draws": 8})}
+        if run.device.type == "cuda":  # elsewhere conditions run one after another, in compiled steps
+            kinds |= {"steps": (one, {"graphs": False}), "16": (several, {})}
+        found = {kind: together(wired, given, device=run.device, **how)[0] for kind, (given, how) in kinds.items()}
         off = "-"
         if float(scale) <= 1:
-            here = simulate.simulate(wired, schedule, device="cpu").rates
-            apart = max(float(np.abs(one.mean - here[name].mean).max()) for name, one in there.rates.items())
+            here = together(wired, one)[0].rates
+            apart = max(float(np.abs(own.mean - here[name].mean).max()) for name, own in found[""].rates.items())
             if apart > 1.0:  # single precision, steep thresholds: a step's rate of a small population is one cell's
                 raise AssertionError(f"device and CPU differ by {apart:.2g} Hz")
             off = f"{apart:.1e}"
-        taken = (one.seconds["simulate"] / schedule.duration for one in (there, drawn))
-        yield f"| {scale} | {circuit.size('granule'):,} | {' | '.join(f'{each:.1f}' for each in taken)} | {off} |"
+        taken = {kind: f"{outcome.seconds['simulate'] / one[0].duration:.1f}" for kind, outcome in found.items()}
+        told = " | ".join(taken.get(kind, "-") for kind in ("", "steps", "8 draws", "16"))
+        yield f"| {scale} | {wired.circuit.size('granule'):,} | {told} | {off} |"
 
 
 def ranks(run: Run) -> Iterator[str]:
