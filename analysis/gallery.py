@@ -63,7 +63,9 @@ GROUPS = {
     ),
     "The mouse circuit as a memory": (
         "mouse_is_sdm",
+        "longer_reads",
         "chosen_parameters",
+        "granule_rest",
         "memory_parts",
         "mouse_beta",
         "sharper_granules",
@@ -74,6 +76,7 @@ GROUPS = {
     "The rate circuit": (
         "rate_matches_spiking",
         "rate_recalls_as_spiking",
+        "rate_recalls_graded",
         "rate_circuit_models",
         "fit_awake_rates",
         "gradient_vs_climbing_fiber",
