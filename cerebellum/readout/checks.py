@@ -51,7 +51,7 @@ def rounded_times(circuit: Circuit, protocol: Protocol | None) -> Check:
         for place, value in _times(table, path)
         if not on_grid(value.si, circuit.dt)
     ]
-    return len(off), f"times rounded to the nearest step of {circuit.time_step}: {_some(off)}"
+    return len(off), f"durations rounded to the nearest step of {circuit.time_step}: {_some(off)}"
 
 
 def rounded_delays(circuit: Circuit) -> Check:
