@@ -19,6 +19,7 @@ from cerebellum.errors import ArgumentError
 from cerebellum.rate import fused, measured_transfer
 from cerebellum.results.numbers import numbers_of
 from cerebellum.simulation import batch as batches_of
+from cerebellum.simulation import sweep as sweeps
 from cerebellum.simulation.batch import run_batch, takes_several
 from cerebellum.simulation.sweep import Point, batches, points
 
@@ -89,6 +90,8 @@ def test_batches_hold_every_point_once_and_share_circuit_and_seed(
         assert len(one) == 1 or one[0].circuit is not None
     if len(todo) >= workers:  # none stands idle
         assert len(found) >= workers
+    if not workers:
+        assert len(found) == len(todo)
 
 
 def test_points_of_one_circuit_know_it_where_the_engine_takes_several() -> None:
@@ -136,4 +139,30 @@ def test_a_batch_that_fails_is_run_point_by_point(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(batches_of, "run_batch", broken)
     monkeypatch.setattr(runs, "run", one)
     todo = [Point(((RATE, rate),), 1, rate, "circuit") for rate in ("20", "60", "80")]
-    assert _run_points(_Task("cs_us", "mouse", "rate", {}, "cpu"), todo) == [{"rate": "20"}, "this one", {"rate": "80"}]
+    with pytest.warns(UserWarning, match="out of memory"):
+        found = _run_points(_Task("cs_us", "mouse", "rate", {}, "cpu"), todo)
+    assert found == [{"rate": "20"}, "this one", {"rate": "80"}]
+
+
+def test_workers_elsewhere_may_have_what_this_machine_has_not() -> None:
+    assert len(points("cs_us", "mouse", "rate", {RATE: ["20"]}, [1], {}, "cuda", elsewhere=True)) == 1
+    with pytest.raises(ArgumentError, match="no such option"):
+        points("cs_us", "mouse", "spiking", {RATE: ["20"]}, [1], {}, "cuda", elsewhere=True)
+
+
+def test_a_batch_that_is_lost_with_its_worker_is_given_out_point_by_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dask.distributed import Client, LocalCluster
+
+    def lost(_: Any, batch: list[Point]) -> Any:
+        if len(batch) > 1 or batch[0].key == "60":
+            raise RuntimeError("the worker is gone")
+        return [{"rate": batch[0].key}]
+
+    monkeypatch.setattr(sweeps, "_run_points", lost)
+    todo = [Point(((RATE, rate),), 1, rate, "circuit") for rate in ("20", "60", "80")]
+    task = sweeps._Task("cs_us", "mouse", "rate", {}, "cpu")
+    cluster = LocalCluster(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0")  # type: ignore[no-untyped-call]
+    with cluster, Client(cluster):  # type: ignore[no-untyped-call]
+        found = dict(sweeps._finished(task, todo, cluster.scheduler_address, None))
+    told = {point.key: summary for point, summary in found.items()}
+    assert told == {"20": {"rate": "20"}, "60": "the worker is gone", "80": {"rate": "80"}}

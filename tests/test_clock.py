@@ -79,7 +79,7 @@ def test_a_spike_on_an_edge_counts_once_where_it_begins(dt: float, start: int, l
     for window, length in zip(windows, lengths, strict=True):
         assert statistics.rates(spikes, 1, *window)[0] == pytest.approx(1 / (length * dt))
         assert statistics.activity(spikes, 1, *window).mean == pytest.approx(1 / (length * dt))
-        assert len(statistics.intervals(spikes, 1, *window)[0]) == 0
+        assert len(statistics.intervals(spikes, *window)[0]) == 0
 
 
 @given(dt=st.sampled_from([1e-4, 5e-5, 5e-4, 1e-3]), first=st.integers(0, 5000), bins=st.integers(1, 40))

@@ -15,7 +15,7 @@ from test_rate_circuit import RULE, known, small
 from cerebellum.connectome.connectome import sample
 from cerebellum.experiment.schedule import Schedule
 from cerebellum.experiment.stimulus import schedule
-from cerebellum.rate import blocks, measured_transfer
+from cerebellum.rate import blocks, measured_transfer, simulate
 from cerebellum.rate.simulate import together
 from cerebellum.simulation.prepare import prepare
 
@@ -62,12 +62,14 @@ def test_independent_trials_begin_where_they_should() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("options", [{}, {"draws": 2}])
+@pytest.mark.parametrize("options", [{}, {"draws": 2}, {"several": 2}])
 def test_a_recorded_graph_gives_the_same(options: dict[str, Any]) -> None:
     if not torch.cuda.is_available():
         pytest.skip("this torch finds no CUDA device")
-    ready = prepare("cs_us", "mouse", 1, SHORT)
-    assert_alike(ready.connectome, [ready.schedule], exactly=False, device="cuda", **options)
+    several = options.pop("several", 1)
+    ready = [prepare("cs_us", "mouse", 1, {**SHORT, RATE: rate}) for rate in ("40", "80")[:several]]
+    plans = [one.schedule for one in ready]
+    assert_alike(ready[0].connectome, plans, exactly=False, device="cuda", **options)
 
 
 def test_where_no_block_is_recorded_steps_go_on_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,6 +79,7 @@ def test_where_no_block_is_recorded_steps_go_on_one_by_one(monkeypatch: pytest.M
     wired = sample(small(), 1)
     plan = replace(schedule(protocol({"weak": 1, "strong": 1}), wired, None, 1), records={})
     monkeypatch.setattr(blocks.Blocks, "_steps", refused)
+    monkeypatch.setattr(simulate, "_NO_BLOCKS", set())
     with pytest.warns(UserWarning, match="not taken in blocks"):
         (done,) = together(wired, [plan], compiled=False, graphs=True)
     np.testing.assert_array_equal(

@@ -52,7 +52,7 @@ def rates(spikes: Spikes, cells: int, start: float, stop: float) -> Floats:
     return counts(spikes, cells, start, stop) / (steps * spikes.dt)
 
 
-def intervals(spikes: Spikes, cells: int, start: float, stop: float) -> tuple[Floats, Ints]:
+def intervals(spikes: Spikes, start: float, stop: float) -> tuple[Floats, Ints]:
     """Interspike intervals (s) within [start, stop), cell by cell, and the cell of each, both shape (intervals,)."""
     inside = spikes.within(start, stop)
     order = np.argsort(spikes.cell[inside], kind="stable")
@@ -65,7 +65,7 @@ def activity(spikes: Spikes, cells: int, start: float, stop: float) -> Activity:
     """Rates and intervals of a population in [start, stop) (s)."""
     rate = rates(spikes, cells, start, stop)
     ever = rate[np.bincount(spikes.cell, minlength=cells) > 0]
-    gap, cell = intervals(spikes, cells, start, stop)
+    gap, cell = intervals(spikes, start, stop)
     number = np.bincount(cell, minlength=cells)
     mean = np.bincount(cell, gap, cells) / np.maximum(number, 1)
     square = np.bincount(cell, (gap - mean[cell]) ** 2, cells) / np.maximum(number, 1)

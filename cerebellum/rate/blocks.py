@@ -19,6 +19,7 @@ from cerebellum.clock import nearest
 from cerebellum.experiment.schedule import Events, Schedule
 from cerebellum.experiment.stretches import steps_back
 from cerebellum.rate.network import RateCircuit, steps_of
+from cerebellum.rate.recording import over_draws
 from cerebellum.rate.refractory_density import RefractoryDensity
 from cerebellum.rate.state import State
 from cerebellum.rate.time_step import BIN
@@ -73,6 +74,8 @@ class Blocks:
             shape = (STEPS, self.several, cells) if self.several else (STEPS, cells)
             self.static[name] = torch.zeros(shape, **module.tensor_options)
         self.state = module.begin((), module.connectome.seed, self.several)
+        ages = [one for one in self.state.cells.values() if isinstance(one, RefractoryDensity)]
+        assert all(STEPS % len(one.leaving) == 0 for one in ages)
         for _ in range(-(-max(module.delay.values(), default=1) // STEPS) + 1):  # until all shapes are as they stay
             self._steps()
         self.begun = [one.clone() for one in self.state.tensors()]
@@ -94,6 +97,8 @@ class Blocks:
         """A block from the state where it is kept, and back to there."""
         self.state.take(self.begun)
         rows = self._steps()
+        if not self.several:
+            rows = [{name: over_draws(rate) for name, rate in row.items()} for row in rows]
         self.found = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
         ends = [one.clone() for one in self.state.tensors()]  # as spikes under way only change places
         for begun, end in zip(self.begun, ends, strict=True):
@@ -118,19 +123,20 @@ class Blocks:
 
         Returns
         -------
-        rates (Hz) of all populations, shape (STEPS, ..., cells)
+        rates (Hz) of all populations, of draws the mean, shape (STEPS, cells) or (STEPS, conditions, cells)
         """
         for name, schedules in self.given.items():
             rates = np.stack([one.block(first) for one in schedules], axis=1)
             self.static[name].copy_(torch.from_numpy(rates if self.several else rates[:, 0]))
-        now = [one.clone() for one in state.tensors()]
-        for begun, own in zip(self.begun, now, strict=True):
-            begun.copy_(own)
+        own = zip(self.begun, state.tensors(), strict=True)
+        now = [(begun, one.clone()) for begun, one in own if one is not begun]  # it may be kept at another's place
+        for begun, one in now:
+            begun.copy_(one)
         if self.graph is None:
             self._in_place()
         else:
             self.graph.replay()
-        state.take([one.clone() for one in self.begun])
+        state.take(self.begun)
         state.step += STEPS
         for cells in state.cells.values():
             if isinstance(cells, RefractoryDensity):

@@ -29,6 +29,7 @@ AGES, FINE_AGES, FINE_BELOW = (
     5_000,
 )  # age classes of large populations, of others, and the size that divides them
 BATCH = 16  # schedules side by side at most
+BLOCK = 256  # bytes a cell of the rates in a block of steps on a GPU (`rate.blocks`), one by one and together
 PAST = 4 / 5e-4  # bytes a second of presynaptic spikes that plasticity remembers, of a cell and realization
 MEASURING = 1e9  # beside the interpreter, of measuring a transfer function for the first time: a peak of 1.46 GB
 
@@ -125,7 +126,9 @@ class RateEngine:
                 past[projection.source] = seconds
         remembered = PAST * sum(seconds * circuit.size(source) for source, seconds in past.items())
         static = sum(synapses.values()) - plastic
-        return SYNAPSE * static + max(draws, 1) * (SYNAPSE * plastic + remembered) + CELL * states
+        kept = SYNAPSE * static + max(draws, 1) * (SYNAPSE * plastic + remembered) + CELL * states
+        cells = max(draws, 1) * sum(circuit.size(name) for name in circuit.population)
+        return kept + (BLOCK * cells if options.device == "cuda" else 0)
 
     def simulate(self, connectome: Connectome, schedule: Schedule, options: RateOptions, progress: Progress) -> Outcome:
         """Run a schedule, without gradients."""

@@ -38,6 +38,8 @@ from cerebellum.rate.time_step import BIN
 from cerebellum.rate.transfer_table import TransferSurface
 from cerebellum.typing import Floats, Ints
 
+_NO_BLOCKS: set[torch.device] = set()
+
 
 def build(
     connectome: Connectome,
@@ -315,9 +317,9 @@ def _in_torch(
     before = step_before(parts, steps)
     blocks = _blocks(module, schedules, before) if graphs and takes(module, schedules) else None
 
-    def keep(name: str, step: int, rate: Any) -> None:
+    def keep(name: str, step: int, rate: NDArray[Any]) -> None:
         for number, record in enumerate(kept):
-            record.add(name, step, rate[number] if several and rate.ndim > 1 else over_draws(rate))
+            record.add(name, step, rate[number] if rate.ndim > 1 else rate)
 
     for first, last in _steps(parts, state, blocks):
         if blocks is not None and last - first > 1:
@@ -333,7 +335,7 @@ def _in_torch(
         if closed is not None:
             closed.see(found)
         for name, rate in found.items():
-            keep(name, first, rate.cpu().numpy())
+            keep(name, first, (rate if several else over_draws(rate)).cpu().numpy())
         learnt.after(first, lambda name, found=found: over_draws(found[name]).cpu().numpy())  # type: ignore[misc]
         if first % 100 == 0:
             progress("rate engine", first / steps)
@@ -341,10 +343,17 @@ def _in_torch(
 
 
 def _blocks(module: RateCircuit, schedules: Sequence[Schedule], before: Ints) -> Blocks | None:
-    """Blocks of steps; None, with a word, where the driver will not record them."""
+    """Blocks of steps; None, with a word, where the driver will not record them: then not again in this process."""
+    device = module.tensor_options["device"]
+    if device in _NO_BLOCKS:
+        return None
+    stream = torch.cuda.current_stream() if device.type == "cuda" else None
     try:
         return Blocks(module, schedules, before)
     except RuntimeError as error:
+        _NO_BLOCKS.add(device)
+        if stream is not None:
+            torch.cuda.set_stream(stream)
         warnings.warn(f"steps are not taken in blocks, and take longer: {error}", stacklevel=2)
         return None
 

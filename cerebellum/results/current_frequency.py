@@ -48,7 +48,7 @@ def table(spikes: Mapping[str, Spikes], circuit: Circuit, protocol: Protocol, tr
 
 
 def _first(spikes: Spikes, cells: int, start: float, stop: float) -> float | None:
-    gap, cell = intervals(spikes, cells, start, stop)
+    gap, cell = intervals(spikes, start, stop)
     firsts = gap[np.unique(cell, return_index=True)[1]]
     return float(np.mean(1 / firsts)) if len(firsts) else None
 

@@ -12,7 +12,7 @@ from cerebellum.machine.progress import Progress, silent
 from cerebellum.results.result import Result
 from cerebellum.simulation import engines
 from cerebellum.simulation.prepare import Experiment, resolve, sample_experiment
-from cerebellum.simulation.run import finished, note_model, refuse
+from cerebellum.simulation.run import finished, note_model, refuse, refuse_loop
 
 
 def takes_several(engine: str, circuit: Circuit) -> bool:
@@ -33,7 +33,7 @@ def run_batch(
 ) -> list[Result]:
     """What `run` gives for each of the settings, all of which leave the circuit as it is, with its arguments.
 
-    `summary["timing"]` has the engine's seconds for all of them together.
+    `summary["timing"]` has the seconds of all of them together.
 
     Raises
     ------
@@ -56,12 +56,14 @@ def run_batch(
     for _, plan in resolved:
         shared = experiments[0].connectome if experiments else None
         experiments.append(sample_experiment(circuit, plan, seed, connectome=shared))
+        refuse_loop(experiments[-1].schedule.loop, circuit, chosen)
     prepared = time.perf_counter() - clock
     outcomes = one.together(experiments[0].connectome, [each.schedule for each in experiments], own, progress)
     results = []
     for experiment, outcome in zip(experiments, outcomes, strict=True):
         result = finished(experiment, {one.name: outcome}, [one], seed, prepared, progress)
         note_model(result, model)
-        result.summary["timing"]["total"] = time.perf_counter() - clock
         results.append(result)
+    for result in results:
+        result.summary["timing"]["total"] = time.perf_counter() - clock
     return results

@@ -107,7 +107,7 @@ def _simulate(
     progress("sampling the connectome", None)
     earlier = None if start_from is None else weights.of_run(Path(start_from))
     experiment = sample_experiment(circuit, plan, seed, earlier, loop)
-    _refuse_loop(experiment.schedule.loop, circuit, chosen)
+    refuse_loop(experiment.schedule.loop, circuit, chosen)
     if earlier is not None:
         weights.refuse_other(experiment.connectome, *earlier[1:], str(start_from))
     prepared = time.perf_counter() - clock
@@ -182,7 +182,7 @@ def save(result: Result, out: Path, force: bool = False, progress: Progress = si
     return out
 
 
-def _refuse_loop(loop: Loop | None, circuit: Circuit, chosen: Sequence[tuple[Engine, Any]]) -> None:
+def refuse_loop(loop: Loop | None, circuit: Circuit, chosen: Sequence[tuple[Engine, Any]]) -> None:
     """Complain about a loop that the circuit or an engine does not take."""
     if loop is not None:
         for engine, _ in chosen:
@@ -200,7 +200,7 @@ def refuse(circuit: Circuit, plan: Protocol, chosen: Sequence[tuple[Engine, Any]
         raise ArgumentError(
             "loop", loop.step, f"it goes on over trials, and block.{plan.independent[0]} is independent"
         )
-    _refuse_loop(loop, circuit, chosen)
+    refuse_loop(loop, circuit, chosen)
     memory.check(circuit, chosen, plan)
 
 

@@ -17,6 +17,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from cerebellum.results.numbers import numbers_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    from dask.distributed import Client
+    from dask.distributed import Client, Future
 
 BATCH = {"cpu": 4, "cuda": 16}  # points given to a worker together at most: those at work are lost with it
 ANSWER = 5.0  # s; in which a scheduler must answer
@@ -60,8 +61,11 @@ def points(
     seeds: Sequence[int],
     fixed: dict[str, str],
     device: str = "cpu",
+    elsewhere: bool = False,
 ) -> list[Point]:
     """Every combination of the varied values, for every seed; each is resolved, so a bad value fails here.
+
+    `elsewhere` : other machines will run them, whose devices are not known here
 
     Raises
     ------
@@ -78,7 +82,7 @@ def points(
         varied = tuple(zip(vary, values, strict=True))
         circuit, plan = resolve(model, protocol, {**fixed, **dict(varied)})
         check_together(plan, circuit)
-        configure(choose(engine, circuit), _options(device))
+        configure(choose(engine, circuit), {"device": "cpu"} if elsewhere and device == "cuda" else _options(device))
         described = circuit.model_dump_json(by_alias=True)
         shared = hashlib.sha256(described.encode()).hexdigest() if takes_several(engine, circuit) else None
         described += plan.model_dump_json() + engine + "".join(_options(device).values())
@@ -132,7 +136,7 @@ def run_sweep(
         As they come, with a note that says how much is kept; the table of that is written.
     """
     fixed = fixed or {}
-    wanted = points(protocol, model, engine, vary, seeds, fixed, device)
+    wanted = points(protocol, model, engine, vary, seeds, fixed, device, elsewhere=scheduler is not None)
     store = out / "points"
     refuse_unwritable(store)
     failed: list[str] = []
@@ -234,22 +238,33 @@ def _finished(
 
     with _client(scheduler, workers or (1 if task.device == "cuda" else os.cpu_count())) as client:
         at_work = len(client.ncores())  # type: ignore[no-untyped-call]
-        futures = {
-            client.submit(_run_points, task, batch, key="-".join(point.key for point in batch)): batch
-            for batch in batches(todo, at_work, BATCH[task.device])
-        }
-        for future in as_completed(futures):  # type: ignore[no-untyped-call]
+
+        def given(batch: list[Point]) -> Future[Any]:
+            return client.submit(_run_points, task, batch, key="-".join(point.key for point in batch))
+
+        futures = {given(batch): batch for batch in batches(todo, at_work, BATCH[task.device])}
+        coming = as_completed(futures)  # type: ignore[no-untyped-call]
+        for future in coming:
             batch = futures[future]
-            failed = future.status != "finished"
-            yield from zip(batch, [str(future.exception())] * len(batch) if failed else future.result(), strict=True)
+            if future.status == "finished":
+                yield from zip(batch, future.result(), strict=True)
+            elif len(batch) == 1:
+                yield batch[0], str(future.exception())
+            else:  # a worker that dies takes the whole batch with it
+                alone = {given([point]): [point] for point in batch}
+                futures.update(alone)
+                coming.update(alone)  # type: ignore[no-untyped-call]
 
 
 def batches(todo: Sequence[Point], workers: int, most: int) -> list[list[Point]]:
-    """Points that run as one: of one circuit and seed, `most` at most, and no fewer batches than there are workers."""
+    """Points that run as one: of one circuit and seed, `most` at most, and no fewer batches than there are workers.
+
+    Each alone where there are no workers yet, as nobody knows how many will come.
+    """
     groups: dict[object, list[Point]] = {}
     for point in todo:
         groups.setdefault((point.circuit, point.seed) if point.circuit else point.key, []).append(point)
-    size = max(1, min(most, len(todo) // max(workers, 1)))
+    size = max(1, min(most, len(todo) // workers)) if workers else 1
     return [group[first : first + size] for group in groups.values() for first in range(0, len(group), size)]
 
 
@@ -268,8 +283,8 @@ def _run_points(task: _Task, batch: Sequence[Point]) -> list[dict[str, Any] | st
             try:
                 together = run_batch(task.protocol, task.model, task.engine, settings, seed=seed, **options)
                 return [result.summary for result in together]
-            except Exception:
-                pass  # whose fault it was shows where each runs for itself
+            except Exception as error:  # whose fault it was shows where each runs for itself
+                warnings.warn(f"a batch of {len(batch)} points failed, so each runs alone: {error}", stacklevel=1)
         found: list[dict[str, Any] | str] = []
         for own in settings:
             try:

@@ -276,7 +276,7 @@ def rate_engine(run: Run) -> Iterator[str]:
 
 
 def rate_circuit(run: Run) -> Iterator[str]:
-    """The rate circuit of the mouse at rest for 200 ms: expectations, the CPU's beside, drawn spikes, a batch."""
+    """The rate circuit of the mouse at rest for 1 s: expectations, the CPU's beside, drawn spikes, a batch."""
     from cerebellum.connectome import connectome
     from cerebellum.description.circuit import load_model
     from cerebellum.description.protocol import load_protocol
@@ -289,7 +289,7 @@ def rate_circuit(run: Run) -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|---|"
     keys = ("trial_duration", "stimulus.background.duration", "stimulus.climbing.duration")
-    brief = {f"block.rest.{key}": "200" for key in keys}
+    brief = {f"block.rest.{key}": "1000" for key in keys}
     plan = load_protocol("background", brief | {"block.rest.window.onset": "100", "block.rest.window.duration": "100"})
     for scale in ("0.3",) if run.small else ("1", "4", "16"):
         wired = connectome.sample(load_model("mouse", {"scale": scale}), 0)
