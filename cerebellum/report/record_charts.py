@@ -43,19 +43,20 @@ def _chart(run: Run, name: str, record: Recording, colour: str, most: int) -> Ch
             domain=[top - share * (1 if row == rows - 1 else 1 - GAP), top], nticks=5,
         )  # fmt: skip
         values = scale * record.values[key]
-        style = {"yaxis": f"y{number}", "unit": unit}
+        where = f"y{number}", unit
         for place, column in enumerate(sampled(values.shape[1])):
             who = _who(run, record, int(column), values.shape[1])
             line = {"color": colour, "width": 1.2}
-            data.append(_line(record.time, values[:, column], most, who, line, opacity=1 - 0.2 * place, **style))
+            data.append(_line(record.time, values[:, column], most, who, where, line, 1 - 0.2 * place))
         if kind == "weight" and values.shape[1] > 1:
             who = f"mean of {values.shape[1]:,}"
-            data.append(_line(record.time, values.mean(axis=1), most, who, {"color": "#000", "width": 2}, **style))
+            data.append(_line(record.time, values.mean(axis=1), most, who, where, {"color": "#000", "width": 2}))
     layout["xaxis"] = axis("time (s)", anchor=f"y{rows}" if rows > 1 else "y")
     named: set[str] = set()
-    for line in data:  # a cell stands once in the legend, which hides and shows it in all rows
-        line["showlegend"] = len({one["name"] for one in data}) > 1 and line["name"] not in named
-        named.add(line["name"])
+    several = len({one["name"] for one in data}) > 1
+    for one in data:  # a cell stands once in the legend, which hides and shows it in all rows
+        one["showlegend"] = several and one["name"] not in named
+        named.add(one["name"])
     heading = f"{words(name)}: {words(record.projection or record.population)}"
     return Chart(f"record-{name}", heading, _label(record, most), {"data": data, "layout": layout}, 90 + ROW * rows)
 
@@ -71,8 +72,16 @@ def _who(run: Run, record: Recording, column: int, series: int) -> str:
 
 
 def _line(
-    time: Floats, values: Floats, most: int, who: str, line: dict[str, Any], yaxis: str, unit: str, opacity: float = 1.0
+    time: Floats,
+    values: Floats,
+    most: int,
+    who: str,
+    where: tuple[str, str],
+    line: dict[str, Any],
+    opacity: float = 1.0,
 ) -> dict[str, Any]:
+    """One series, on an axis with its unit (`where`)."""
+    yaxis, unit = where
     kept = thinned(values, most)
     x, y = broken(time[kept], values[kept], stretches(time)[kept])
     return {
