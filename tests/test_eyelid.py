@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cerebellum import plotting
 from cerebellum.activity.outcome import Outcome
 from cerebellum.activity.rates import STEP, Rates
 from cerebellum.activity.spikes import Spikes
@@ -17,7 +18,7 @@ from cerebellum.description.protocol import load_protocol
 from cerebellum.errors import InputError
 from cerebellum.experiment.schedule import Schedule, Trial
 from cerebellum.experiment.schedule import trials as made_trials
-from cerebellum.plotting.eyelid import eyelid_figure
+from cerebellum.plotting.closures import eyelid_figure
 from cerebellum.report.eyelid_charts import responses
 from cerebellum.report.parts import Chart, Table
 from cerebellum.results import Result, eyelid
@@ -171,6 +172,7 @@ def test_a_result_is_judged_and_drawn() -> None:
     assert result.summary["eyelid"]["trained"]["trials"] == 2
     left, right = eyelid_figure(result).axes
     assert (len(left.lines), len(right.lines)) == (5, 4)  # two courses and three lines; two criteria and two begins
+    assert [len(ax.lines) for ax in plotting.figure(result, "eyelid").axes] == [5, 4]
     curve, blocks = responses(result)
     assert isinstance(curve, Chart)
     assert [line["y"] for line in curve.figure["data"]] == [[0, 100]] * 2

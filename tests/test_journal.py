@@ -13,10 +13,13 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 
 import cerebellum
 from cerebellum import plotting
 from cerebellum.activity.outcome import Outcome
+from cerebellum.activity.rates import STEP, Rates
+from cerebellum.activity.recording import Recording
 from cerebellum.activity.spikes import Spikes
 from cerebellum.description.appearance import colours
 from cerebellum.errors import InputError, UnknownNameError
@@ -30,6 +33,18 @@ from cerebellum.simulation.run import _report_rates
 RATE = 20.0  # Hz; of the spikes that are drawn here
 
 
+def recorded(duration: float) -> dict[str, Recording]:
+    """Six voltages with a stretch left out, and nine weights of known mean."""
+    time = np.linspace(0.0, duration, 801)
+    weights = np.tile(np.arange(9.0), (801, 1)) * 1e-9
+    return {
+        "cells": Recording("purkinje", np.arange(6), np.delete(time, slice(20, 60)),
+                           {"voltage": np.full((761, 6), -60e-3)}, {"voltage": "volts"}),
+        "learnt": Recording("purkinje", np.arange(9), time, {"weight": weights}, {"weight": "siemens"},
+                            np.arange(9), "parallel_fiber_to_purkinje"),
+    }  # fmt: skip
+
+
 def drawn(protocol: str, model: str, settings: dict[str, str]) -> Result:
     """A run whose spikes are drawn, at an even rate: a figure needs no engine."""
     made = prepare(protocol, model, 1, settings)
@@ -41,7 +56,7 @@ def drawn(protocol: str, model: str, settings: dict[str, str]) -> Result:
         spikes[name] = Spikes(time, cells.astype(np.int32), made.circuit.dt)
     sizes = {name: made.circuit.size(name) for name in made.circuit.population}
     result = Result(made.circuit, made.protocol, made.schedule, None, connectome=made.connectome)
-    result.outcomes["spiking"] = Outcome(sizes, spikes)
+    result.outcomes["spiking"] = Outcome(sizes, spikes, records=recorded(duration))
     _report_rates(result)
     return result
 
@@ -60,7 +75,19 @@ def recalled(small_settings: dict[str, str]) -> Result:
 
 
 HAVE = {
-    "placed": {"raster", "psth", "activity", "rates", "learning_curve", "connectivity", "placement", "circuit"},
+    "placed": {
+        "raster",
+        "psth",
+        "activity",
+        "rates",
+        "learning_curve",
+        "connectivity",
+        "placement",
+        "circuit",
+        "trials",
+        "records",
+        "in_degrees",
+    },
     "recalled": {"weights", "plastic_weights", "agreement", "memory", "connectivity", "circuit"},
 }
 
@@ -191,6 +218,40 @@ def test_nothing_is_smaller_than_seven_points_and_the_style_is_left_behind() -> 
         ]
         assert min(size for size in sizes if isinstance(size, int | float)) >= 7
     assert matplotlib.rcParams["font.size"] == before
+
+
+def test_each_quantity_of_a_record_has_its_panel_and_unit(placed: Result) -> None:
+    voltage, weight = plotting.figure(placed, "records").axes
+    assert (voltage.get_title(), weight.get_title()) == ("cells: purkinje", "learnt: parallel fiber to purkinje")
+    assert (voltage.get_ylabel(), weight.get_ylabel()) == ("voltage (mV)", "weight (nS)")
+    assert len(voltage.lines) == 4  # of six cells
+    x, y = (np.asarray(values) for values in voltage.lines[0].get_data())
+    assert np.nanmax(x) < 1.0  # its first second
+    assert np.isnan(x).sum() == 1  # broken where nothing is recorded
+    assert y[0] == pytest.approx(-60)
+    assert np.asarray(weight.lines[-1].get_ydata())[0] == pytest.approx(4)
+    with pytest.raises(UnknownNameError, match="no quantity of record cells named 'volt'"):
+        plotting.records(placed, voltage, "cells", "volt")
+
+
+def test_in_degrees_are_counted_over_all_target_cells(placed: Result) -> None:
+    ax = plotting.in_degrees(placed, Figure().subplots(), "parallel_fiber_to_purkinje")
+    (bars,) = (patch for patch in ax.patches if isinstance(patch, StepPatch))
+    assert placed.connectome is not None
+    cells = placed.circuit.size("purkinje")
+    assert bars.get_data().values.sum() == cells
+    mean = float(ax.get_title().split("\n")[-1].split()[0])
+    assert mean == pytest.approx(len(placed.connectome.edges["parallel_fiber_to_purkinje"]) / cells, rel=1e-3)
+
+
+def test_engines_are_one_over_the_other(placed: Result) -> None:
+    steps = round(placed.schedule.duration / STEP)
+    cells = np.zeros((1, placed.circuit.size("purkinje")), np.float32)
+    rates = {"purkinje": Rates(np.full(steps, 7.0, np.float32), cells, placed.schedule.duration)}
+    (ax,) = plotting.figure(replace(placed, rates=rates), "engines").axes
+    assert ax.get_title() == "purkinje"
+    assert np.allclose(np.asarray(ax.lines[0].get_ydata()), 7.0)
+    assert len(ax.patches) == 1  # of the spikes
 
 
 def test_trials_of_one_kind_are_chosen(placed: Result) -> None:

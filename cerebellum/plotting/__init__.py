@@ -8,6 +8,7 @@ from cerebellum.machine import cache
 with cache.lent():
     import matplotlib.font_manager  # noqa: F401  which reads, or makes, the list of fonts
 
+from cerebellum.plotting.course_panels import conditioned_responses, engines, eyelid, in_degrees, records, trials
 from cerebellum.plotting.journal import figure, letters, save, size, styled
 from cerebellum.plotting.panels import (
     agreement,
@@ -24,6 +25,7 @@ from cerebellum.plotting.panels import (
 )
 
 __all__ = [
-    "agreement", "circuit", "connectivity", "f_i", "figure", "learning_curve", "letters", "placement",
-    "plastic_weights", "psth", "raster", "rates", "save", "size", "styled", "weights",
+    "agreement", "circuit", "conditioned_responses", "connectivity", "engines", "eyelid", "f_i", "figure", "in_degrees",
+    "learning_curve", "letters", "placement", "plastic_weights", "psth", "raster", "rates", "records", "save", "size",
+    "styled", "trials", "weights",
 ]  # fmt: skip

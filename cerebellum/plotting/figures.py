@@ -8,13 +8,15 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from cerebellum.plotting import current_frequency, eyelid, learning, network, records
+from cerebellum.plotting import current_frequency, learning, network
 from cerebellum.plotting.activity import activity_figure, raster_figure
+from cerebellum.plotting.closures import eyelid_figure
+from cerebellum.plotting.degree_histograms import in_degrees_figure
 from cerebellum.plotting.engine_courses import engines_figure
-from cerebellum.plotting.in_degrees import in_degrees_figure
 from cerebellum.plotting.journal import STYLE
 from cerebellum.plotting.memory import recall_bars_figure, recall_by_block_figure, recall_figure
 from cerebellum.plotting.reader_agreement import weights_figure
+from cerebellum.plotting.recordings import records_figure
 from cerebellum.plotting.style import colours
 from cerebellum.results.result import Result
 
@@ -29,11 +31,11 @@ def _makers(result: Result) -> dict[str, Callable[[Result], Figure]]:
     if "f_i" in result.summary:
         makers["f_i"] = current_frequency.f_i_figure
     if result.records:
-        makers["records"] = records.records_figure
+        makers["records"] = records_figure
     if learning.has_curves(result):
         makers["trials"] = learning.curves_figure
     if result.responses:
-        makers["eyelid"] = eyelid.eyelid_figure
+        makers["eyelid"] = eyelid_figure
     if any(len(found["blocks"]) > 1 for found in result.summary.get("learning", {}).values()):
         makers["learning"] = learning.weights_after_figure
     if result.connectome is not None and result.connectome.positions:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cerebellum.errors import UnknownNameError
-from cerebellum.plotting import panels
+from cerebellum.plotting import course_panels, panels
 from cerebellum.results import Run
 
 STYLE = Path(__file__).with_name("journal.mplstyle")
@@ -35,9 +35,17 @@ PANELS: dict[str, tuple[tuple[Callable[..., Axes], ...], float]] = {
     "circuit": ((panels.circuit,), 0.6),
     "agreement": ((panels.agreement,), 0.9),
     "memory": ((panels.weights, panels.agreement), 0.6),
+    "trials": ((course_panels.trials,), 0.55),
+    "eyelid": ((course_panels.eyelid, course_panels.conditioned_responses), 0.75),
+    "records": ((course_panels.records,), 0.42),
+    "engines": ((course_panels.engines,), 0.42),
+    "in_degrees": ((course_panels.in_degrees,), 0.48),
 }
 """Name of a figure -> what is drawn, one panel beside the other, and height over width of a panel."""
 
+
+SEVERAL = {"trials": 1, "records": 1, "engines": 1, "in_degrees": 2}
+"""Figures of as many panels as the run has parts -> panels of a row in one column's width; titles are their letters."""
 
 WIDE = ("circuit",)
 """Figures that take two columns whatever is asked for: their boxes have a size."""
@@ -76,17 +84,22 @@ def figure(run: Run, name: str, columns: int = 1) -> Figure:
         raise UnknownNameError.of("figure", name, list(PANELS))
     drawn, height = PANELS[name]
     columns = 2 if name in WIDE else columns
+    width = WIDTHS[columns]
+    if name in SEVERAL:
+        drawn = tuple(course_panels.parts(run, name)) or drawn  # the one panel says what is missing
+        across = SEVERAL[name] * (columns if SEVERAL[name] > 1 else 1)
+        row = height * WIDTHS[1]
+    else:
+        across = len(drawn) if columns == 2 else 1
+        row = height * width * (0.55 if across > 1 else 1)
+    rows = -(-len(drawn) // across)
     with styled():
-        wide = columns == 2 and len(drawn) > 1
-        share = len(drawn) if not wide else 1
-        width = WIDTHS[columns]
-        made = Figure(figsize=(width, height * width * (share if not wide else 0.55)), layout="constrained")
+        made = Figure(figsize=(width, row * rows), layout="constrained")
         axes = []
         for number, panel in enumerate(drawn, start=1):
-            place = (1, len(drawn), number) if wide else (len(drawn), 1, number)
             flat: Any = {} if panel is not panels.placement else {"projection": "3d"}
-            axes.append(panel(run, made.add_subplot(*place, **flat)))
-        if len(axes) > 1:
+            axes.append(panel(run, made.add_subplot(rows, across, number, **flat)))
+        if len(axes) > 1 and name not in SEVERAL:
             letters(axes)
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import cycle
 from typing import Any
 
@@ -31,8 +32,7 @@ def has_curves(result: Result) -> bool:
 def curves_figure(result: Result) -> Figure:
     """Rate of Purkinje and nuclear cells in the named windows of every trial, kinds by marker, blocks side by side."""
     table = trials.columns(result)
-    rated = [name for name in result.circuit.population if f"{name}.{trials.WHOLE}" in table]
-    populations = [name for role in SHOWN if (name := result.circuit.with_role(role)) in rated] or rated
+    populations = shown(result.circuit, table)
     figure = Figure(figsize=(7.0, 2.2 * len(populations) + 0.6), layout="constrained")
     axes = figure.subplots(len(populations), 1, squeeze=False, sharex=True)[:, 0]
     for ax, population in zip(axes, populations, strict=True):
@@ -43,9 +43,21 @@ def curves_figure(result: Result) -> Figure:
     return figure
 
 
-def draw_curves(ax: Axes, table: dict[str, list[Any]], population: str) -> Axes:
+def rated(circuit: Circuit, table: Mapping[str, Any]) -> list[str]:
+    """Populations whose rates the table of trials has."""
+    return [name for name in circuit.population if f"{name}.{trials.WHOLE}" in table]
+
+
+def shown(circuit: Circuit, table: Mapping[str, Any]) -> list[str]:
+    """Those of them that a session is about, or all."""
+    there = rated(circuit, table)
+    return [name for role in SHOWN if (name := circuit.with_role(role)) in there] or there
+
+
+def draw_curves(ax: Axes, table: Mapping[str, Any], population: str) -> Axes:
     """One population's rates against the trial's number."""
-    number, block, kind = (np.array(table[key]) for key in ("trial", "block", "kind"))
+    number = np.array(table["trial"])
+    block, kind = (np.array(table[key], dtype=str) for key in ("block", "kind"))
     windows = trials.rate_columns(table, population)
     named = {one: key for one, key in windows.items() if one != trials.WHOLE} or windows
     for colour, (window, key) in zip(cycle(CYCLE), named.items(), strict=False):

@@ -45,7 +45,7 @@ def raster(
     start, stop : s; default the first second of the last block's first trial
     """
     names = _chosen(run, populations, run.spikes, "spikes")
-    first = _last_block(run)[0]
+    first = last_block(run)[0]
     start = first.start if start is None else start
     stop = min(first.stop, start + SHOWN) if stop is None else stop
     colour = colours(run.circuit)
@@ -79,7 +79,7 @@ def psth(
     kind : of its trials, where it has several; default all
     """
     names = _chosen(run, populations, run.spikes, "spikes")
-    own = _last_block(run) if block is None else [trial for trial in run.trials if trial.block == block]
+    own = last_block(run) if block is None else [trial for trial in run.trials if trial.block == block]
     if not own:
         raise UnknownNameError.of("block", str(block), list(run.protocol.block))
     own = _of_kind(own, kind)
@@ -91,7 +91,7 @@ def psth(
     number = f", {len(own)} trials" if len(own) > 1 else ""
     ax.set(xlabel=f"time in trial (ms{number})", ylabel="rate of a cell (Hz)", xlim=(0, length * 1e3))
     ax.set_ylim(bottom=0)
-    _legend(ax)
+    legend(ax)
     return ax
 
 
@@ -129,11 +129,11 @@ def weights(run: Run, ax: Axes) -> Axes:
     else:
         kept = run.reader_weights
         if kept.distances is None or not kept.readers:
-            raise _nothing(run, "weights of stored patterns", "a protocol that reads, as recall")
+            raise nothing(run, "weights of stored patterns", "a protocol that reads, as recall")
         for name, values in kept.readers.items():
             _course(ax, name, *by_distance(values, kept.distances))
         ax.set(xlabel="distance of cue and pattern (bits)", ylabel="weight (of a cue, sum 1)")
-    _legend(ax)
+    legend(ax)
     return ax
 
 
@@ -157,7 +157,7 @@ def f_i(run: Run, ax: Axes, populations: Sequence[str] | None = None) -> Axes:
         ax.plot(current[order] * 1e12, rate[order], "o-", ms=3, color=colour[name], label=words(name))
     ax.set(xlabel="injected current (pA)", ylabel="rate (Hz)")
     ax.set_ylim(bottom=0)
-    _legend(ax)
+    legend(ax)
     return ax
 
 
@@ -172,7 +172,7 @@ def learning_curve(run: Run, ax: Axes, population: str | None = None, kind: str 
     table = run.trial_table
     rated = [] if table is None else trials.rated(table)
     if table is None or len(run.trials) < 3 or not rated:
-        raise _nothing(run, "course of trials", "a protocol of three trials or more")
+        raise nothing(run, "course of trials", "a protocol of three trials or more")
     names = list(dict.fromkeys(key.split(".")[0] for key in rated))
     name = population or run.circuit.with_role("purkinje") or names[0]
     if name not in names:
@@ -188,7 +188,7 @@ def learning_curve(run: Run, ax: Axes, population: str | None = None, kind: str 
             ax.axvline(number + 0.5, color="0.8", lw=0.6, zorder=0)
     ax.set(xlabel="trial", ylabel=f"rate of {words(name)} cells (Hz)")
     ax.set_ylim(bottom=0)
-    _legend(ax)
+    legend(ax)
     return ax
 
 
@@ -201,12 +201,12 @@ def plastic_weights(run: Run, ax: Axes, projection: str | None = None) -> Axes:
     """
     found = run.summary.get("learning") or {}
     if not found:
-        raise _nothing(run, "learned weights", "a protocol with plasticity on a model that learns, as mouse_plastic")
+        raise nothing(run, "learned weights", "a protocol with plasticity on a model that learns, as mouse_plastic")
     name = projection or next(iter(found))
     if name not in found:
         raise UnknownNameError.of("projection that learned", name, list(found))
     learning.draw_histograms(ax, found[name], *learning.unit_of(run.circuit, name)).set_title(words(name))
-    _legend(ax)
+    legend(ax)
     return ax
 
 
@@ -220,7 +220,7 @@ def connectivity(run: Run, ax: Axes) -> Axes:
 def placement(run: Run, ax: Axes) -> Axes:
     """Somata in the volume, on axes with three dimensions (`projection="3d"`)."""
     if run.circuit.volume is None:
-        raise _nothing(run, "places of cells", "a model with a [volume], as mouse")
+        raise nothing(run, "places of cells", "a model with a [volume], as mouse")
     if ax.name != "3d":
         raise InputError(f"placement: found axes of the kind {ax.name!r}; wanted projection='3d'")
     assert run.connectome is not None
@@ -244,7 +244,7 @@ def agreement(run: Run, ax: Axes) -> Axes:
         if between and b in READER_NAMES and one.get("identity", one.get("r2")) is not None
     ]
     if not rows:
-        raise _nothing(run, "agreement of readers", "a protocol that reads, as recall")
+        raise nothing(run, "agreement of readers", "a protocol that reads, as recall")
     measure = "identity" if "identity" in rows[0][2] else "r2"
     for place, (a, _, one) in enumerate(rows):
         ax.plot(one[measure], place, "o", ms=4, color=READER_COLOURS[a], label="all pairs" if place == 0 else None)
@@ -264,7 +264,7 @@ def _chosen(run: Run, wanted: Sequence[str] | None, there: Any, what: str) -> li
     """Populations asked for, or all that have it, in the order of the model."""
     known = [name for name in run.circuit.population if name in there]
     if not known:
-        raise _nothing(run, what, "a run of the spiking engine" if what == "spikes" else "another protocol")
+        raise nothing(run, what, "a run of the spiking engine" if what == "spikes" else "another protocol")
     for name in wanted or ():
         if name not in known:
             raise UnknownNameError.of(f"population with {what}", name, known)
@@ -279,15 +279,17 @@ def _of_kind(listed: list[Trial], kind: str | None) -> list[Trial]:
     return found
 
 
-def _last_block(run: Run) -> list[Trial]:
+def last_block(run: Run) -> list[Trial]:
+    """Its trials."""
     return [trial for trial in run.trials if trial.block == run.trials[-1].block]
 
 
-def _nothing(run: Run, what: str, wanted: str) -> InputError:
+def nothing(run: Run, what: str, wanted: str) -> InputError:
+    """The one line of what a run has nothing of."""
     return InputError(f"{run!r} has no {what} to draw; wanted {wanted}")
 
 
-def _legend(ax: Axes) -> None:
+def legend(ax: Axes) -> None:
     """Beside the axes, so that it hides nothing."""
     if ax.get_legend_handles_labels()[0]:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,7 +27,7 @@ def eyelid_figure(result: Result) -> Figure:
     figure = Figure(figsize=(7.0, 2.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw_closures(left, found, described)
-    draw_shares(right, result)
+    draw_shares(right, trials.columns(result))
     return figure
 
 
@@ -39,21 +41,20 @@ def draw_closures(ax: Axes, found: dict[str, Courses], described: Eyelid) -> Axe
     ax.axvline(0.0, color="0.8", lw=0.8)
     ax.axhline(described.closure.si, color="0.8", lw=0.8)
     ax.set(xlabel="time after the conditioned stimulus (ms)", ylabel="closure (1 is shut)")
-    ax.legend(fontsize=6.5, frameon=False)
+    ax.legend(fontsize=7, frameon=False)
     return ax
 
 
-def draw_shares(ax: Axes, result: Result) -> Axes:
-    """Share of conditioned responses in tens of trials of a block, by both criteria."""
-    table = trials.columns(result)
+def draw_shares(ax: Axes, table: Mapping[str, Any]) -> Axes:
+    """Share of conditioned responses in tens of trials of a block, by both criteria; `table`: of trials.csv."""
     for marker, (key, label) in zip("os", eyelid.CRITERIA.items(), strict=True):
         found = eyelid.shares(table, key)
         x, y = (np.concatenate([one[part] for one in found.values()]) for part in (0, 1))
         ax.plot(x, 100 * y, f"{marker}-", ms=3, lw=0.8, label=label)
     for name in found:
-        begin = table["block"].index(name)
+        begin = [*table["block"]].index(name)
         ax.axvline(begin - 0.5, color="0.85", lw=0.6, zorder=0)
-        ax.text(begin, 104, words(name), fontsize=5.5, rotation=30, color="0.4", clip_on=False)
+        ax.text(begin, 104, words(name), fontsize=7, rotation=30, color="0.4", clip_on=False)
     ax.set(xlabel="trial", ylabel="conditioned responses (%)", ylim=(-3, 103))
-    ax.legend(fontsize=6.5, frameon=False, title="criterion", title_fontsize=6.5)
+    ax.legend(fontsize=7, frameon=False, title="criterion", title_fontsize=7)
     return ax
