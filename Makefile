@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # One process a core, four at most: each imports torch and makes the shared fixtures of its files for itself.
 PARALLEL ?= --numprocesses logical --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test peers slow figures bench docs lint types clean
+.PHONY: demo test peers slow tutorials figures bench docs lint types clean
 
 demo: $(VENV)/ready
 	$(BIN)/cerebellum run recall --engine both --seed 1 --out runs/demo --force
@@ -17,6 +17,10 @@ test: $(VENV)/ready
 # Other simulators and readers, so that `make test` runs the tests that want them, too.
 peers: $(VENV)/ready
 	$(BIN)/python -m pip install -q -c constraints.txt --group peers
+
+# Every tutorial, as a reader would run it.
+tutorials: $(VENV)/docs
+	$(BIN)/python -m pytest -m slow tests/test_notebooks.py
 
 # The longer evidence: every claim over several seeds, and every property on examples not drawn before.
 slow: $(VENV)/ready

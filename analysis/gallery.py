@@ -47,6 +47,7 @@ GROUPS = {
         "power_of_patterns",
         "spiking_matches_sdm",
         "digits_recalled",
+        "in_degrees",
         "mouse_rates",
         "single_cells",
         "multirec_cells",

@@ -10,6 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 from test_records import conducting, planned, value
 
+from cerebellum.activity.spikes import Spikes
 from cerebellum.connectome.connectome import sample
 from cerebellum.description import data_file
 from cerebellum.description.circuit import Circuit, load_model
@@ -18,8 +19,10 @@ from cerebellum.description.protocol import Protocol
 from cerebellum.description.stimulus import AnyStimulus
 from cerebellum.description.where import Scene
 from cerebellum.errors import InputError
+from cerebellum.exchange.sonata_spikes import write_spikes
 from cerebellum.experiment.schedule import Pulse, Schedule, Trial
 from cerebellum.experiment.stimulus import schedule
+from cerebellum.readout import checks
 from cerebellum.spiking.network import simulate
 
 DT = 1e-4
@@ -114,7 +117,7 @@ def test_latencies_are_spread_evenly_and_stay(circuit: Circuit) -> None:
     assert latency.mean() == pytest.approx(0.14, abs=4 * 0.22 / np.sqrt(12 * len(latency)))
 
 
-@pytest.mark.parametrize("suffix", ["npz", "csv", "nwb"])
+@pytest.mark.parametrize("suffix", ["npz", "csv", "nwb", "h5"])
 def test_given_trains_come_as_they_are(suffix: str, circuit: Circuit, tmp_path: Path) -> None:
     time, train = np.array([0.01, 0.02, 0.02, 0.3, 0.9]), np.array([0, 2, 1, 2, 0])
     path, more = tmp_path / f"spikes.{suffix}", {}
@@ -122,6 +125,10 @@ def test_given_trains_come_as_they_are(suffix: str, circuit: Circuit, tmp_path: 
         np.savez(path, time=time, train=train)
     elif suffix == "csv":
         np.savetxt(path, np.column_stack([time, train]), delimiter=",", header="time,train", comments="")
+    elif suffix == "h5":
+        write_spikes(
+            {"mossy_fiber": Spikes(time, train.astype(np.int32), 1e-4), "other": Spikes(time, train * 0)}, path
+        )
     else:
         import h5py
 
@@ -131,6 +138,7 @@ def test_given_trains_come_as_they_are(suffix: str, circuit: Circuit, tmp_path: 
             units["spike_times"] = np.concatenate([[0.05], time[order]])
             units["spike_times_index"] = np.array([1, 3, 4, 6])
             units["population"] = ["granule", "mossy_fiber", "mossy_fiber", "mossy_fiber"]
+    if suffix in ("nwb", "h5"):
         more = {"units": "mossy_fiber"}
     where = {"kind": "index", "cells": [3, 7, 11]}
     stimulus = made(kind="spike_trains", path=str(path), where=where, **more)
@@ -139,6 +147,15 @@ def test_given_trains_come_as_they_are(suffix: str, circuit: Circuit, tmp_path: 
     later = made(kind="spike_trains", path=str(path), where=where, begin=value(20, "ms"), **more)
     when, _ = later.spikes(Scene(circuit, "mossy_fiber", length=0.7), np.random.default_rng(1))
     assert sorted(np.round(when, 6)) == [0.1, 0.1, 0.38]
+
+
+def test_spikes_behind_the_end_of_a_trial_are_said(circuit: Circuit, tmp_path: Path) -> None:
+    path = tmp_path / "spikes.npz"
+    np.savez(path, time=np.array([0.01, 0.3, 0.65, 0.9]), train=np.zeros(4))
+    table = {"kind": "spike_trains", "path": str(path), "population": "mossy_fiber", "onset": value(100, "ms")}
+    count, said = checks.unplayed_spikes(plan(table))
+    assert (count, "2 of b.stimulus.x" in said) == (2, True)
+    assert checks.unplayed_spikes(plan({**table, "duration": value(50, "ms")}))[0] == 0  # as described
 
 
 def plan(stimulus: dict[str, Any]) -> Protocol:

@@ -12,7 +12,7 @@ from cerebellum.errors import ArgumentError, InputError
 from cerebellum.heads import hugging_face, states
 from cerebellum.heads.states import HeadStates
 
-transformers = pytest.importorskip("transformers", reason="needs the extra: pip install 'cerebellum[transformers]'")
+transformers = pytest.importorskip("transformers", reason="needs the extra: pip install 'cerebellum-sim[transformers]'")
 torch = pytest.importorskip("torch")
 
 IDS = [3, 14, 15, 9, 2, 6, 5, 35, 8, 9]

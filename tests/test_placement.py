@@ -159,6 +159,7 @@ RULE = "projection.basket_to_basket.rule"
     [
         ({f"{RULE}.sd": "12"}, r"basket_to_basket\.rule\.sd: found 12; .*fewer than no sources: wanted at most 11\.3"),
         ({f"{RULE}.convergence": "140"}, r"rule\.sd: found 7\.8; .*more sources than the 149 .*wanted at most 5\.78"),
+        ({f"{RULE}.convergence": "160"}, r"rule\.convergence: found 160; there are 149 sources at scale 1"),
         ({f"{RULE}.correlation.x": "-1.2"}, r"correlation\.x: .*at least -1"),
         ({f"{RULE}.correlation": '{x = [0.8, "1", "set: x"], z = [0.8, "1", "set: x"]}'}, r"correlation: .* 1\.28"),
         (

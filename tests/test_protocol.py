@@ -180,3 +180,13 @@ def test_a_subset_is_what_a_block_shows_and_a_repeat_shows_it_again() -> None:
     assert asked == list(range(16 + 32 + 64 + 128 + 256))  # numbers of cues run on over the blocks
     rounds = [trial.pattern for trial in trials(load_protocol("mouse_recall")) if trial.block == "write"]
     assert rounds == list(range(8)) * 12
+
+
+def test_a_lesion_and_a_session_may_be_given_to_a_file_that_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    block = 'over = "trials"\ntrials = [1, "1", "assumed: x"]\ntrial_duration = [50, "ms", "assumed: x"]\n'
+    path.write_text(f'title = "t"\ndescription = "d"\n[block.a]\n{block}[block.b]\n{block}')
+    found = load_protocol(str(path), {"lesion": '["golgi"]', "session": '["b"]'})
+    assert found.lesion == ["golgi"]
+    assert list(found.block) == ["b"]
+    assert list(load_protocol(str(path)).block) == ["a", "b"]

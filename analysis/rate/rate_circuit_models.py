@@ -1,6 +1,6 @@
 """The rate circuit of every variant of the mouse circuit beside its spikes: mean rates at rest and in a burst.
 
-Claim: the same rate circuit, with no number set for any of them, serves every model of conductance cells: in vitro and
+Claim: the same rate circuit, with no number set for any of them, serves other models of conductance cells: in vitro and
 awake weights, short-term plasticity, plain integrate-and-fire cells, plastic synapses, the memory with its sparse
 coding, and its feedback from the nuclei (variants of the circuit of Geminiani et al. 2024,
 doi:10.1371/journal.pcbi.1011277). One spiking run each, at scale 0.3, the same wiring and mossy-fibre spikes. Run time:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLAIM = (
-    "In every shipped variant of the mouse circuit, mean rates of the rate circuit with drawn spikes are within 10% of"
+    "In seven shipped variants of the mouse circuit, mean rates of the rate circuit with drawn spikes are within 10% of"
     " the spiking circuit's in every population, at rest and in a mossy-fibre burst."
 )
 CAPTION = (

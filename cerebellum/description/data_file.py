@@ -52,7 +52,8 @@ def trains(path: str, population: str) -> tuple[Floats, Ints]:
     """Spike times (s) and the numbers of their trains, from 0, both shape (spikes,).
 
     A .npz with `time` and `train`; a .csv with these two columns; an .nwb with a table of units, each a train, of those
-    with this `population` where that is not empty.
+    with this `population` where that is not empty; an .h5 of SONATA's spikes, each node a train, of this population, or
+    of the only one.
 
     Raises
     ------
@@ -89,9 +90,9 @@ def _course(path: str, _stamped: tuple[int, int]) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=8)
 def _trains(path: str, population: str, _stamped: tuple[int, int]) -> tuple[Floats, Ints]:
-    readers = {".npz": _npz, ".csv": _csv_trains, ".nwb": _nwb}
+    readers = {".npz": _npz, ".csv": _csv_trains, ".nwb": _nwb, ".h5": _sonata}
     if Path(path).suffix not in readers:
-        raise InputError(f"found {brief(path)}; wanted a .npz, a .csv or an .nwb")
+        raise InputError(f"found {brief(path)}; wanted a .npz, a .csv, an .nwb or an .h5")
     time, train = _read(path, lambda name: readers[Path(path).suffix](name, population))
     if time.shape != train.shape or time.ndim != 1:
         raise InputError(f"{brief(path)}: found shapes {time.shape} and {train.shape}; wanted a train for every time")
@@ -137,6 +138,25 @@ def _npz(path: str, _: str) -> tuple[Floats, Floats]:
         if missing := {"time", "train"}.difference(file.files):
             raise InputError(f"{brief(path)} has no {min(missing)!r}; it has {shortened(', '.join(file.files), 60)}")
         return np.asarray(file["time"], dtype=float), np.asarray(file["train"], dtype=float)
+
+
+def _sonata(path: str, population: str) -> tuple[Floats, Ints]:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        if "spikes" not in file:
+            raise InputError(f"{brief(path)} has no group of spikes, as SONATA's files have")
+        known = list(file["spikes"])
+        if not population and len(known) > 1:
+            listed = shortened(", ".join(known), 200)
+            raise InputError(f"{brief(path)} has spikes of {listed}; wanted units = one of them")
+        if (population or known[0]) not in known:
+            raise InputError(
+                f"{brief(path)} has no spikes of {brief(population)}; it has {shortened(', '.join(known), 200)}"
+            )
+        group = file["spikes"][population or known[0]]
+        scale = {"ms": 1e-3, "s": 1.0}[str(group["timestamps"].attrs.get("units", "ms"))]
+        return np.asarray(group["timestamps"], dtype=float) * scale, np.asarray(group["node_ids"], dtype=np.int64)
 
 
 def _nwb(path: str, population: str) -> tuple[Floats, Ints]:

@@ -226,9 +226,12 @@ def load_protocol(name: str, settings: dict[str, str] | None = None) -> Protocol
     """The protocol of a shipped name, or of a path ending in .toml; `settings` and errors as in `load_model`.
 
     A block, or a kind of trial, with `like = "other"` is that one, settings included, without the keys that its
-    `without` names and with its own laid over. `session` lists the blocks that run.
+    `without` names and with its own laid over. `session` lists the blocks that run. Settings may give `lesion` and
+    `session` to a file that has none.
     """
     tables, path, _ = library.read_extended("protocols", name)
+    for key in {"lesion", "session"}.intersection(settings or {}):
+        tables.setdefault(key, [])
     tables = session.arranged(library.apply_settings(tables, settings or {}), path.name)
     return parse(Protocol, tables, path.name, ProtocolFileError)
 

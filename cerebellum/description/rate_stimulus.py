@@ -232,7 +232,7 @@ class SpikeTrains(Lasting, SomeCells):
     path: str
     """From the working folder."""
     units: str = ""
-    """Of an NWB file with units of several populations, which."""
+    """Of an NWB or SONATA file of several populations, which."""
     begin: Time | None = None
     """Time in the file that is the onset."""
     assign: Literal["in_order", "drawn"] = "in_order"
@@ -240,6 +240,11 @@ class SpikeTrains(Lasting, SomeCells):
     def expected(self, cells: int, trial: float) -> float:
         """All that the file has in so long a time."""
         return float(len(self._window(self.lasts(trial))[0]))
+
+    def left_over(self, trial: float) -> int:
+        """Spikes of the file that lie behind the end of so long a trial (s), and are not played."""
+        time, _ = data_file.trains(self.path, self.units)
+        return int((time - (self.begin.si if self.begin else 0.0) >= self.lasts(trial)).sum())
 
     def _window(self, seconds: float) -> tuple[Floats, Ints]:
         time, train = data_file.trains(self.path, self.units)

@@ -149,7 +149,9 @@ class Reach(WiringRule):
                 f"{place}.sd: found {self.sd}; more than one cell in twenty would have fewer than no sources: wanted "
                 f"at most {(mean + 0.5) / CUT:.3g}"
             )
-        if mean + cut > most + 0.5 and mean <= most:
+        if mean > most + 0.5:
+            faults.append(f"{place}.convergence: found {self.convergence}; there are {most} sources at scale 1")
+        elif mean + cut > most + 0.5:
             faults.append(
                 f"{place}.sd: found {self.sd}; more than one cell in twenty would have more sources than the {most} "
                 f"that there are at scale 1: wanted at most {(most + 0.5 - mean) / CUT:.3g}"

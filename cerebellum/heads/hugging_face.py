@@ -179,7 +179,7 @@ def _transformers() -> tuple[Any, Any]:
         from transformers.masking_utils import AttentionMaskInterface, eager_mask
     except ImportError as error:
         raise InputError(
-            f"reading a transformer needs the transformers package ({error}): pip install 'cerebellum[transformers]'"
+            f"reading a transformer needs transformers ({error}): pip install 'cerebellum-sim[transformers]'"
         ) from error
     transformers.AttentionInterface.register(CAPTURE, _capture)
     AttentionMaskInterface.register(CAPTURE, eager_mask)

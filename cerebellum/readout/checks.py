@@ -13,6 +13,7 @@ from cerebellum.clock import nearest, on_grid
 from cerebellum.connectome.connectome import Connectome
 from cerebellum.description.circuit import Circuit
 from cerebellum.description.protocol import Protocol
+from cerebellum.description.rate_stimulus import SpikeTrains
 from cerebellum.description.units import Value
 from cerebellum.experiment.schedule import Schedule, plastic_spans
 from cerebellum.typing import Floats
@@ -30,6 +31,7 @@ def timing(connectome: Connectome, schedule: Schedule, outcome: Outcome) -> dict
     found = {
         "rounded_times": rounded_times(circuit, schedule.protocol),
         "silent_stimuli": silent_stimuli(schedule),
+        "unplayed_spikes": unplayed_spikes(schedule.protocol),
         "moved_spikes": moved_spikes(schedule),
         "lost_spikes": lost_spikes(schedule),
         "not_recorded": not_recorded(schedule, outcome),
@@ -70,6 +72,17 @@ def silent_stimuli(schedule: Schedule) -> Check:
     """Stimuli that brought no spike: they reach no cell, or have a rate of 0."""
     silent = [place for place, spikes in schedule.drawn.items() if not spikes]
     return len(silent), f"stimuli that brought no spike (no cell reached, or a rate next to 0): {_some(silent)}"
+
+
+def unplayed_spikes(protocol: Protocol | None) -> Check:
+    """Spikes of files behind the end of what is played of them, where the file names no duration."""
+    left: dict[str, int] = {}
+    for block, one, _, length in protocol.spent() if protocol is not None else ():
+        for name, stimulus in one.stimulus.items():
+            if isinstance(stimulus, SpikeTrains) and stimulus.duration is None:
+                left[f"{block}.stimulus.{name}"] = stimulus.left_over(length)
+    listed = _some([f"{count} of {place}" for place, count in left.items() if count])
+    return sum(left.values()), f"spikes of files not played, as the trial ends before them: {listed}"
 
 
 def moved_spikes(schedule: Schedule) -> Check:
