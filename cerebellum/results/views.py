@@ -145,8 +145,8 @@ def _recorded(records: Mapping[str, Recording]) -> pd.DataFrame:
         return pd.DataFrame(columns=RECORD_COLUMNS)
     said = pd.DataFrame(heads, columns=RECORD_COLUMNS[:4]).astype("category")
     table = said.iloc[np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])].reset_index(drop=True)
-    for column, values in zip(RECORD_COLUMNS[4:], zip(*parts, strict=True), strict=True):
-        table[column] = np.concatenate(values)
+    for column, found in zip(RECORD_COLUMNS[4:], zip(*parts, strict=True), strict=True):
+        table[column] = np.concatenate(found)
     for end in ("cell", "source"):
         table[end] = table[end].astype("Int64").mask(table[end] < 0)
     return table
