@@ -15,15 +15,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cerebellum import report
 from cerebellum.activity.outcome import Outcome
+from cerebellum.activity.recording import Recording
 from cerebellum.activity.spikes import Spikes
 from cerebellum.activity.statistics import BIN_WIDTH, psth
+from cerebellum.description.appearance import colours
 from cerebellum.errors import InputError
 from cerebellum.readout import agreement
 from cerebellum.readout.readers import _defined
-from cerebellum.report import memory_charts
+from cerebellum.report import memory_charts, record_charts
 from cerebellum.report.activity import SHOWN_CELLS, SHOWN_SPIKES
 from cerebellum.report.parts import Table
 from cerebellum.results import Result, open_run
@@ -53,13 +57,25 @@ def placed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
         spikes[name] = Spikes(steps[order] * made.circuit.dt, cells[order].astype(np.int32), made.circuit.dt)
     sizes = {name: made.circuit.size(name) for name in made.circuit.population}
     result = Result(made.circuit, made.protocol, made.schedule, None, connectome=made.connectome)
-    result.outcomes["spiking"] = Outcome(sizes, spikes)
+    result.outcomes["spiking"] = Outcome(sizes, spikes, records=recorded())
     _report_rates(result)
     result.summary["checks"] = {"rounded": {"count": 1, "text": "a time <b>rounded</b> to the nearest step"}}
     result.summary["convergence"] = {"parallel_fiber_to_purkinje": {"described": 732.0, "realised": 700.0}}
     result.summary["timing"] = {"total": 1.0}
     result.provenance.update(provenance(result, "spiking", [], 1, datetime(2026, 1, 1, tzinfo=UTC)))
     return result, save(result, tmp_path_factory.mktemp("report") / "placed")
+
+
+def recorded() -> dict[str, Recording]:
+    """Voltages and conductances of six cells in two stretches, and the rate of many cells; drawn, as the spikes are."""
+    rng, time = np.random.default_rng(5), np.concatenate([np.arange(4000), np.arange(40_000, 44_000)]) * 1e-4
+    inside = {"voltage": rng.normal(-60e-3, 5e-3, (8000, 6)), "conductance.excitatory": rng.random((8000, 6)) * 1e-9}
+    units = {"voltage": "volts", "conductance.excitatory": "siemens"}
+    bins = np.linspace(0.0, 8.0, 1600, endpoint=False)
+    return {
+        "cells": Recording("purkinje", np.arange(6) * 2, time, inside, units),
+        "layer": Recording("granule", np.arange(500), bins, {"rate": rng.random((len(bins), 1))}, {"rate": "hertz"}),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +130,45 @@ def test_of_many_spikes_a_sample_is_shown(placed: tuple[Result, Path], tmp_path:
     assert 0.9 * SHOWN_SPIKES < len(unpacked(shown["time"])) <= SHOWN_SPIKES
     assert len(unpacked(shown["cell"])) <= SHOWN_CELLS
     assert unpacked(shown["time"]).max() * 1e-5 > 7.9  # the whole run, of fewer cells
+
+
+def test_recordings_are_drawn_to_their_extremes_in_the_populations_colour(placed: tuple[Result, Path]) -> None:
+    result, folder = placed
+    charts = numbers_in(folder / "report.html")["charts"]
+    cells, colour = charts["record-cells"], colours(result.circuit)
+    assert cells["layout"]["yaxis"]["title"]["text"] == "voltage (mV)"
+    assert cells["layout"]["yaxis2"]["title"]["text"] == "excitatory<br>conductance (nS)"
+    assert [one["name"] for one in cells["data"]] == 2 * ["cell 0", "cell 2", "cell 6", "cell 10"]  # of six
+    assert [one["showlegend"] for one in cells["data"]] == 4 * [True] + 4 * [False]
+    assert {one["line"]["color"] for one in cells["data"]} == {colour["purkinje"]}
+    voltage = 1e3 * result.records["cells"].values["voltage"][:, 1]
+    x, y = (unpacked(cells["data"][1][key]) for key in "xy")
+    assert len(y) <= record_charts.MOST_SAMPLES + 1
+    assert np.isnan(y).tolist() == np.isnan(x).tolist()
+    gap = np.flatnonzero(np.isnan(y))
+    assert len(gap) == 1  # one line for each of the two stretches
+    assert x[gap[0] - 1] < 0.4 < 4.0 <= x[gap[0] + 1]
+    assert (np.nanmin(y), np.nanmax(y)) == pytest.approx((voltage.min(), voltage.max()))
+    (layer,) = charts["record-layer"]["data"]
+    assert layer["name"] == "mean of 500 cells"
+    assert np.allclose(unpacked(layer["y"]), result.records["layer"].values["rate"][:, 0])  # few samples: all of them
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "4 of the 6 recorded cells" in page
+    assert "Mean over 500 of the granule cells" in page
+
+
+def test_a_run_without_recordings_has_no_part_for_them(recalled: Path) -> None:
+    assert 'id="tab-recordings"' not in (recalled / "report.html").read_text(encoding="utf-8")
+
+
+@settings(max_examples=40)
+@given(st.lists(st.floats(-1e3, 1e3, allow_nan=False), min_size=1, max_size=400), st.integers(2, 50))
+def test_an_outline_keeps_order_and_extremes_of_every_few(values: list[float], most: int) -> None:
+    kept = record_charts.thinned(np.array(values), most)
+    assert (np.diff(kept) > 0).all()
+    assert len(kept) <= most
+    assert min(values) == min(values[n] for n in kept)
+    assert max(values) == max(values[n] for n in kept)
 
 
 def test_text_of_files_is_text_in_the_page(placed: tuple[Result, Path]) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cerebellum.activity.recording import Recording
+from cerebellum.activity.recording import DRAWN_UNITS, Recording, broken, sampled, stretches
 from cerebellum.plotting.style import colours, words
 from cerebellum.results.result import Result
-from cerebellum.typing import Floats
 
-SHOWN_SERIES, LONGEST = 4, 1.0  # cells or synapses in a panel; s
-LABELS = {
-    "voltage": ("voltage (mV)", 1e3), "adaptation": ("adaptation (pA)", 1e12), "conductance": ("(nS)", 1e9),
-    "current": ("(pA)", 1e12), "weight": ("weight", 1.0), "rate": ("rate (Hz)", 1.0),
-}  # fmt: skip
+LONGEST = 1.0  # s of a quantity that changes fast
 
 
 def records_figure(result: Result) -> Figure:
@@ -33,23 +27,15 @@ def records_figure(result: Result) -> Figure:
 def draw_record(ax: Axes, record: Recording, key: str, colour: str) -> Axes:
     """One quantity; lines break where nothing was recorded."""
     kind, _, receptor = key.partition(".")
-    label, scale = LABELS[kind]
-    if kind == "weight":
-        label, scale = ("weight (nS)", 1e9) if record.units[key] == "siemens" else ("weight (pA)", 1e12)
+    unit, scale = DRAWN_UNITS[record.units[key]]
     slow = kind in ("weight", "rate")
     shown = slice(None) if slow else record.time < record.time[:1].sum() + LONGEST
     time, values = record.time[shown], scale * record.values[key][shown]
-    columns = np.unique(np.linspace(0, values.shape[1] - 1, min(SHOWN_SERIES, values.shape[1])).astype(int))
-    for place, column in enumerate(columns):
-        ax.plot(*_broken(time, values[:, column]), lw=0.7, color=colour, alpha=1.0 - 0.2 * place)
+    stretch = stretches(time)
+    for place, column in enumerate(sampled(values.shape[1])):
+        ax.plot(*broken(time, values[:, column], stretch), lw=0.7, color=colour, alpha=1.0 - 0.2 * place)
     if kind == "weight" and values.shape[1] > 1:
-        ax.plot(*_broken(time, values.mean(axis=1)), lw=1.4, color="black", label="mean")
+        ax.plot(*broken(time, values.mean(axis=1), stretch), lw=1.4, color="black", label="mean")
         ax.legend(fontsize=7, frameon=False)
-    ax.set_ylabel(f"{words(receptor)} {label}".strip(), fontsize=7)
+    ax.set_ylabel(f"{words(receptor)}\n{kind} ({unit})".strip(), fontsize=7)
     return ax
-
-
-def _broken(time: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """With a nan where more than twice the usual time has passed."""
-    gaps = np.flatnonzero(np.diff(time) > 2 * np.median(np.diff(time))) + 1 if len(time) > 2 else np.empty(0, int)
-    return np.insert(time, gaps, np.nan), np.insert(values, gaps, np.nan)

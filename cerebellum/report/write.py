@@ -15,7 +15,7 @@ from typing import Any
 from cerebellum.description.schema import values
 from cerebellum.errors import InputError
 from cerebellum.machine.atomic import whole_file
-from cerebellum.report import charts, eyelid_charts, memory_charts, overview, protocol_charts
+from cerebellum.report import charts, eyelid_charts, memory_charts, overview, protocol_charts, record_charts
 from cerebellum.report.activity import activity
 from cerebellum.report.parts import Activity, Chart, Part, Section, Table, Text
 from cerebellum.results import Run, SavedRun
@@ -61,6 +61,7 @@ def _sections(run: Run, picture: str | None) -> list[Section]:
         ("activity", "Activity", [activity(run)] if run.spikes or run.rates else []),
         ("rates", "Rates", [charts.rates([run], ["this run"]), *overview.rates(run)]),
         ("learning", "Trials", [*eyelid_charts.responses(run), charts.learning(run), charts.synapses(run)]),
+        ("recordings", "Recordings", [*record_charts.recordings(run)]),
         ("memory", "Memory", memory),
         ("network", "Network", [overview.convergence(run), charts.places(run)]),
         ("values", "Values", list(overview.parameters(run))),
