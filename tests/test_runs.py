@@ -69,6 +69,7 @@ def test_a_run_says_itself_in_a_line_and_a_card(recalled: tuple[Result, Path]) -
     result, folder = recalled
     assert repr(result) == "<result: Recall on Jaeckel's memory, volley, seed 1>"
     assert repr(open_run(folder)) == f"<run {folder}: Recall on Jaeckel's memory, volley, seed 1>"
+    assert repr(result.connectome).startswith("<connectome of Jaeckel's memory, seed 1: ")
     assert "Recall on Jaeckel&#x27;s memory" in open_run(folder)._repr_html_()
 
 

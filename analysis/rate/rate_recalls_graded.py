@@ -1,13 +1,14 @@
 """Claim: the rate twin recalls graded patterns as the spikes do, by the same measures.
 
-`rate_recalls_as_spiking` writes random patterns, where all others lie at one distance. Here `mouse_recall_graded` runs
-on `mouse_memory` by both engines, on the same connectome, pointers and given spikes, at a quarter of the size (scale 2,
-the settings of `mouse_is_sdm.QUARTER`), on three seeds that nothing was chosen on. Weights of both are asked what
-`mouse_is_sdm` asks of spikes: identity R2 about the weights of sparse distributed memory (Bricken & Pehlevan 2021,
-arXiv:2111.05498), others only, and against rivals. The twin leaves out the spikes' own noise, so it should be nearer to
-the prediction than they are; and it knows the connectome, which the prediction does not, so it should tell the spikes'
-weights better than the prediction tells them. What would refute it: a rival that explains its weights as well, or an
-expectation that tells the spikes' weights as well without any circuit. Some 30 minutes on one idle core.
+`rate_recalls_as_spiking` writes random patterns, where all others lie at one distance. Here `mouse_recall_graded`
+runs on `mouse_memory` by both engines, on the same connectome, pointers and given spikes, at a quarter of the size
+(scale 2, the settings of `mouse_is_sdm.QUARTER`), on two seeds that nothing was chosen on (three were planned).
+Weights of both are asked what `mouse_is_sdm` asks of spikes: identity R2 about the weights of sparse distributed
+memory (Bricken & Pehlevan 2021, arXiv:2111.05498), others only, and against rivals. The twin leaves out the spikes'
+own noise, so it should be nearer to the prediction than they are; and it knows the connectome, which the prediction
+does not, so it should tell the spikes' weights better than the prediction tells them. What would refute it: a rival
+that explains its weights as well, or an expectation that tells the spikes' weights as well without any circuit. Some
+40 minutes on one idle core.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 CLAIM = "The rate circuit writes and reads graded patterns as Purkinje spikes do, by the measures asked of spikes."
 CAPTION = (
-    "Graded patterns in the mouse circuit at a quarter of its size, both engines on the same three fresh seeds. Left:"
+    "Graded patterns in the mouse circuit at a quarter of its size, both engines on the same two fresh seeds. Left:"
     " mean weight against cosine, with its error over seeds. Middle: identity R2 of all weights about the prediction"
     " and about its rivals. Right: every weight of the rate circuit against that of the spikes; filled: the cue's own"
     " pattern."
 )
-FRESH = range(131, 134)
+FRESH = range(131, 133)
 READERS = ("purkinje", "rate")
 DRAWS = 4
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Connectome", "Degree", "Edges", "degrees", "expected_synapses", "generator", "sample", "zone_of"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Connectome:
     """Sampled numbers of a circuit.
 
@@ -52,6 +52,11 @@ class Connectome:
     resting_current: dict[str, dict[str, float]] = field(default_factory=dict)
     learned: dict[str, Floats] = field(default_factory=dict)
     release: dict[str, Release] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        cells = sum(self.size(name) for name in self.circuit.population)
+        synapses = sum(len(edges) for edges in self.edges.values())
+        return f"<connectome of {self.circuit.title}, seed {self.seed}: {cells:,} cells, {synapses:,} synapses>"
 
     def weights_at_begin(self, projection: str) -> Floats:
         """Weight of one contact of every synapse of a plastic projection at time 0, A or S, shape (synapses,)."""

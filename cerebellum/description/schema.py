@@ -242,7 +242,10 @@ WANTED = {
 
 
 def _lines(found: ValidationError, tables: dict[str, Any]) -> Iterator[str]:
+    places = {fault["loc"] for fault in found.errors()}
     for fault in found.errors():
+        if fault["type"] == "too_short" and any(one != fault["loc"] == one[: len(fault["loc"])] for one in places):
+            continue  # a list that is too short only because what it holds is at fault
         if "union[" in str(fault["loc"][-1:]) and isinstance(fault["input"], list):
             continue  # a value that its own reading has already found at fault, read again as a table
         place = _place(fault["loc"], tables)

@@ -61,7 +61,7 @@ def write_spikes(result: Result, path: Path) -> None:
     )
     if result.spikes:
         file.units = _units(result)
-    nwb_records.add(file, result.records)
+    nwb_records.add(file, result.records, result.circuit.dt)
     file.trials = _trials(trials.columns(result))
     file.add_epoch(start_time=0.0, stop_time=result.schedule.duration, tags=["simulation"])
     # HDF5 crashes the process where the disk is full when it closes a file: written in memory, then as plain bytes.

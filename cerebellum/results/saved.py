@@ -156,13 +156,13 @@ class SavedRun:
         return seed
 
     def to_pandas(self) -> dict[str, pd.DataFrame]:
-        """Tables: trials, spikes, rates, numbers (`results.views.to_pandas`)."""
+        """Tables: trials, spikes, rates, records, numbers (`results.views.to_pandas`)."""
         from cerebellum.results import views
 
         return views.to_pandas(self)
 
     def to_xarray(self) -> xr.Dataset:
-        """Arrays with named dimensions: rate, trial_rate, weight, distance (`results.views.to_xarray`)."""
+        """Arrays with named dimensions: rate, trial_rate, weight, distance, records (`results.views.to_xarray`)."""
         from cerebellum.results import views
 
         return views.to_xarray(self)

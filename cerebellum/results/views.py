@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cerebellum.activity.rates import STEP
+from cerebellum.activity.recording import Recording
 from cerebellum.activity.statistics import BIN_WIDTH, counts, psth
 from cerebellum.clock import nearest
 from cerebellum.errors import InputError
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from cerebellum.results.result import Result
     from cerebellum.results.saved import SavedRun
+
+
+RECORD_COLUMNS = ["record", "quantity", "unit", "population", "cell", "source", "time", "value"]
 
 
 def title(provenance: Mapping[str, Any]) -> str:
@@ -94,6 +98,8 @@ def to_pandas(run: Result | SavedRun) -> dict[str, pd.DataFrame]:
         of the main window, made anew
     spikes : a row a spike: population, cell, time (s)
     rates : a row a population, as in summary.json: mean_hz, and mean, sd, ... in the window of the last block
+    records : a row a recorded value: record, quantity, unit (SI, of the value), population, cell, source, time (s) and
+        value; `cell` of a weight is the target and `source` the other end; a mean rate has neither
     numbers : every number of summary.json: key, value
     """
     import pandas as pd
@@ -115,8 +121,35 @@ def to_pandas(run: Result | SavedRun) -> dict[str, pd.DataFrame]:
         if spikes
         else pd.DataFrame(columns=["population", "cell", "time"]),
         "rates": pd.DataFrame(rates),
+        "records": _recorded(run.records),
         "numbers": pd.DataFrame(list(numbers_of(run.summary)), columns=["key", "value"]),
     }
+
+
+def _recorded(records: Mapping[str, Recording]) -> pd.DataFrame:
+    """All records as one long table."""
+    import pandas as pd
+
+    heads, parts = [], []
+    for name, record in records.items():
+        for quantity, values in record.values.items():
+            samples, columns = values.shape
+            heads.append((name, quantity, record.units[quantity], record.population))
+            # -1: there is none, as the one column of a mean rate is of many cells.
+            cells = record.cells if quantity != "rate" else np.full(columns, -1)
+            sources = np.full(columns, -1) if record.sources is None else record.sources
+            parts.append(
+                (np.tile(cells, samples), np.tile(sources, samples), np.repeat(record.time, columns), values.ravel())
+            )
+    if not parts:
+        return pd.DataFrame(columns=RECORD_COLUMNS)
+    said = pd.DataFrame(heads, columns=RECORD_COLUMNS[:4]).astype("category")
+    table = said.iloc[np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])].reset_index(drop=True)
+    for column, found in zip(RECORD_COLUMNS[4:], zip(*parts, strict=True), strict=True):
+        table[column] = np.concatenate(found)
+    for end in ("cell", "source"):
+        table[end] = table[end].astype("Int64").mask(table[end] < 0)
+    return table
 
 
 def trial_rates(run: Result | SavedRun) -> dict[str, Floats]:
@@ -142,6 +175,8 @@ def to_xarray(run: Result | SavedRun) -> xr.Dataset:
         engine of rates; `time` is the middle of the bin, s
     trial_rate (population, trial) : Hz, in the trial's window, with block, start and stop of the trial
     weight (reader, cue, pattern), distance (cue, pattern) : of the last block that asks
+    RECORD.QUANTITY (RECORD.time, RECORD.cell or RECORD.synapse) : of every record, in the SI unit of its `units`;
+        `RECORD.target` and `RECORD.source` are the cells of the synapses; a mean rate has time alone
 
     Raises
     ------
@@ -171,7 +206,24 @@ def to_xarray(run: Result | SavedRun) -> xr.Dataset:
         coordinates["reader"] = list(kept.readers)
     if kept.distances is not None:
         variables["distance"] = (("cue", "pattern"), kept.distances, {"units": "address bits"})
+    for name, record in run.records.items():
+        _add_record(name, record, variables, coordinates)
     return xr.Dataset(variables, coordinates, {"title": title(run.provenance)})
+
+
+def _add_record(name: str, record: Recording, variables: dict[str, Any], coordinates: dict[str, Any]) -> None:
+    """Put the arrays of a record, whose dimensions are its own, to those of xarray."""
+    time, column = f"{name}.time", f"{name}.cell" if record.sources is None else f"{name}.synapse"
+    coordinates[time] = (time, record.time, {"units": "s"})
+    for quantity, values in record.values.items():
+        said = {"units": record.units[quantity], "population": record.population}
+        if quantity == "rate":
+            variables[f"{name}.rate"] = (time, values[:, 0], said)
+            continue
+        variables[f"{name}.{quantity}"] = ((time, column), values, said)
+        coordinates[f"{name}.cell" if record.sources is None else f"{name}.target"] = (column, record.cells)
+        if record.sources is not None:
+            coordinates[f"{name}.source"] = (column, record.sources)
 
 
 def _courses(run: Result | SavedRun) -> dict[str, Floats]:
