@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import combinations, pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -192,6 +193,41 @@ def test_arrows_of_the_mouse_go_from_box_to_box() -> None:
             beyond = np.maximum(low - drawn, drawn - high)  # negative inside
             gap = np.where((beyond < 0).all(axis=1), beyond.max(axis=1), np.hypot(*np.maximum(beyond, 0).T)).min()
             assert abs(gap) < 7, (end, gap)  # pixels: two points of air, a line's width, a bar's corner
+        (line, *_) = (
+            arrow.arrow_patch.get_transform()
+            .transform_path(arrow.arrow_patch.get_path())
+            .to_polygons(closed_only=False)
+        )
+        between = np.concatenate([np.linspace(*two, 50) for two in pairwise(line)])
+        for place, one in box.items():
+            if place not in (tuple(arrow.xyann), tuple(arrow.xy)):
+                low, high = one.get_points()
+                assert not ((low < between) & (between < high)).all(axis=1).any(), (arrow.xyann, arrow.xy, place)
+
+
+def test_no_number_of_the_diagram_lies_on_a_box_or_touches_another(placed: Result) -> None:
+    figure = plotting.figure(placed, "circuit")
+    figure.draw_without_rendering()
+    texts = figure.axes[0].texts
+    boxes = [text.get_bbox_patch().get_window_extent() for text in texts if "cells" in text.get_text()]  # type: ignore[union-attr]
+    numbers = [text.get_window_extent() for text in texts if re.fullmatch(r"[\d,]+", text.get_text())]
+    for place, number in enumerate(numbers):
+        assert not any(number.overlaps(box) for box in boxes)
+        assert not any(number.overlaps(other) for other in numbers[:place])
+    assert not any(box.padded(2).overlaps(other) for box, other in combinations(boxes, 2))
+
+
+def test_numbers_of_the_matrix_are_of_three_digits_at_most() -> None:
+    short = plotting.network._short  # type: ignore[attr-defined]
+    assert [short(n) for n in (0.57, 9.93, 10.4, 853.2, 1418.0, 9949.0, 12_345.0)] == [
+        "0.6", "9.9", "10", "853", "1.4k", "9.9k", "12k"
+    ]  # fmt: skip
+
+
+def test_sides_too_short_for_ticks_are_told_in_words(placed: Result) -> None:
+    (ax,) = plotting.figure(placed, "placement").axes
+    assert [len(axis.get_ticklocs()) > 0 for axis in (ax.xaxis, ax.yaxis, ax.zaxis)] == [False, False, True]  # type: ignore[attr-defined]
+    assert re.fullmatch(r"x: \d+ um, y: \d+ um", ax.texts[0].get_text())
 
 
 def test_any_column_of_a_sweep_can_be_drawn_and_others_are_told() -> None:

@@ -229,7 +229,7 @@ def placement(run: Run, ax: Axes) -> Axes:
 
 def circuit(run: Run, ax: Axes) -> Axes:
     """Populations with their cells, connections with their synapses."""
-    network.draw_circuit(ax, run.circuit)
+    network.draw_circuit(ax, run.circuit, points=7)
     ax.set_title("")
     return ax
 
