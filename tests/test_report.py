@@ -71,7 +71,7 @@ def recorded() -> dict[str, Recording]:
     rng, time = np.random.default_rng(5), np.concatenate([np.arange(4000), np.arange(40_000, 44_000)]) * 1e-4
     inside = {"voltage": rng.normal(-60e-3, 5e-3, (8000, 6)), "conductance.excitatory": rng.random((8000, 6)) * 1e-9}
     units = {"voltage": "volts", "conductance.excitatory": "siemens"}
-    bins = np.linspace(0.0, 8.0, 1600, endpoint=False)
+    bins = np.arange(0, 80_000, 50, dtype=np.float64) * 1e-4
     return {
         "cells": Recording("purkinje", np.arange(6) * 2, time, inside, units),
         "layer": Recording("granule", np.arange(500), bins, {"rate": rng.random((len(bins), 1))}, {"rate": "hertz"}),
