@@ -50,12 +50,13 @@ def one(seed: int) -> dict[str, Any]:
         "mouse_recall_graded", "mouse_memory", "both", seed=seed, settings=mouse_is_sdm.QUARTER, draws=DRAWS
     )
     weights, own = result.weights, result.recalled.own
+    between = {
+        name: agreement.compared(weights[name], weights["purkinje"], own) for name in ("rate", "sdm", "sdm_exact")
+    }
     return {
         **graded.picked(result, READERS),
         "seed": seed,
-        "between": {
-            name: agreement.compared(weights[name], weights["purkinje"], own) for name in ("rate", "sdm", "sdm_exact")
-        },
+        "between": {name: {key: found[key] for key in ("identity", "r2", "others")} for name, found in between.items()},
         "timing": result.summary["timing"],
     }
 
