@@ -112,8 +112,11 @@ def test_schedules_that_differ_in_more_than_spikes_are_refused() -> None:
     longer = replace(schedule(60.0, 2), duration=0.08)
     with pytest.raises(ArgumentError, match="schedules = 2: wanted those of one duration"):
         simulate.together(wired, [schedule(60.0, 2), longer])
-    with pytest.raises(ArgumentError, match="schedules = 2"):
-        simulate.together(wired, [schedule(60.0, 2), replace(schedule(60.0, 2), counted={})])
+    for compiled in (True, False):  # what is counted is each schedule's own
+        one, other = simulate.together(
+            wired, [schedule(60.0, 2), replace(schedule(60.0, 2), counted={})], compiled=compiled
+        )
+        assert (len(one.tallied), len(other.tallied)) == (len(schedule(60.0, 2).counted), 0)
     with pytest.raises(ArgumentError, match="draws = 2: wanted 0 with several schedules"):
         simulate.together(wired, [schedule(60.0, 2)] * 2, draws=2)
 

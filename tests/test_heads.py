@@ -186,7 +186,7 @@ def test_models_outside_the_common_interface_say_so(tmp_path, kind):
 
 def test_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(InputError, match=r"pip install 'cerebellum\[transformers\]'"):
+    with pytest.raises(InputError, match=r"pip install 'cerebellum-sim\[transformers\]'"):
         hugging_face.load("any")
 
 
