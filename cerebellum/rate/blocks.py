@@ -28,10 +28,14 @@ from cerebellum.typing import Ints
 STEPS = 32  # of a block: after so many, every class of age has handed on (`refractory_density.leaving`)
 
 
+def watched(schedule: Schedule) -> bool:
+    """Whether something beside the circuit wants to see its steps one by one."""
+    return schedule.loop is not None or bool(schedule.records)
+
+
 def takes(module: RateCircuit, schedules: Sequence[Schedule]) -> bool:
     """Whether a block's operations are the same each time: nothing learns, is watched, or asks how much is left."""
-    watched = any(one.loop is not None or one.records for one in schedules)
-    return not (watched or module.plastic or module.connectome.release)
+    return not (any(map(watched, schedules)) or module.plastic or module.connectome.release)
 
 
 class _Given:

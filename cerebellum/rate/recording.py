@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,13 @@ from cerebellum.clock import FUZZ, nearest
 from cerebellum.description.circuit import Circuit
 from cerebellum.rate.time_step import BIN
 
-Values = TypeVar("Values", Tensor, NDArray[Any])
-
 KEPT = 2_000_000  # numbers of one population
 WIDTHS = (1, 5, 10, 25, 50, 100, 250, 500, 1000)  # ms; bins of single cells
 
 
-def over_draws(values: Values) -> Values:
+def over_draws(values: Tensor) -> Tensor:
     """Mean over realizations, where there are several; shape (..., n) -> (n,)."""
-    return values if values.ndim == 1 else values.mean(0)
+    return values if values.dim() == 1 else values.mean(dim=0)
 
 
 class Keeper:

@@ -28,7 +28,7 @@ from cerebellum.experiment.schedule import Schedule, plastic_ends, plastic_spans
 from cerebellum.experiment.stretches import Stretch, step_before, stretches
 from cerebellum.machine.progress import Progress, silent
 from cerebellum.rate import fused, measured_transfer, records, time_step
-from cerebellum.rate.blocks import STEPS, Blocks, takes
+from cerebellum.rate.blocks import STEPS, Blocks, takes, watched
 from cerebellum.rate.loop import RateLoop, check_interval
 from cerebellum.rate.network import RateCircuit, given_rates
 from cerebellum.rate.plasticity import PlasticSynapses
@@ -249,15 +249,11 @@ def _refuse_unlike(schedules: Sequence[Schedule], draws: int) -> None:
         raise ArgumentError("schedules", len(schedules), wanted)
 
 
-def _watched(schedule: Schedule) -> bool:
-    return schedule.loop is not None or bool(schedule.records)
-
-
 def batches(schedules: Sequence[Schedule], most: int) -> list[list[int]]:
     """Numbers of schedules that `together` takes at once, `most` in each."""
     groups: dict[object, list[int]] = {}
     for number, one in enumerate(schedules):
-        groups.setdefault(number if _watched(one) else repr(alike(one)), []).append(number)
+        groups.setdefault(number if watched(one) else repr(alike(one)), []).append(number)
     return [group[first : first + most] for group in groups.values() for first in range(0, len(group), most)]
 
 

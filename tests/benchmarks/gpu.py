@@ -35,6 +35,7 @@ from cerebellum.memory.granule_layer import GranuleCode
 from cerebellum.memory.hard_locations import DendriteCells, HammingCells, HardLocations
 from cerebellum.memory.large import LargeMemory
 from cerebellum.memory.philox import philox
+from tests.benchmarks.gpu_figure import figure
 
 CUES, OUTPUTS, NOISE = 256, 64, 4
 PATTERNS = {"hamming": 256, "dendrites": 64}
@@ -329,26 +330,6 @@ def ranks(run: Run) -> Iterator[str]:
     yield f"- sums of one and of {count} ranks: {word(told[0]['sums'] == told[1]['sums'])}"
     one, several = (each["seconds"]["write"] for each in told)
     yield f"- writing 64 patterns in 1e8 cells: {one:.2f} s, {several:.2f} s"
-
-
-def figure(rows: list[dict[str, Any]], path: Path) -> None:
-    """Time and memory against cells."""
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(7.5, 2.8), layout="constrained")
-    left, right = drawn.subplots(1, 2)
-    for kind in PATTERNS:
-        some = [row for row in rows if row["kind"] == kind]
-        cells = [row["cells"] for row in some]
-        left.loglog(cells, [1 / row["reads"] for row in some], "o-", label=f"{kind}, read")
-        left.loglog(cells, [1 / row["writes"] for row in some], "s--", label=f"{kind}, write")
-        right.loglog(cells, [row["held"] for row in some], "o-", label=kind)
-    left.set(xlabel="granule cells", ylabel="s per pattern")
-    right.set(xlabel="granule cells", ylabel="bytes held")
-    left.legend(fontsize=7)
-    right.legend(fontsize=7)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drawn.savefig(path, dpi=110)
 
 
 SECTIONS: dict[str, Callable[[Run], Iterator[str]]] = {
